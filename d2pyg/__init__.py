@@ -1,0 +1,31 @@
+"""D2 Pruning on PyTorch Geometric: the part of a training set that is worth training on.
+
+The data flows one way, and the folders say so::
+
+    embeddings ─> graph/ ─> nn/ (forward messages) ─> greedy/ (reverse messages) ─> Coreset
+    scores ────────────────────^
+
+:func:`select` is the whole way in one call. Method: Maharana, Yadav, Bansal, "D2 Pruning: Message
+Passing for Balancing Diversity and Difficulty in Data Pruning", ICLR 2024 (arXiv:2310.07931).
+"""
+
+__version__ = "0.1.0"  # before the imports: `settings` records it
+
+from d2pyg import graph, greedy, nn
+from d2pyg.coreset import Coreset
+from d2pyg.graph import knn_graph
+from d2pyg.greedy import greedy_select
+from d2pyg.pruning import select
+from d2pyg.registry import register
+
+__all__ = [
+    "Coreset",
+    "__version__",
+    "graph",
+    "greedy",
+    "greedy_select",
+    "knn_graph",
+    "nn",
+    "register",
+    "select",
+]

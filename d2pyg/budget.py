@@ -1,0 +1,136 @@
+"""How many samples to keep, which are out from the start, and which class gets which seat."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from d2pyg.checks import as_count, as_real, check_choice
+
+BALANCES = ("proportional", "uniform")
+
+
+def num_kept(num_samples: int, keep: Any, prune: Any, budget: Any) -> int:
+    """The budget: floor(keep N + 0.5), N - floor(prune N + 0.5), or the number itself.
+
+    Example:
+        >>> num_kept(1797, keep=0.3, prune=None, budget=None)
+        539
+    """
+    given = {"keep": keep, "prune": prune, "budget": budget}
+    names = [name for name, value in given.items() if value is not None]
+    if len(names) != 1:
+        raise ValueError(
+            f"Expected exactly one of 'keep' (a fraction), 'prune' (a fraction) and 'budget' "
+            f"(a number of samples) (got {' and '.join(names) or 'none'}). Pass one of them."
+        )
+    if budget is not None:
+        remedy = "For a fraction, pass 'keep' or 'prune'."
+        return as_count("budget", budget, 1, num_samples, ", the number of samples", remedy)
+    (name,) = names
+    fraction = as_real(name, given[name], "Fractions lie in 0 to 1, such as 0.3.")
+    if not 0 <= fraction <= 1:
+        raise ValueError(
+            f"Expected {name!r} to be a fraction in 0 to 1 (got {fraction:g}). For a number of "
+            f"samples, pass 'budget'."
+        )
+    rounded = math.floor(fraction * num_samples + 0.5)
+    kept = rounded if name == "keep" else num_samples - rounded
+    if kept == 0:
+        raise ValueError(
+            f"Expected {name!r} to leave at least one of the {num_samples} samples "
+            f"(got {fraction:g}, which keeps 0). Pass a "
+            f"{'larger' if name == 'keep' else 'smaller'} fraction, or 'budget'."
+        )
+    return kept
+
+
+def after_cutoff(score: Tensor, cutoff: Any) -> Tensor:
+    """The samples left, ascending, after the hardest floor(cutoff N + 0.5) are dropped.
+
+    Of samples with the same score the lower index counts as harder, as it does in selection.
+
+    Example:
+        >>> after_cutoff(torch.tensor([1.0, 5.0, 2.0, 5.0]), 0.25)
+        tensor([0, 2, 3])
+    """
+    fraction = as_real("cutoff", cutoff, "It is a fraction of the samples, such as 0.1.")
+    if not 0 <= fraction < 1:
+        raise ValueError(
+            f"Expected 'cutoff' to be at least 0 and below 1 (got {fraction:g}). It is the fraction "
+            f"of the hardest samples that is dropped first, such as 0.1."
+        )
+    dropped = math.floor(fraction * len(score) + 0.5)
+    if dropped == 0:
+        return torch.arange(len(score), device=score.device)
+    return score.argsort(descending=True, stable=True)[dropped:].sort().values
+
+
+def check_available(budget: int, num_samples: int, num_left: int, num_initial: int) -> None:
+    """A budget has to fit what the cutoff and the initial samples leave."""
+    if budget > num_left:
+        raise ValueError(
+            f"Expected the budget to be at most {num_left}, what is left of {num_samples} samples "
+            f"after the cutoff and {num_initial} initial ones (got {budget}). Lower the budget "
+            f"or the cutoff."
+        )
+
+
+def nested_seats(
+    size: Tensor, available: Tensor, taken: Tensor, budget: int, balance: str, min_per_class: int
+) -> Tensor:
+    r"""The class of each of ``budget`` seats, in the order in which seats are given.
+
+    Seats are given one at a time, so what a smaller budget gives is the beginning of what a larger
+    one does. First, in turn, ``min_per_class`` seats to each class; then, to the class with the
+    largest :math:`n_c / (2 s_c + 1)` (``"proportional"``: the divisor method of Sainte-Lague) or
+    with the fewest seats (``"uniform"``), :math:`n_c` its size and :math:`s_c` the seats it has.
+    Ties go to the lower class; a class without samples left passes its seat on.
+
+    Args:
+        size: int64 [C], :math:`n_c`: all samples of the class.
+        available: int64 [C], samples that can be picked.
+        taken: int64 [C], seats the class has already.
+        budget: Seats to give, at most ``available.sum()``.
+        balance: ``"proportional"`` or ``"uniform"``.
+        min_per_class: Seats each class gets first, as far as it has samples.
+
+    Returns:
+        int64 [budget], classes 0..C-1.
+
+    Example:
+        >>> size = torch.tensor([6, 3, 1])
+        >>> nested_seats(size, size, torch.zeros_like(size), 5, "proportional", 0)
+        tensor([0, 1, 0, 0, 1])
+        >>> nested_seats(size, size, torch.zeros_like(size), 5, "uniform", 0)
+        tensor([0, 1, 2, 0, 1])
+    """
+    check_choice("balance", balance, BALANCES)
+    remedy = "It is the number of seats each class gets first."
+    min_per_class = as_count("min_per_class", min_per_class, 0, None, "", remedy)
+    # All seats of all classes at once, ordered as the one-at-a-time rule would give them: within a
+    # class the quotient falls with s, so the rule is a merge of sorted lists, that is, a sort.
+    seat_class = torch.repeat_interleave(available)
+    start = available.cumsum(0) - available
+    seat = torch.arange(len(seat_class), device=size.device) - start[seat_class] + taken[seat_class]
+    first = seat < min_per_class
+    # float64 quotients of integers compare as the rationals do up to sizes of 6.7e7
+    quotient = size[seat_class] / (2 * seat + 1).double()
+    in_turn = first | (balance == "uniform")
+    order = torch.where(in_turn, seat.double(), -quotient).argsort(stable=True)
+    order = order[(~first[order]).byte().argsort(stable=True)][:budget]
+    seats = seat_class[order]
+
+    given = taken + torch.bincount(seats, minlength=len(size))
+    short = int((given < (taken + available).clamp(max=min_per_class)).sum())
+    if short:
+        warnings.warn(
+            f"The budget of {budget} gives {short} of {len(size)} classes fewer than "
+            f"'min_per_class' = {min_per_class} samples. Raise the budget or lower min_per_class.",
+            stacklevel=3,
+        )
+    return seats

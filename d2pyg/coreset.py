@@ -1,0 +1,144 @@
+"""Coreset: the result of every selection."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+import torch_geometric
+from torch import Tensor
+
+import d2pyg
+from d2pyg import formats
+from d2pyg.io import check_input, check_output, readable, replacing
+
+
+@dataclass(frozen=True, eq=False)
+class Coreset:
+    """The samples kept, in pick order.
+
+    Attributes:
+        index: int64 [B], the picks in order; ``index[:b]`` is the coreset of size b.
+        pick_scores: float64 [B], the score each had when it was picked.
+        scores: float64 [N], all scores after the forward pass; NaN where the cutoff dropped the
+            sample.
+        settings: Every argument, the engine and backend used, and versions: enough to repeat it.
+        ids: The user's own names of all N samples, int64 or str, or None.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [0.1], [5.0], [5.2]])
+        >>> coreset = d2pyg.select(x, scores=[1.0, 2.0, 3.0, 1.0], budget=2, k=1)
+        >>> coreset
+        Coreset(2 of 4, engine='sequential')
+        >>> coreset.index, coreset.mask
+        (tensor([2, 1]), tensor([False,  True,  True, False]))
+    """
+
+    index: Tensor
+    pick_scores: Tensor
+    scores: Tensor
+    settings: dict[str, Any] = field(default_factory=dict)
+    ids: np.ndarray[Any, Any] | None = None
+
+    @property
+    def mask(self) -> Tensor:
+        """bool [N], True for what is kept."""
+        mask = torch.zeros(len(self.scores), dtype=torch.bool, device=self.index.device)
+        return mask.index_fill(0, self.index, True)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __repr__(self) -> str:
+        engine = self.settings.get("engine")
+        return f"Coreset({len(self)} of {len(self.scores)}, engine={engine!r})"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the coreset, in the format that the suffix says.
+
+        - ``.npy``: ``index`` alone.
+        - ``.npz``, ``.pt``, ``.json``: everything, by the names of the attributes.
+        - ``.csv``, ``.parquet`` (needs pyarrow): everything, a row a sample: ``index``, ``id`` (if
+          there are ids), ``rank`` (place in pick order, empty for what was not picked),
+          ``pick_score``, ``score``. The picks come first, in order. Settings are JSON in the first
+          row's column ``d2pyg``, or in the schema's metadata.
+
+        The file is written beside the target and then renamed, so a failure leaves an older file
+        as it was.
+
+        Raises:
+            ValueError: If the suffix is unknown.
+            FileNotFoundError: If the folder does not exist.
+            ImportError: If pyarrow is needed and not installed.
+        """
+        path = check_output("path", path, formats.WRITERS)
+        content = formats.WRITERS[path.suffix](self)
+        with replacing(path) as file:
+            file.write(content)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Coreset:
+        """Reads what :meth:`save` wrote, but for ``.npy``, which holds the index alone.
+
+        Nothing is unpickled.
+
+        Raises:
+            ValueError: If the file is not a complete coreset.
+            FileNotFoundError: If there is no such file.
+        """
+        path = check_input("path", path, formats.READERS)
+        with readable("path", path):
+            coreset = cls(*formats.READERS[path.suffix](path))
+            coreset._check()
+        return coreset
+
+    def _check(self) -> None:
+        index, total = self.index, len(self.scores)
+        whole = index.dtype == torch.int64 and index.dim() == self.scores.dim() == 1
+        if not whole or self.pick_scores.shape != index.shape:
+            raise ValueError("its arrays do not fit together")
+        if len(index) and not 0 <= int(index.min()) <= int(index.max()) < total:
+            raise ValueError("its index lies outside its samples")
+        if len(index.unique()) != len(index) or (self.ids is not None and len(self.ids) != total):
+            raise ValueError("its samples are not distinct")
+
+
+def as_ids(ids: Any, num_samples: int) -> np.ndarray[Any, Any]:
+    """Names of the samples as an array of str or int64, [N], each once."""
+    array = ids.detach().cpu().numpy() if isinstance(ids, Tensor) else np.asarray(ids)
+    if array.dtype.kind == "O" and all(isinstance(name, str) for name in array.flat):
+        array = array.astype(str)
+    if array.dtype.kind not in "iuU":
+        raise TypeError(
+            f"Expected 'ids' to be integers or strings (got dtype {array.dtype}). Convert them, "
+            f"such as with [str(name) for name in ids]."
+        )
+    if array.shape != (num_samples,):
+        raise ValueError(
+            f"Expected 'ids' to have one name for each of the {num_samples} samples "
+            f"(got shape {array.shape}). Check that both come from the same data set."
+        )
+    if array.dtype.kind != "U":
+        array = array.astype(np.int64)
+    names, count = np.unique(array, return_counts=True)
+    if len(names) < num_samples:
+        raise ValueError(
+            f"Expected 'ids' to name each sample once (got {names[count > 1][0]!s} "
+            f"{int(count.max())} times). Repeated names could delete what is to be kept."
+        )
+    return array
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a selection depends on, for ``settings``."""
+    return {
+        "d2pyg": d2pyg.__version__,
+        "torch": torch.__version__,
+        "torch_geometric": torch_geometric.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }

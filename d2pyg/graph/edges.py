@@ -1,0 +1,124 @@
+"""Edges of a graph that is there already: checked, cut to fewer neighbours, made undirected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.utils import degree, to_undirected
+from torch_geometric.utils import subgraph as pyg_subgraph
+
+from d2pyg.checks import as_count, as_device, check_finite
+
+
+@dataclass(frozen=True)
+class Edges:
+    """A graph's edges, from source to target; the sources are the target's neighbours."""
+
+    edge_index: Tensor  # int64 [2, E]
+    distance: Tensor  # float64 [E]
+    num_nodes: int
+
+    def in_units_of(self, unit: float) -> Edges:
+        """The same edges, all distances divided by ``unit``."""
+        return replace(self, distance=self.distance / unit)
+
+    @property
+    def source(self) -> Tensor:
+        return self.edge_index[0]
+
+    @property
+    def target(self) -> Tensor:
+        return self.edge_index[1]
+
+
+def edges_of(graph: Data) -> Edges:
+    """The checked edges of a PyG graph with distances in ``edge_attr``."""
+    if not isinstance(graph, Data):
+        raise TypeError(
+            f"Expected 'graph' to be a torch_geometric.data.Data (got {type(graph).__name__}). "
+            f"Make one with d2pyg.knn_graph(embeddings, k)."
+        )
+    index, distance, num_nodes = graph.edge_index, graph.edge_attr, graph.num_nodes
+    if not num_nodes:
+        raise ValueError("Expected 'graph' to have at least one node (got none). Set graph.num_nodes.")
+    if index is None or index.dim() != 2 or len(index) != 2 or index.dtype != torch.int64:
+        found = "none" if index is None else f"{index.dtype} {tuple(index.shape)}"
+        raise ValueError(
+            f"Expected 'graph' to have an 'edge_index' int64 of shape (2, E) (got {found}). "
+            f"Make it with d2pyg.knn_graph(embeddings, k)."
+        )
+    edges = index.shape[1]
+    if distance is None or distance.shape != (edges,) or not distance.is_floating_point():
+        found = "none" if distance is None else f"{distance.dtype} {tuple(distance.shape)}"
+        raise ValueError(
+            f"Expected 'graph' to have distances in 'edge_attr', floating of shape ({edges},) "
+            f"(got {found}). Make it with d2pyg.knn_graph(embeddings, k)."
+        )
+    if edges:
+        low, high = int(index.min()), int(index.max())
+        if low < 0 or high >= num_nodes:
+            raise ValueError(
+                f"Expected 'edge_index' to lie in 0 to {num_nodes - 1}, the nodes "
+                f"(got {low if low < 0 else high}). Check graph.num_nodes."
+            )
+        check_finite("edge_attr", distance)
+        if float(distance.min()) < 0:
+            raise ValueError(
+                f"Expected 'edge_attr' to hold distances of at least 0 "
+                f"(got {float(distance.min()):g}). Similarities have to be turned round."
+            )
+        loops = index[0] == index[1]
+        if bool(loops.any()):
+            raise ValueError(
+                f"Expected 'graph' to have no self-loops (got {int(loops.sum())}, the first at node "
+                f"{int(index[0][loops][0])}). Drop them with "
+                f"torch_geometric.utils.remove_self_loops."
+            )
+    place = as_device(None, index.device)
+    return Edges(index.detach().to(place), distance.detach().to(place).double(), num_nodes)
+
+
+def own_k(graph: Data, edges: Edges) -> int:
+    """The k a graph was built with; for other graphs, the most neighbours a node has."""
+    if "k" in graph:
+        return int(graph.k)
+    return int(degree(edges.target, edges.num_nodes, torch.int64).max()) if len(edges.distance) else 0
+
+
+def nearest(edges: Edges, k: int, most: int) -> Edges:
+    """Each node's k nearest neighbours alone, of the ``most`` it has; ties to the earlier edge."""
+    k = as_count("k", k, 1, most, ", the graph's own k", "Build the graph with a larger k.")
+    if k == most:
+        return edges
+    order = edges.distance.argsort(stable=True)
+    order = order[edges.target[order].argsort(stable=True)]
+    target = edges.target[order]
+    count = degree(target, edges.num_nodes, torch.int64)
+    rank = torch.arange(len(order), device=order.device) - (count.cumsum(0) - count)[target]
+    kept = order[rank < k].sort().values
+    return Edges(edges.edge_index[:, kept], edges.distance[kept], edges.num_nodes)
+
+
+def induced(edges: Edges, nodes: Tensor) -> Edges:
+    """The edges among these nodes (ascending), which become 0, 1, 2, ..."""
+    index, distance = pyg_subgraph(
+        nodes, edges.edge_index, edges.distance, relabel_nodes=True, num_nodes=edges.num_nodes
+    )
+    return Edges(index, distance, len(nodes))
+
+
+def both_directions(edges: Edges) -> Edges:
+    """Both directions of every edge, once each; where their distances differ, the smaller."""
+    index, distance = to_undirected(
+        edges.edge_index, edges.distance, num_nodes=edges.num_nodes, reduce="min"
+    )
+    return Edges(index, distance, edges.num_nodes)
+
+
+def median_distance(edges: Edges) -> float:
+    """The lower median of the positive distances; 1 if there is none."""
+    positive = edges.distance[edges.distance > 0]
+    return float(positive.median()) if len(positive) else 1.0

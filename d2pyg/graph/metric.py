@@ -1,0 +1,92 @@
+"""Metrics: maps into a space in which Euclidean nearness is the nearness that is meant."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+from torch.linalg import vector_norm
+
+from d2pyg.registry import look_up, register
+
+
+class Metric(ABC):
+    """A distance between embeddings that Euclidean distance in some space can order.
+
+    Subclass it and override :meth:`embed`; override :meth:`from_euclidean` too where the distance is
+    not the Euclidean one in that space but an increasing function of it.
+
+    Example:
+        >>> class FirstTwo(Metric):
+        ...     def embed(self, x):
+        ...         return x[..., :2]
+        >>> x = torch.tensor([[0.0, 0.0, 9.0], [3.0, 4.0, 0.0]])
+        >>> d2pyg.knn_graph(x, k=1, metric=FirstTwo()).edge_attr
+        tensor([5., 5.], dtype=torch.float64)
+    """
+
+    @abstractmethod
+    def embed(self, x: Tensor) -> Tensor:
+        """Maps float64 embeddings [..., d] to float64 [..., d']."""
+
+    def from_euclidean(self, distance: Tensor) -> Tensor:
+        """The metric's distance where the Euclidean one between mapped samples is ``distance``."""
+        return distance
+
+    def distance(self, x: Tensor, y: Tensor) -> Tensor:
+        """Distances [...] between float64 embeddings [..., d], from their differences."""
+        return self.from_euclidean(vector_norm(self.embed(x) - self.embed(y), dim=-1))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+@register("metric", "euclidean")
+class EuclideanMetric(Metric):
+    r"""The length of the difference, :math:`\lVert x - y \rVert`.
+
+    Example:
+        >>> EuclideanMetric().distance(torch.tensor([3.0, 4.0]), torch.zeros(2))
+        tensor(5.)
+    """
+
+    def embed(self, x: Tensor) -> Tensor:
+        return x
+
+
+@register("metric", "cosine")
+class CosineMetric(Metric):
+    r"""One minus the cosine, :math:`1 - x \cdot y / (\lVert x \rVert \lVert y \rVert)`, in 0 to 2.
+
+    Computed as half the squared distance of the directions, which keeps small distances accurate.
+    A zero vector has no direction; it is at distance 1 from every other sample.
+
+    Example:
+        >>> x = torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+        >>> CosineMetric().distance(x, x[[1, 1, 2]])
+        tensor([1.0000, 0.0000, 1.0000])
+    """
+
+    def embed(self, x: Tensor) -> Tensor:
+        tiny = torch.finfo(x.dtype).tiny
+        x = x / x.abs().amax(dim=-1, keepdim=True).clamp(min=tiny)  # no overflow in the norm
+        direction = x / vector_norm(x, dim=-1, keepdim=True).clamp(min=tiny)
+        # One more coordinate puts zero vectors at a right angle to all directions.
+        zero = (x == 0).all(dim=-1, keepdim=True)
+        return torch.cat([direction, zero.to(x.dtype)], dim=-1)
+
+    def from_euclidean(self, distance: Tensor) -> Tensor:
+        return distance.square() / 2
+
+    def distance(self, x: Tensor, y: Tensor) -> Tensor:
+        both_zero = (x == 0).all(dim=-1) & (y == 0).all(dim=-1)
+        return super().distance(x, y).masked_fill(both_zero, 1.0)
+
+
+def as_metric(metric: str | Metric) -> Metric:
+    """The metric itself, or the registered one of that name."""
+    if isinstance(metric, Metric):
+        return metric
+    found: Metric = look_up("metric", metric)()
+    return found

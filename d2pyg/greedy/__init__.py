@@ -1,0 +1,5 @@
+"""Greedy selection with reverse messages: one problem, several engines, the same picks."""
+
+from d2pyg.greedy.select import greedy_select
+
+__all__ = ["greedy_select"]

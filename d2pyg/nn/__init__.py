@@ -1,0 +1,17 @@
+"""Messages: kernels, the forward layer, the reverse messages. What a researcher subclasses."""
+
+from d2pyg.nn.exact_sum import ExactSum
+from d2pyg.nn.forward import ForwardMessagePassing
+from d2pyg.nn.kernel import Kernel, LaplacianKernel, RBFKernel
+from d2pyg.nn.reverse import AbsoluteReverse, ReverseMessage, WeightedReverse
+
+__all__ = [
+    "AbsoluteReverse",
+    "ExactSum",
+    "ForwardMessagePassing",
+    "Kernel",
+    "LaplacianKernel",
+    "RBFKernel",
+    "ReverseMessage",
+    "WeightedReverse",
+]

@@ -1,0 +1,58 @@
+"""Kernels: how much of a message survives a distance."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+from d2pyg.registry import look_up, register
+
+
+class Kernel(ABC):
+    r"""Turns edge distances into edge weights :math:`e_{ij} = w(d_{ij}, \gamma)`.
+
+    Subclass it and override :meth:`weight`; pass the object, or a registered name, as ``kernel``.
+    The reverse messages of the product expect weights of at least 0.
+    """
+
+    @abstractmethod
+    def weight(self, distance: Tensor, gamma: float) -> Tensor:
+        """Weights of the same shape, dtype and device as ``distance`` (which is >= 0)."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+@register("kernel", "rbf")
+class RBFKernel(Kernel):
+    r"""The paper's kernel, :math:`e^{-\gamma d^2}` (arXiv:2310.07931, section 3).
+
+    Example:
+        >>> RBFKernel().weight(torch.tensor([0.0, 1.0]), gamma=1.0)
+        tensor([1.0000, 0.3679])
+    """
+
+    def weight(self, distance: Tensor, gamma: float) -> Tensor:
+        return (-gamma * distance.square()).exp()
+
+
+@register("kernel", "laplacian")
+class LaplacianKernel(Kernel):
+    r"""The kernel of the authors' code, :math:`e^{-\gamma d}`.
+
+    Example:
+        >>> LaplacianKernel().weight(torch.tensor([0.0, 2.0]), gamma=0.5)
+        tensor([1.0000, 0.3679])
+    """
+
+    def weight(self, distance: Tensor, gamma: float) -> Tensor:
+        return (-gamma * distance).exp()
+
+
+def as_kernel(kernel: str | Kernel) -> Kernel:
+    """The kernel itself, or the registered kernel of that name."""
+    if isinstance(kernel, Kernel):
+        return kernel
+    found: Kernel = look_up("kernel", kernel)()
+    return found

@@ -1,0 +1,112 @@
+"""Reverse messages: what a pick takes from its neighbours."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor
+
+from d2pyg.checks import check_gamma
+from d2pyg.nn.kernel import Kernel, as_kernel
+from d2pyg.registry import look_up, register
+
+
+class ReverseMessage(ABC):
+    r"""What each neighbour of a pick loses: :math:`x_j \leftarrow x_j - \text{message}`.
+
+    Subclass it and override :meth:`message`. Two claims about the message let faster engines run it;
+    leave them ``False`` when in doubt:
+
+    - ``monotone``: the message is >= 0 for a pick with a positive score, and does not depend on
+      ``neighbour_score``.
+    - ``linear``: besides, it is proportional to ``pick_score``. Engines then compute it once per
+      edge, for a pick score of 1.
+
+    Args:
+        gamma: Decay with distance, >= 0.
+        kernel: ``"rbf"``, ``"laplacian"`` or a :class:`~d2pyg.nn.Kernel`.
+
+    Example:
+        >>> class Capped(ReverseMessage):
+        ...     monotone = True
+        ...     def message(self, pick_score, neighbour_score, distance):
+        ...         return (pick_score * self.weight(distance)).clamp(max=0.5)
+        >>> Capped(gamma=0.0).message(torch.tensor([2.0]), torch.tensor([1.0]), torch.tensor([3.0]))
+        tensor([0.5000])
+    """
+
+    monotone: ClassVar[bool] = False
+    linear: ClassVar[bool] = False
+
+    def __init__(self, gamma: float = 0.1, kernel: str | Kernel = "rbf") -> None:
+        self.gamma = check_gamma("gamma", gamma)
+        self.kernel = as_kernel(kernel)
+
+    def weight(self, distance: Tensor) -> Tensor:
+        """The kernel's weights for these distances."""
+        return self.kernel.weight(distance, self.gamma)
+
+    @abstractmethod
+    def message(self, pick_score: Tensor, neighbour_score: Tensor, distance: Tensor) -> Tensor:
+        """What the neighbours lose; all arguments float64 and of one shape (E,), as the result."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(gamma={self.gamma}, kernel={self.kernel})"
+
+
+@register("reverse", "weighted")
+class WeightedReverse(ReverseMessage):
+    r"""The paper's message, :math:`w(d_{kj}, \gamma)\, x_k` (arXiv:2310.07931, equation 3).
+
+    Example:
+        >>> one = torch.ones(2)
+        >>> WeightedReverse(gamma=1.0).message(2 * one, one, torch.tensor([0.0, 1.0]))
+        tensor([2.0000, 0.7358])
+    """
+
+    monotone = True
+    linear = True
+
+    def message(self, pick_score: Tensor, neighbour_score: Tensor, distance: Tensor) -> Tensor:
+        return self.weight(distance) * pick_score
+
+
+@register("reverse", "absolute")
+class AbsoluteReverse(ReverseMessage):
+    r"""The pick's whole score :math:`x_k`, whatever the distance (an option of the authors' code).
+
+    ``gamma`` and ``kernel`` have no effect.
+
+    Example:
+        >>> one = torch.ones(2)
+        >>> AbsoluteReverse().message(2 * one, one, torch.tensor([0.0, 1.0]))
+        tensor([2., 2.])
+    """
+
+    monotone = True
+    linear = True
+
+    def message(self, pick_score: Tensor, neighbour_score: Tensor, distance: Tensor) -> Tensor:
+        return pick_score.clone()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+def as_reverse(
+    reverse: str | ReverseMessage, gamma: float | None, kernel: str | Kernel | None
+) -> ReverseMessage:
+    """The message itself, or the registered one of that name with this gamma and kernel."""
+    if isinstance(reverse, ReverseMessage):
+        if gamma is not None:
+            raise ValueError(
+                f"Expected 'gamma_reverse' to be None with a ReverseMessage object, which has its "
+                f"own gamma (got gamma_reverse={gamma} and reverse={reverse}). Pass it to the object."
+            )
+        return reverse
+    made: ReverseMessage = look_up("reverse", reverse)(
+        gamma=0.1 if gamma is None else check_gamma("gamma_reverse", gamma),
+        kernel="rbf" if kernel is None else kernel,
+    )
+    return made

@@ -1,0 +1,313 @@
+"""select: the whole way, from embeddings and scores to the coreset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from d2pyg.budget import after_cutoff, check_available, nested_seats, num_kept
+from d2pyg.checks import (
+    ArrayLike,
+    as_device,
+    as_embeddings,
+    as_index,
+    as_labels,
+    as_real,
+    as_scores,
+    check_choice,
+)
+from d2pyg.coreset import Coreset, as_ids, versions
+from d2pyg.graph.edges import (
+    Edges,
+    both_directions,
+    edges_of,
+    induced,
+    median_distance,
+    nearest,
+    own_k,
+)
+from d2pyg.graph.knn import build_graph, check_k
+from d2pyg.graph.metric import Metric
+from d2pyg.greedy.problem import Problem
+from d2pyg.greedy.select import run
+from d2pyg.nn.exact_sum import ExactSum
+from d2pyg.nn.forward import ForwardMessagePassing
+from d2pyg.nn.kernel import Kernel
+from d2pyg.nn.reverse import ReverseMessage, as_reverse
+
+
+def select(
+    embeddings: Tensor | np.ndarray[Any, Any] | Data,
+    scores: ArrayLike | None = None,
+    *,
+    keep: float | None = None,
+    prune: float | None = None,
+    budget: int | None = None,
+    k: int | None = None,
+    gamma_forward: float = 1.0,
+    gamma_reverse: float | None = None,
+    kernel: str | Kernel = "rbf",
+    scale: str | float | None = "median",
+    update: str = "sum",
+    reverse: str | ReverseMessage = "weighted",
+    clamp: bool = False,
+    undirected: bool = True,
+    labels: ArrayLike | None = None,
+    balance: str = "proportional",
+    min_per_class: int = 0,
+    cutoff: float = 0.0,
+    initial: ArrayLike | None = None,
+    ids: Sequence[Any] | Tensor | np.ndarray[Any, Any] | None = None,
+    metric: str | Metric | None = None,
+    backend: str = "auto",
+    engine: str = "auto",
+    device: str | torch.device | None = None,
+    progress: bool = False,
+) -> Coreset:
+    r"""Keeps the samples that are hard and diverse: D2 Pruning (arXiv:2310.07931).
+
+    Samples become nodes of a kNN graph with edge weights
+    :math:`e_{ij} = \exp(-\gamma\, (d_{ij} / s)^2)`. Forward messages spread difficulty,
+
+    .. math:: x_i \leftarrow x_i + \sum_{j \in \mathcal{N}(i)} e_{ij}\, x_j ,
+
+    and then, until the budget is spent, the highest score is picked and its reverse messages lower
+    its neighbours', :math:`x_j \leftarrow x_j - e_{kj}\, x_k`, so that the next pick lies elsewhere.
+
+    Args:
+        embeddings: [N, d], a tensor or array of any float type, finite; or a graph from
+            :func:`d2pyg.knn_graph`, to build it once for many settings.
+        scores: Difficulty [N], >= 0, higher is harder; floats or integers. Default: all ones.
+        keep: Fraction kept, floor(keep N + 0.5) samples. Exactly one of ``keep``, ``prune``,
+            ``budget`` is given.
+        prune: Fraction removed, floor(prune N + 0.5) samples.
+        budget: Number of samples kept. ``initial`` samples do not count.
+        k: Neighbours a sample, 1 to N - 1; default 5, or all that a given graph has.
+        gamma_forward: Decay of forward messages with distance, >= 0.
+        gamma_reverse: Decay of reverse messages; default 0.1. Not with a ``reverse`` object.
+        kernel: ``"rbf"`` (paper), ``"laplacian"`` (authors' code) or a :class:`d2pyg.nn.Kernel`.
+        scale: What distances are divided by: ``"median"``, the lower median of the positive directed
+            edge distances over all classes (1 if there is none); a number > 0; or None.
+        update: ``"sum"`` (paper) or ``"product"``, :math:`x_i \sum_j e_{ij} x_j`.
+        reverse: ``"weighted"`` (paper), ``"absolute"`` (neighbours lose :math:`x_k` itself) or a
+            :class:`d2pyg.nn.ReverseMessage`.
+        clamp: Picks at or below 0 send no message. Without it the formula holds to the letter, and
+            picks below 0 raise their neighbours.
+        undirected: An edge in either direction joins both samples; else i has its own k alone.
+        labels: Classes [N], integers: a graph and a budget a class. A class with fewer than k + 1
+            samples uses the neighbours it has.
+        balance: Seats of the classes: ``"proportional"`` to their sizes (Sainte-Lague) or
+            ``"uniform"`` (in turn). A class that runs out passes its seats on.
+        min_per_class: Seats each class gets first. A budget too small for that is a warning.
+        cutoff: Fraction of the hardest samples that is dropped first (mislabelled data), in 0 to 1.
+            It ranks ``scores``; what it drops sends and receives nothing.
+        initial: Indices already chosen, as in active learning. They are taken first, count as seats
+            of their classes, and are not in the result.
+        ids: Your own names of the samples [N], integers or strings, each once, carried into files.
+        metric: ``"euclidean"`` (default), ``"cosine"`` or a :class:`d2pyg.graph.Metric`; not with
+            a graph, which has its own.
+        backend: See :func:`d2pyg.knn_graph`; not with a graph.
+        engine: See :func:`d2pyg.greedy_select`.
+        device: Where to compute; default: where ``embeddings`` are. On MPS, which knows no float64,
+            selection runs on the CPU.
+        progress: Show bars of rows and picks done.
+
+    Returns:
+        A :class:`d2pyg.Coreset` on the device of ``embeddings``. ``index[:b]`` is the coreset of
+        size b, with classes too; ``initial=index[:b]`` gives the rest.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+        ImportError: If the backend's package is not installed.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]])
+        >>> coreset = select(x, scores=[1, 9, 1, 1, 2, 1], budget=3, k=2)
+        >>> coreset.index
+        tensor([1, 4, 3])
+        >>> select(x, scores=[1, 9, 1, 1, 2, 1], budget=3, k=2, labels=[0, 0, 0, 1, 1, 1]).index
+        tensor([1, 4, 0])
+    """
+    given = embeddings if isinstance(embeddings, Data) else as_embeddings(embeddings)
+    num_samples, home, place = _places(given, device)
+    kept = num_kept(num_samples, keep, prune, budget)
+    score = _score(scores, num_samples).to(place)
+    pool = after_cutoff(score, cutoff)
+    classes, group = _classes(labels, num_samples, place)
+    start = torch.zeros(num_samples, dtype=torch.bool, device=place)
+    start[as_index("initial", [] if initial is None else initial, num_samples).to(place)] = True
+    check_available(kept, num_samples, int((~start[pool]).sum()), int(start.sum()))
+    names = None if ids is None else as_ids(ids, num_samples)
+    layer = ForwardMessagePassing(gamma_forward, kernel, update, aggr=ExactSum())
+    message = as_reverse(reverse, gamma_reverse, layer.kernel)
+    seats = nested_seats(
+        size=group.bincount(minlength=classes),
+        available=group[pool][~start[pool]].bincount(minlength=classes),
+        taken=group[start].bincount(minlength=classes),
+        budget=kept,
+        balance=balance,
+        min_per_class=min_per_class,
+    )
+
+    with torch.no_grad():
+        if isinstance(given, Data):
+            edges, source = _edges_given(given, pool, group, k, metric, backend, place)
+        else:
+            edges, source = _edges_built(given, pool, group, k, metric, backend, place, progress)
+        unit = _unit(scale, edges)
+        edges = (both_directions(edges) if undirected else edges).in_units_of(unit)
+        updated = layer(score[pool], edges.edge_index, edges.distance)
+
+    problem, node = Problem.build(
+        score=updated,
+        edges=edges,
+        group=group[pool],
+        count=seats.bincount(minlength=classes),
+        initial=start[pool],
+        reverse=message,
+        clamp=clamp,
+    )
+    picks, pick_scores, engine = run(problem, engine, progress)
+
+    by_class = seats.argsort(stable=True).argsort()  # each class's picks take its seats, in order
+    return Coreset(
+        index=pool[node[picks]][by_class].to(home),
+        pick_scores=pick_scores[by_class].to(home),
+        scores=torch.full_like(score, torch.nan).index_copy(0, pool, updated).to(home),
+        settings={
+            "keep": keep,
+            "prune": prune,
+            "budget": budget,
+            "gamma_forward": layer.gamma,
+            "gamma_reverse": message.gamma,
+            "kernel": _name(kernel),
+            "scale": scale,
+            "scale_value": unit,
+            "update": update,
+            "reverse": _name(reverse),
+            "clamp": clamp,
+            "undirected": undirected,
+            "balance": balance,
+            "min_per_class": min_per_class,
+            "cutoff": cutoff,
+            **source,
+            "engine": engine,
+            "device": str(place),
+            "num_samples": num_samples,
+            "num_classes": None if labels is None else classes,
+            "num_dropped": num_samples - len(pool),
+            "num_initial": int(start.sum()),
+            "versions": versions(),
+        },
+        ids=names,
+    )
+
+
+def _places(
+    given: Tensor | Data, device: str | torch.device | None
+) -> tuple[int, torch.device, torch.device]:
+    """How many samples, where they are, and where to compute."""
+    if isinstance(given, Data):
+        edges = edges_of(given)
+        num_samples, home = edges.num_nodes, given.edge_index.device
+    else:
+        num_samples, home = len(given), given.device
+    return num_samples, home, as_device(device, home)
+
+
+def _score(scores: ArrayLike | None, num_samples: int) -> Tensor:
+    if scores is None:
+        return torch.ones(num_samples, dtype=torch.float64)
+    return as_scores(scores, num_samples)
+
+
+def _classes(labels: ArrayLike | None, num_samples: int, place: torch.device) -> tuple[int, Tensor]:
+    """The number of classes, and the class of each sample, 0..C-1 by ascending label."""
+    if labels is None:
+        return 1, torch.zeros(num_samples, dtype=torch.int64, device=place)
+    label, group = as_labels("labels", labels, num_samples).to(place).unique(return_inverse=True)
+    return len(label), group
+
+
+def _edges_built(
+    embeddings: Tensor,
+    pool: Tensor,
+    group: Tensor,
+    k: int | None,
+    metric: str | Metric | None,
+    backend: str,
+    place: torch.device,
+    progress: bool,
+) -> tuple[Edges, dict[str, Any]]:
+    """The kNN graph of the pool, class by class."""
+    k = check_k(5 if k is None else k, len(embeddings))
+    whole = len(pool) == len(embeddings)
+    graph = build_graph(
+        embeddings if whole else embeddings[pool.to(embeddings.device)],
+        k,
+        "euclidean" if metric is None else metric,
+        backend,
+        group[pool],
+        place,
+        progress,
+    )
+    return edges_of(graph), {"k": k, "metric": graph.metric, "backend": graph.backend}
+
+
+def _edges_given(
+    graph: Data,
+    pool: Tensor,
+    group: Tensor,
+    k: int | None,
+    metric: str | Metric | None,
+    backend: str,
+    place: torch.device,
+) -> tuple[Edges, dict[str, Any]]:
+    """The pool's part of a graph that was built before."""
+    for name, value in (("metric", metric), ("backend", None if backend == "auto" else backend)):
+        if value is not None:
+            raise ValueError(
+                f"Expected {name!r} to be left out with a graph, which was built with its own "
+                f"(got {value!r}). Pass it to knn_graph."
+            )
+    edges = edges_of(graph)
+    most = own_k(graph, edges)
+    if k is not None:
+        edges = nearest(edges, k, most)
+    edges = Edges(edges.edge_index.to(place), edges.distance.to(place), edges.num_nodes)
+    across = group[edges.source] != group[edges.target]
+    if bool(across.any()):
+        raise ValueError(
+            f"Expected a graph without edges between samples of different labels (got "
+            f"{int(across.sum())} of {len(across)} edges). Build it with "
+            f"knn_graph(embeddings, k, batch=labels)."
+        )
+    if len(pool) < edges.num_nodes:
+        edges = induced(edges, pool)
+    source = {"metric": graph.get("metric"), "backend": graph.get("backend")}
+    return edges, {"k": most if k is None else k, **source}
+
+
+def _unit(scale: str | float | None, edges: Edges) -> float:
+    """What distances are divided by."""
+    if scale is None:
+        return 1.0
+    if isinstance(scale, str):
+        check_choice("scale", scale, ("median",))
+        return median_distance(edges)
+    value = as_real("scale", scale, "Pass a number, 'median' or None.")
+    if value <= 0:
+        raise ValueError(
+            f"Expected 'scale' to be above 0 (got {value:g}). Distances are divided by it; "
+            f"pass None to leave them as they are."
+        )
+    return value
+
+
+def _name(plug_in: object) -> str:
+    return plug_in if isinstance(plug_in, str) else repr(plug_in)

@@ -1,0 +1,64 @@
+"""Plug-in points by name: one table for the Python interface and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_TABLE: dict[str, dict[str, Any]] = {}
+
+
+def register(family: str, name: str) -> Callable[[T], T]:
+    """Makes a class or function available by name.
+
+    Args:
+        family: ``"kernel"``, ``"reverse"``, ``"metric"``, ``"backend"`` or ``"engine"``.
+        name: What a user passes, as in ``select(..., kernel=name)``.
+
+    Raises:
+        ValueError: If the family has an entry of that name already.
+
+    Example:
+        >>> from d2pyg.nn import Kernel
+        >>> @d2pyg.register("kernel", "doc-example")
+        ... class Triangle(Kernel):
+        ...     def weight(self, distance, gamma):
+        ...         return (1 - gamma * distance).clamp(min=0)
+        >>> d2pyg.nn.ForwardMessagePassing(kernel="doc-example")
+        ForwardMessagePassing(gamma=1.0, kernel=Triangle(), update='sum')
+    """
+
+    def add(entry: T) -> T:
+        entries = _TABLE.setdefault(family, {})
+        if name in entries:
+            raise ValueError(
+                f"Expected a {family} name that is free (got {name!r}, which is registered "
+                f"already). Choose another name."
+            )
+        entries[name] = entry
+        return entry
+
+    return add
+
+
+def choices(family: str) -> list[str]:
+    """The registered names of a family, sorted."""
+    return sorted(_TABLE.get(family, {}))
+
+
+def look_up(family: str, name: str) -> Any:
+    """The entry of that name; an unknown name is an error that lists the choices."""
+    entries = _TABLE.get(family, {})
+    if not isinstance(name, str):
+        raise TypeError(
+            f"Expected {family!r} to be a name or an object of that kind "
+            f"(got {type(name).__name__}). Names: {', '.join(choices(family))}."
+        )
+    if name not in entries:
+        raise ValueError(
+            f"Expected {family!r} to be one of {', '.join(choices(family))} (got {name!r}). "
+            f"Add your own with @d2pyg.register({family!r}, {name!r})."
+        )
+    return entries[name]
