@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -124,7 +124,7 @@ def _demo(keep: float, seeds: int, out: Path) -> None:
     kept = len(coreset)
     print(f"Digits: {len(data.train_x)} to train on, {len(data.test_x)} to test on; kept {kept}.\n")
     print(f"{'trained on':<24}samples   test accuracy, mean ± std of {seeds} seeds")
-    subsets = {
+    subsets: dict[str, Callable[[int], Tensor]] = {
         "everything": lambda seed: torch.arange(len(data.train_x)),
         "D2 coreset": lambda seed: coreset.index,
         "random samples": lambda seed: _random(len(data.train_x), kept, seed),

@@ -103,12 +103,12 @@ def _parquet(coreset: Coreset) -> bytes:
 
 
 def _from_npz(path: Path) -> Fields:
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
         index, pick_scores, scores = (
-            torch.from_numpy(file[name]) for name in ("index", "pick_scores", "scores")
+            torch.from_numpy(content[name]) for name in ("index", "pick_scores", "scores")
         )
-        ids = file["ids"] if "ids" in file.files else None
-        return index, pick_scores, scores, json.loads(str(file["settings"])), ids
+        ids = content.get("ids")
+        return index, pick_scores, scores, json.loads(str(content["settings"])), ids
 
 
 def _from_pt(path: Path) -> Fields:

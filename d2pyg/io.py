@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
-import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,12 +16,6 @@ import torch
 from torch import Tensor
 
 from d2pyg.extras import require
-
-ARRAY_SUFFIXES = (".npy", ".npz", ".pt", ".safetensors", ".txt")
-_UNREADABLE = (
-    ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, pickle.UnpicklingError,
-    UnicodeDecodeError,
-)  # fmt: skip
 
 
 def read_array(name: str, spec: str | os.PathLike[str]) -> Tensor | np.ndarray[Any, Any]:
@@ -39,17 +33,9 @@ def read_array(name: str, spec: str | os.PathLike[str]) -> Tensor | np.ndarray[A
         OSError: If the file cannot be opened.
     """
     file, key = _split_key(os.fspath(spec))
-    path = check_input(name, file, ARRAY_SUFFIXES)
-    readers: dict[str, Callable[[], Any]] = {
-        ".npy": lambda: np.load(path, mmap_mode="c", allow_pickle=False),
-        ".npz": lambda: np.load(path, allow_pickle=False),
-        ".pt": lambda: torch.load(path, map_location="cpu", weights_only=True),
-        ".safetensors": lambda: _read_safetensors(path),
-        ".txt": lambda: np.asarray(path.read_text(encoding="utf-8").splitlines(), dtype=str),
-    }
+    path = check_input(name, file, _READERS)
     with readable(name, path):
-        content = readers[path.suffix]()
-        array = _pick(name, path, key, content)
+        array = _READERS[path.suffix](path, partial(_pick, name, path, key))
     if not isinstance(array, Tensor | np.ndarray):
         raise TypeError(
             f"Expected {name!r} to be an array in {str(path)!r} (got {type(array).__name__}). "
@@ -60,14 +46,14 @@ def read_array(name: str, spec: str | os.PathLike[str]) -> Tensor | np.ndarray[A
 
 @contextmanager
 def readable(name: str, path: Path) -> Iterator[None]:
-    """Turns what readers raise at a damaged or pickled file into one error that says so."""
+    """Turns whatever readers raise at a damaged or pickled file into one error that says so."""
     try:
         yield
-    except _UNREADABLE as error:
-        if isinstance(error, _KeyMissingError):
-            raise ValueError(str(error)) from None
+    except (OSError, ImportError, _KeyMissingError):
+        raise
+    except Exception as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
-        if isinstance(error, pickle.UnpicklingError) or "pickle" in reason.lower():
+        if isinstance(error, pickle.UnpicklingError) or "pickle" in reason or "objects" in reason:
             reason = "it holds pickled objects, which are never loaded"
         raise ValueError(
             f"Expected {name!r} to be a complete {path.suffix} file of numbers "
@@ -157,12 +143,9 @@ def _pick(name: str, path: Path, key: str | None, content: Any) -> Any:
                 f"key {key!r}). Leave out ':{key}'."
             )
         return content
-    if isinstance(content, np.lib.npyio.NpzFile):
-        keys = list(content.files)
-    elif isinstance(content, dict):
-        keys = [str(k) for k in content]
-    else:
+    if not isinstance(content, Mapping):
         return content
+    keys = [str(name) for name in content]
     if key is None and len(keys) == 1:
         key = keys[0]
     if key not in keys:
@@ -174,10 +157,35 @@ def _pick(name: str, path: Path, key: str | None, content: Any) -> Any:
     return content[key]
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    reader = require("safetensors.torch", "safetensors")
-    try:
-        tensors: dict[str, Tensor] = reader.load_file(path)
-    except require("safetensors", "safetensors").SafetensorError as error:
-        raise ValueError(str(error)) from error
-    return tensors
+Pick = Callable[[Any], Any]
+
+
+def _npy(path: Path, pick: Pick) -> Any:
+    # Mapped copy-on-write: read in place, and never written to.
+    return pick(np.load(path, mmap_mode="c", allow_pickle=False))
+
+
+def _npz(path: Path, pick: Pick) -> Any:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+        return pick(content)
+
+
+def _pt(path: Path, pick: Pick) -> Any:
+    return pick(torch.load(path, map_location="cpu", weights_only=True))
+
+
+def _safetensors(path: Path, pick: Pick) -> Any:
+    return pick(require("safetensors.torch", "safetensors").load_file(path))
+
+
+def _txt(path: Path, pick: Pick) -> Any:
+    return pick(np.asarray(path.read_text(encoding="utf-8").splitlines(), dtype=str))
+
+
+_READERS: dict[str, Callable[[Path, Pick], Any]] = {
+    ".npy": _npy,
+    ".npz": _npz,
+    ".pt": _pt,
+    ".safetensors": _safetensors,
+    ".txt": _txt,
+}

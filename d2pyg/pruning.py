@@ -87,7 +87,8 @@ def select(
             ``budget`` is given.
         prune: Fraction removed, floor(prune N + 0.5) samples.
         budget: Number of samples kept. ``initial`` samples do not count.
-        k: Neighbours a sample, 1 to N - 1; default 5, or all that a given graph has.
+        k: Neighbours a sample, 1 to N - 1; default 5 (N - 1 if that is less), or all that a given
+            graph has.
         gamma_forward: Decay of forward messages with distance, >= 0.
         gamma_reverse: Decay of reverse messages; default 0.1. Not with a ``reverse`` object.
         kernel: ``"rbf"`` (paper), ``"laplacian"`` (authors' code) or a :class:`d2pyg.nn.Kernel`.
@@ -245,7 +246,7 @@ def _edges_built(
     progress: bool,
 ) -> tuple[Edges, dict[str, Any]]:
     """The kNN graph of the pool, class by class."""
-    k = check_k(5 if k is None else k, len(embeddings))
+    k = max(1, min(5, len(embeddings) - 1)) if k is None else check_k(k, len(embeddings))
     whole = len(pool) == len(embeddings)
     graph = build_graph(
         embeddings if whole else embeddings[pool.to(embeddings.device)],

@@ -80,8 +80,8 @@ class CosineMetric(Metric):
         return distance.square() / 2
 
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
-        both_zero = (x == 0).all(dim=-1) & (y == 0).all(dim=-1)
-        return super().distance(x, y).masked_fill(both_zero, 1.0)
+        no_direction = (x == 0).all(dim=-1) | (y == 0).all(dim=-1)
+        return super().distance(x, y).masked_fill(no_direction, 1.0)
 
 
 def as_metric(metric: str | Metric) -> Metric:

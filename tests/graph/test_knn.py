@@ -1,0 +1,226 @@
+"""Every backend against brute force in float64, on data that tempts it to be wrong."""
+
+import numpy as np
+import oracle
+import pytest
+import torch
+
+import d2pyg
+from d2pyg.extras import require
+from d2pyg.graph import CosineMetric, Metric
+from d2pyg.graph.exact import smallest
+from d2pyg.graph.points import Points
+
+
+@pytest.fixture(params=["torch", "faiss"])
+def backend(request):
+    if request.param != "torch":
+        pytest.importorskip("faiss")
+    return request.param
+
+
+def brute_force(x, k, distance=None):
+    """Neighbours and distances [N, k], by (distance, index)."""
+    x = np.asarray(x, dtype=np.float64)
+    found = []
+    for i in range(len(x)):
+        d = np.sqrt(np.square(x - x[i]).sum(axis=1)) if distance is None else distance(x[i], x)
+        d[i] = np.inf
+        order = np.lexsort([np.arange(len(x)), d])[:k]
+        found.append((order, d[order]))
+    return np.array([o for o, _ in found]), np.array([d for _, d in found])
+
+
+def matrices(graph, k):
+    return graph.edge_index[0].view(-1, k).cpu().numpy(), graph.edge_attr.view(-1, k).cpu().numpy()
+
+
+def data(name):
+    rng = np.random.default_rng(7)
+    blobs = rng.normal(0, 5, (8, 16))[rng.integers(0, 8, 700)] + rng.normal(size=(700, 16))
+    return {
+        "blobs": blobs.astype(np.float32),
+        "float16": blobs.astype(np.float16),
+        "float64, far from the origin": 1e6 + 1e-4 * blobs,
+        "float32, far from the origin": (1e4 + blobs).astype(np.float32),
+        "an outlier": np.concatenate([blobs, [[1e7] * 16]]).astype(np.float32),
+        "tiny": (1e-30 * blobs).astype(np.float64),
+        "huge": (1e100 * blobs).astype(np.float64),
+        "tight clusters": np.repeat(rng.normal(size=(7, 4)), 100, axis=0)
+        + 1e-9 * rng.normal(size=(700, 4)),
+        "duplicates": np.repeat(blobs[:200], 3, axis=0).astype(np.float32),
+        "many duplicates": np.concatenate([np.zeros((400, 16)), blobs[:300]]).astype(np.float32),
+        "constant": np.ones((600, 5), np.float32),
+        "one dimension": rng.normal(size=(600, 1)).astype(np.float16),
+        "integers with ties": rng.integers(0, 3, (900, 3)).astype(np.float32),
+        "not contiguous": blobs.astype(np.float32)[::2, 1::3],
+        "two": np.array([[0.0], [1.0]]),
+    }[name]
+
+
+DATA = [
+    "blobs", "float16", "float64, far from the origin", "float32, far from the origin",
+    "an outlier", "tiny", "huge", "tight clusters", "duplicates", "many duplicates", "constant",
+    "one dimension", "integers with ties", "not contiguous", "two",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DATA)
+@pytest.mark.parametrize("k", [1, 5, -1])
+def test_equals_brute_force(name, k, backend, device):
+    x = data(name)
+    k = len(x) - 1 if k == -1 or k >= len(x) else k
+    graph = d2pyg.knn_graph(torch.as_tensor(x.copy(), device=device), k, backend=backend)
+    neighbour, distance = matrices(graph, k)
+    expected_neighbour, expected_distance = brute_force(x, k)
+    np.testing.assert_allclose(distance, expected_distance, rtol=1e-13, atol=0)
+    # Where float64 sums differ in their last bit, near-ties may swap; elsewhere not.
+    swapped = neighbour != expected_neighbour
+    assert swapped.mean() < (1e-3 if name == "tight clusters" else 1e-9)
+    assert graph.edge_index[1].tolist() == np.repeat(np.arange(len(x)), k).tolist()
+    assert (graph.k, graph.metric, graph.backend) == (k, "euclidean", backend)
+    assert graph.edge_index.device.type == device.type
+
+
+@pytest.mark.parametrize("precision", ["high", "medium"])
+def test_exact_whatever_precision_the_user_allows_for_products(precision, backend):
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        graph = d2pyg.knn_graph(data("blobs"), 5, backend=backend)
+        with torch.autocast("cpu"):
+            inside = d2pyg.knn_graph(data("blobs"), 5, backend=backend)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    for made in graph, inside:
+        assert np.array_equal(matrices(made, 5)[0], brute_force(data("blobs"), 5)[0])
+
+
+def test_candidates_that_miss_neighbours_are_found_out(monkeypatch):
+    """The certificate is what makes results exact: coarse products must change nothing."""
+    exact = d2pyg.knn_graph(data("blobs"), 5)
+    honest = Points.column_bounds
+
+    def coarse(self, rows):
+        # Rounded to 8 bits, as bfloat16 products would be; the error bound says so.
+        return honest(self, rows).bfloat16().float() - 2.0**-6 * self.norm.max().float()
+
+    monkeypatch.setattr(Points, "column_bounds", coarse)
+    assert d2pyg.knn_graph(data("blobs"), 5).edge_index.equal(exact.edge_index)
+
+
+def test_the_bound_is_a_bound(rng):
+    for name in "blobs", "an outlier", "float32, far from the origin", "tight clusters":
+        x = data(name)
+        points = Points(torch.as_tensor(x), d2pyg.graph.EuclideanMetric(), torch.device("cpu"))
+        rows = torch.arange(len(x))
+        bound = points.column_bounds(rows).double() + points.row_bound(rows).unsqueeze(1)
+        exact = np.square(np.asarray(x, np.float64)[:, None] - np.asarray(x, np.float64)).sum(2)
+        assert (bound.numpy() <= exact / points.scale**2).all()
+
+
+@pytest.mark.parametrize("columns", [5, 33, 700, 5003])
+@pytest.mark.parametrize("count", [1, 4, 13])
+def test_smallest_equals_topk(columns, count, rng):
+    values = torch.as_tensor(rng.integers(0, 50, (9, columns)).astype(np.float32))
+    count = min(count, columns)
+    value, column = smallest(values, count)
+    assert value.equal(values.topk(count, largest=False).values)
+    assert values.gather(1, column).equal(value)
+    assert all(len(set(row)) == count for row in column.tolist())
+
+
+def test_cosine(backend, rng):
+    x = rng.normal(size=(300, 6))
+    x[5:9] = 0  # no direction: at distance 1 from all
+    x[40:60] = 4 * x[20:40]  # the same directions
+
+    def distance(one, others):
+        lengths = np.linalg.norm(one) * np.linalg.norm(others, axis=1)
+        cosine = np.divide(others @ one, lengths, out=np.zeros(len(others)), where=lengths > 0)
+        return 1 - cosine
+
+    graph = d2pyg.knn_graph(x, 7, metric="cosine", backend=backend)
+    neighbour, found = matrices(graph, 7)
+    expected, expected_distance = brute_force(x, 7, distance)
+    np.testing.assert_allclose(found, expected_distance, atol=1e-12)
+    others = [i for i in range(300) if not 5 <= i < 9]
+    assert np.array_equal(neighbour[others], expected[others])
+    assert np.array_equal(found[5:9], np.ones((4, 7)))
+    assert neighbour[5].tolist() == [0, 1, 2, 3, 4, 6, 7]
+    assert graph.metric == "cosine"
+
+
+def test_a_users_metric(backend, rng):
+    class Weighted(Metric):
+        def embed(self, x):
+            return x * torch.tensor([1.0, 0.0, 3.0])
+
+    x = rng.normal(size=(200, 3))
+    graph = d2pyg.knn_graph(x, 4, metric=Weighted(), backend=backend)
+    assert np.array_equal(matrices(graph, 4)[0], brute_force(x * [1, 0, 3], 4)[0])
+    assert graph.metric == "Weighted()"
+
+
+def test_groups_are_graphs_of_their_own(backend, device, rng):
+    x = torch.as_tensor(rng.normal(size=(200, 4)), device=device)
+    batch = torch.as_tensor(rng.choice([-3, 0, 8], 200, p=[0.3, 0.3, 0.4]), device=device)
+    batch[:2] = torch.tensor([55, 77])  # groups of one
+    batch[2:6] = 99  # a group smaller than k + 1
+    graph = d2pyg.knn_graph(x, 5, batch=batch, backend=backend)
+    expected = []
+    lists = oracle.neighbours(oracle.distances(x.cpu()), 5, batch.tolist())
+    for target, sources in enumerate(lists):
+        expected += [[source, target] for source in sources]
+    assert graph.edge_index.T.tolist() == expected
+    assert graph.num_nodes == 200
+
+
+def test_memory_mapped_files_are_read_in_place(tmp_path, backend):
+    x = data("float16")
+    np.save(tmp_path / "x.npy", x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    one, two = (d2pyg.knn_graph(e, 5, backend=backend) for e in (x, mapped))
+    assert one.edge_index.equal(two.edge_index)
+    assert one.edge_attr.equal(two.edge_attr)
+
+
+def test_cosine_distance_keeps_small_angles():
+    x = torch.tensor([1.0, 0.0], dtype=torch.float64)
+    y = torch.tensor([1.0, 1e-9], dtype=torch.float64)
+    assert CosineMetric().distance(x, y).item() == pytest.approx(0.5e-18)
+    assert CosineMetric().distance(x * 1e300, y * 1e-300).item() == pytest.approx(0.5e-18)
+
+
+class TestErrors:
+    def refused(self, match, x, k=1, error=ValueError, **options):
+        with pytest.raises(error, match=match):
+            d2pyg.knn_graph(x, k, **options)
+
+    def test_k(self):
+        x = np.eye(4)
+        self.refused(r"'k' to be between 1 and 3, one less than the 4 samples \(got 0\)", x, 0)
+        self.refused(r"\(got 4\)", x, 4)
+        self.refused(r"'k' to be a whole number \(got float 2.0\)", x, 2.0, TypeError)
+
+    def test_names(self):
+        self.refused("'metric' to be one of cosine, euclidean", np.eye(4), metric="l1")
+        self.refused("'backend' to be one of faiss, torch", np.eye(4), backend="annoy")
+
+    def test_batch(self):
+        self.refused("'batch' to have one value for each of the 4", np.eye(4), batch=[0])
+        self.refused("'batch' to be integers", np.eye(4), error=TypeError, batch=np.ones(4))
+
+    def test_too_large_to_square(self):
+        self.refused("'embeddings' to be below 1e150", np.eye(4) * 1e200)
+
+    def test_a_missing_package_names_its_pip_line(self, monkeypatch):
+        monkeypatch.setitem(__import__("sys").modules, "faiss", None)
+        with pytest.raises(ImportError, match="pip install faiss-cpu"):
+            d2pyg.knn_graph(np.eye(4), 1, backend="faiss")
+
+    def test_a_broken_package_is_not_called_missing(self, tmp_path, monkeypatch):
+        (tmp_path / "half_installed.py").write_text("import something_it_needs")
+        monkeypatch.syspath_prepend(tmp_path)
+        with pytest.raises(ModuleNotFoundError, match="something_it_needs"):
+            require("half_installed", "half-installed")

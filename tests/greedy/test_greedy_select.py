@@ -1,0 +1,217 @@
+import math
+
+import numpy as np
+import oracle
+import pytest
+import torch
+from torch_geometric.data import Data
+
+import d2pyg
+from d2pyg.nn import AbsoluteReverse, ReverseMessage, WeightedReverse
+
+
+def random_graph(rng, case, nodes=40, edges=150):
+    """Directed, with distances that are not symmetric; self-loops left out."""
+    pair = rng.integers(0, nodes - 5, (2, edges))  # the last five nodes are isolated
+    pair = pair[:, pair[0] != pair[1]]
+    if case == "parallel":
+        pair = np.concatenate([pair, pair[:, :20]], axis=1)
+    distance = rng.integers(0, 4, pair.shape[1]).astype(np.float64)
+    score = rng.integers(-3, 9, nodes).astype(np.float64)
+    if case == "floats":
+        distance, score = rng.exponential(size=pair.shape[1]), rng.normal(size=nodes)
+    graph = Data(edge_index=torch.as_tensor(pair), edge_attr=torch.as_tensor(distance), num_nodes=nodes)
+    return score, graph
+
+
+def neighbours(graph):
+    """For each node the (neighbour, distance) pairs that lose when it is picked."""
+    lists = [[] for _ in range(graph.num_nodes)]
+    for (source, target), d in zip(graph.edge_index.T.tolist(), graph.edge_attr.tolist(), strict=True):
+        lists[target].append((source, d))
+    return lists
+
+
+@pytest.mark.parametrize("case", ["integers", "floats", "parallel"])
+@pytest.mark.parametrize("gamma", [0.0, 0.5])
+@pytest.mark.parametrize("clamp", [False, True])
+@pytest.mark.parametrize("initial", [[], [3, 38, 0]])
+def test_equals_the_slow_loop(case, gamma, clamp, initial, device, rng):
+    score, graph = random_graph(rng, case)
+    lists = neighbours(graph)
+    # One entry an edge, so that parallel edges send twice: number the edges of each node.
+    sent = [list(enumerate(pairs)) for pairs in lists]
+
+    def message(pick, value, edge, _):
+        return math.exp(-gamma * lists[pick][edge][1] ** 2) * value
+
+    expected = loop_over_edges(score, sent, message, 40 - len(initial), initial, clamp)
+    coreset = d2pyg.greedy_select(
+        torch.as_tensor(score, device=device),
+        graph.to(device),
+        40 - len(initial),
+        WeightedReverse(gamma),
+        clamp=clamp,
+        initial=initial,
+    )
+    assert coreset.index.tolist() == [node for node, _ in expected]
+    assert coreset.pick_scores.tolist() == [value for _, value in expected]
+
+
+def loop_over_edges(score, sent, message, count, initial, clamp):
+    """The slow loop, edge by edge."""
+    step = oracle.grid(score)
+    score = [oracle.snap(float(v), step) for v in score]
+    left = set(range(len(score)))
+    picks = []
+    for turn in range(len(initial) + count):
+        candidates = left & set(initial) if turn < len(initial) else left
+        best = max(candidates, key=lambda i: (score[i], -i))
+        left.remove(best)
+        if turn >= len(initial):
+            picks.append((best, score[best]))
+        if not (clamp and score[best] <= 0):
+            for edge, (neighbour, _) in sent[best]:
+                score[neighbour] -= oracle.snap(message(best, score[best], edge, None), step)
+    return picks
+
+
+def test_a_pick_by_hand():
+    # 0 - 1 at distance 0, 1 - 2 at distance 0: picking 1 (5) takes 5 from both.
+    graph = Data(
+        edge_index=torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]),
+        edge_attr=torch.zeros(4),
+        num_nodes=4,
+    )
+    coreset = d2pyg.greedy_select([4.0, 5.0, 1.0, 2.0], graph, 4)
+    assert coreset.index.tolist() == [1, 3, 0, 2]
+    assert coreset.pick_scores.tolist() == [5.0, 2.0, -1.0, -4.0]
+    assert coreset.scores.tolist() == [4.0, 5.0, 1.0, 2.0]
+
+
+def test_below_zero_a_pick_raises_its_neighbours_unless_clamped():
+    graph = Data(edge_index=torch.tensor([[0, 1], [1, 0]]), edge_attr=torch.zeros(2), num_nodes=2)
+    assert d2pyg.greedy_select([-1.0, -3.0], graph, 2).pick_scores.tolist() == [-1.0, -2.0]
+    clamped = d2pyg.greedy_select([-1.0, -3.0], graph, 2, clamp=True)
+    assert clamped.pick_scores.tolist() == [-1.0, -3.0]
+
+
+def test_directed_messages_go_to_the_picks_own_neighbours():
+    graph = Data(edge_index=torch.tensor([[0], [1]]), edge_attr=torch.zeros(1), num_nodes=2)
+    # 0 is a neighbour of 1: picking 1 lowers 0, picking 0 leaves 1 alone.
+    assert d2pyg.greedy_select([1.0, 2.0], graph, 2).pick_scores.tolist() == [2.0, -1.0]
+    assert d2pyg.greedy_select([2.0, 1.0], graph, 2).pick_scores.tolist() == [2.0, 1.0]
+
+
+def test_edge_order_changes_nothing(device, rng):
+    score, graph = random_graph(rng, "floats", nodes=60, edges=800)
+    one = d2pyg.greedy_select(score, graph.to(device), 60)
+    order = torch.as_tensor(rng.permutation(graph.edge_index.shape[1]), device=device)
+    shuffled = Data(
+        edge_index=graph.edge_index[:, order], edge_attr=graph.edge_attr[order], num_nodes=60
+    )
+    two = d2pyg.greedy_select(score, shuffled, 60)
+    assert two.index.equal(one.index)
+    assert two.pick_scores.equal(one.pick_scores)
+
+
+def test_a_message_that_depends_on_the_neighbours_score(rng):
+    class Half(ReverseMessage):
+        def message(self, pick_score, neighbour_score, distance):
+            return (pick_score + neighbour_score) / 4
+
+    score, graph = random_graph(rng, "integers")
+    lists = [sorted({n for n, _ in pairs}) for pairs in neighbours(graph)]
+    edges = torch.tensor([[n, i] for i, ns in enumerate(lists) for n in ns]).T
+    simple = Data(edge_index=edges, edge_attr=torch.ones(edges.shape[1]), num_nodes=40)
+    expected = oracle.greedy_loop(score, lists, lambda i, value, j, other: (value + other) / 4, {0: 40})
+    coreset = d2pyg.greedy_select(score, simple, 40, Half())
+    assert list(zip(coreset.index.tolist(), coreset.pick_scores.tolist(), strict=True)) == expected[0]
+
+
+def test_scores_of_any_size(rng):
+    score, graph = random_graph(rng, "floats")
+    expected = d2pyg.greedy_select(score, graph, 40).index.tolist()
+    for factor in 2.0**-900, 2.0**900:
+        assert d2pyg.greedy_select(score * factor, graph, 40).index.tolist() == expected
+
+
+def test_names_and_settings(rng):
+    score, graph = random_graph(rng, "integers")
+    named = d2pyg.greedy_select(score, graph, 10, "absolute")
+    given = d2pyg.greedy_select(score, graph, 10, AbsoluteReverse())
+    assert named.index.tolist() == given.index.tolist()
+    assert (named.settings["reverse"], given.settings["reverse"]) == ("absolute", "AbsoluteReverse()")
+    assert named.settings["engine"] == "sequential"
+    decayed = d2pyg.greedy_select(score, graph, 40, gamma_reverse=2.0)
+    assert decayed.index.equal(d2pyg.greedy_select(score, graph, 40, WeightedReverse(2.0)).index)
+
+
+class TestErrors:
+    @pytest.fixture
+    def graph(self):
+        return Data(edge_index=torch.tensor([[0, 1], [1, 2]]), edge_attr=torch.ones(2), num_nodes=3)
+
+    def refused(self, match, graph, error=ValueError, scores=(1.0, 2.0, 3.0), budget=1, **options):
+        with pytest.raises(error, match=match):
+            d2pyg.greedy_select(list(scores), graph, budget, **options)
+
+    def test_graph(self, graph):
+        self.refused("'graph' to be a torch_geometric.data.Data", "graph", TypeError)
+        self.refused("have at least one node", Data(num_nodes=0))
+        self.refused(r"'edge_index' int64 of shape \(2, E\) \(got none\)", Data(num_nodes=3))
+        bad = graph.clone()
+        bad.edge_index = bad.edge_index.int()
+        self.refused(r"\(got torch.int32 \(2, 2\)\)", bad)
+        bad = graph.clone()
+        bad.edge_attr = None
+        self.refused(r"floating of shape \(2,\) \(got none\)", bad)
+        bad.edge_attr = torch.ones(2, 1)
+        self.refused(r"\(got torch.float32 \(2, 1\)\)", bad)
+        bad.edge_attr = torch.tensor([1.0, -0.5])
+        self.refused(r"distances of at least 0 \(got -0.5\)", bad)
+        bad.edge_attr = torch.tensor([1.0, math.nan])
+        self.refused("'edge_attr' to be finite .* in 1 of 2 rows, the first at row 1", bad)
+        bad = graph.clone()
+        bad.edge_index = torch.tensor([[0, 1], [1, 3]])
+        self.refused(r"to lie in 0 to 2, the nodes \(got 3\)", bad)
+        bad.edge_index = torch.tensor([[0, 1], [1, 1]])
+        self.refused(r"no self-loops \(got 1, the first at node 1\)", bad)
+
+    def test_scores_and_budget(self, graph):
+        self.refused("'scores' to have one value for each of the 3", graph, scores=[1.0])
+        self.refused("'scores' to be finite", graph, scores=[1.0, math.inf, 2.0])
+        self.refused("'budget' to be between 1 and 3, the number of samples", graph, budget=4)
+        self.refused("'budget' to be a whole number", graph, TypeError, budget=0.5)
+        self.refused("budget to be at most 2", graph, budget=3, initial=[1])
+
+    def test_names(self, graph):
+        self.refused("'engine' to be one of sequential", graph, engine="quick")
+        self.refused("'reverse' to be one of absolute, weighted", graph, reverse="none")
+
+    @pytest.mark.parametrize("linear", [False, True])
+    @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+    def test_messages_that_are_not_finite(self, graph, linear, value):
+        class Broken(ReverseMessage):
+            def message(self, pick_score, neighbour_score, distance):
+                return torch.full_like(distance, value)
+
+        Broken.linear = linear
+        match = r"messages of Broken\(.*\) to be finite"
+        self.refused(match, graph, budget=3, reverse=Broken())
+
+    @pytest.mark.parametrize("linear", [False, True])
+    def test_messages_of_the_wrong_shape(self, graph, linear):
+        class Broken(ReverseMessage):
+            def message(self, pick_score, neighbour_score, distance):
+                return distance.sum().float()
+
+        Broken.linear = linear
+        self.refused("one value for each neighbour", graph, reverse=Broken())
+
+    def test_linear_messages_that_overflow(self, graph):
+        class Huge(WeightedReverse):
+            def message(self, pick_score, neighbour_score, distance):
+                return pick_score * 1e200
+
+        self.refused("to be finite", graph, scores=[0.0, 0.0, 1e150], budget=3, reverse=Huge())

@@ -1,0 +1,44 @@
+import math
+
+import pytest
+import torch
+
+import d2pyg
+from d2pyg.nn import AbsoluteReverse, LaplacianKernel, ReverseMessage, WeightedReverse
+
+
+def test_weighted_is_the_kernel_times_the_score():
+    pick, neighbour, distance = torch.tensor([[3.0, -2.0], [9.0, 9.0], [0.5, 2.0]]).double()
+    rbf = WeightedReverse(gamma=0.4).message(pick, neighbour, distance)
+    assert rbf.tolist() == pytest.approx([3 * math.exp(-0.1), -2 * math.exp(-1.6)])
+    laplacian = WeightedReverse(0.4, LaplacianKernel()).message(pick, neighbour, distance)
+    assert laplacian.tolist() == pytest.approx([3 * math.exp(-0.2), -2 * math.exp(-0.8)])
+
+
+def test_absolute_is_the_score():
+    pick = torch.tensor([3.0, -2.0])
+    assert AbsoluteReverse().message(pick, pick, pick.abs()).tolist() == [3.0, -2.0]
+
+
+def test_repr():
+    assert repr(WeightedReverse(2)) == "WeightedReverse(gamma=2.0, kernel=RBFKernel())"
+    assert repr(AbsoluteReverse()) == "AbsoluteReverse()"
+
+
+def test_claims():
+    assert ReverseMessage.monotone is ReverseMessage.linear is False
+    assert WeightedReverse.monotone is WeightedReverse.linear is True
+    assert AbsoluteReverse.monotone is AbsoluteReverse.linear is True
+
+
+def test_an_objects_own_gamma_is_not_overruled():
+    x = torch.eye(4)
+    with pytest.raises(ValueError, match="'gamma_reverse' to be None with a ReverseMessage object"):
+        d2pyg.select(x, budget=2, k=1, reverse=WeightedReverse(0.5), gamma_reverse=0.1)
+
+
+def test_bad_gamma():
+    with pytest.raises(ValueError, match=r"'gamma' to be finite \(got nan\)"):
+        WeightedReverse(math.nan)
+    with pytest.raises(TypeError, match="'gamma' to be a number"):
+        WeightedReverse("high")

@@ -1,0 +1,305 @@
+"""select against the slow loop, and the promises that hold for every input."""
+
+import numpy as np
+import oracle
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import d2pyg
+
+TOTAL = 60
+
+
+def make(case, rng):
+    """Embeddings, scores and labels; many ties where the case says so."""
+    x = rng.normal(size=(TOTAL, 3)).astype(np.float32)
+    scores = rng.lognormal(size=TOTAL)
+    labels = rng.integers(0, 4, TOTAL)
+    if case == "ties":
+        x, scores = rng.integers(0, 3, (TOTAL, 3)).astype(np.float16), rng.integers(0, 3, TOTAL)
+    elif case == "duplicates":
+        x[20:40] = x[:20]
+    elif case == "constant":
+        x[:] = 7
+    elif case == "all scores equal":
+        scores[:] = 2
+    elif case == "all scores zero":
+        scores[:] = 0
+    elif case == "a class of one":
+        labels[:] = rng.integers(0, 3, TOTAL)
+        labels[17] = 9
+    elif case == "negative labels":
+        labels = labels - 2
+    return x, scores, labels
+
+
+CASES = [
+    "plain", "ties", "duplicates", "constant", "all scores equal", "all scores zero",
+    "a class of one", "negative labels",
+]  # fmt: skip
+OPTIONS = {
+    "defaults": {},
+    "raw distances": {"scale": None, "gamma_reverse": 1.0},
+    "scale given": {"scale": 0.5},
+    "directed": {"undirected": False, "k": 3},
+    "product": {"update": "product"},
+    "clamp": {"clamp": True, "gamma_reverse": 0.0},
+    "no decay": {"gamma_forward": 0.0, "gamma_reverse": 0.0, "k": 10},
+    "cutoff": {"cutoff": 0.2},
+    "k = N - 1": {"k": TOTAL - 1},
+}
+
+
+def check(x, scores, labels, budget, **options):
+    coreset = d2pyg.select(x, scores, labels=labels, budget=budget, **options)
+    index, pick_scores, after = oracle.select(x, scores, budget, labels=labels, **options)
+    assert coreset.index.tolist() == index
+    np.testing.assert_allclose(coreset.pick_scores.numpy(), pick_scores, rtol=1e-12, atol=1e-300)
+    np.testing.assert_allclose(coreset.scores.numpy(), after, rtol=1e-12)
+
+
+@pytest.mark.parametrize("with_labels", [False, True], ids=["one class", "classes"])
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("option", OPTIONS)
+def test_equals_the_slow_loop(case, option, with_labels, rng):
+    x, scores, labels = make(case, rng)
+    options = OPTIONS[option]
+    check(x, scores, labels if with_labels else None, budget=45, **options)
+
+
+@pytest.mark.parametrize("balance", ["proportional", "uniform"])
+@pytest.mark.parametrize("min_per_class", [0, 3])
+@pytest.mark.parametrize("cutoff", [0.0, 0.3])
+def test_seats_equal_the_slow_loop(balance, min_per_class, cutoff, rng):
+    x, scores, _ = make("ties", rng)
+    labels = np.repeat([5, 1, 8, 3], [30, 20, 8, 2])
+    for initial in [], [0, 7, 31, 55, 59]:
+        check(
+            x, scores, labels, budget=30, balance=balance, min_per_class=min_per_class,
+            cutoff=cutoff, initial=initial,
+        )  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), data=st.data())
+def test_any_small_problem_equals_the_slow_loop(seed, data):
+    rng = np.random.default_rng(seed)
+    total = data.draw(st.integers(2, 16))
+    x = rng.integers(0, data.draw(st.integers(1, 4)), (total, 2)).astype(np.float32)
+    scores = rng.integers(0, data.draw(st.integers(1, 8)), total).astype(np.float32)
+    labels = rng.integers(0, data.draw(st.integers(1, 4)), total)
+    initial = rng.permutation(total)[: data.draw(st.integers(0, total // 2))]
+    check(
+        x,
+        scores,
+        labels,
+        budget=data.draw(st.integers(1, total - len(initial))),
+        k=data.draw(st.integers(1, total - 1)),
+        # Weights that are powers of two: where scores tie, exp's last bit must not decide.
+        gamma_forward=0.0,
+        gamma_reverse=0.0,
+        clamp=data.draw(st.booleans()),
+        undirected=data.draw(st.booleans()),
+        balance=data.draw(st.sampled_from(["proportional", "uniform"])),
+        initial=initial.tolist(),
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"clamp": True},
+        {"labels": True},
+        {"labels": True, "balance": "uniform"},
+        {"labels": True, "min_per_class": 4, "cutoff": 0.2},
+        {"undirected": False, "cutoff": 0.1},
+    ],
+    ids=str,
+)
+class TestNesting:
+    def run(self, rng, options, **more):
+        x, scores, labels = make("ties", rng)
+        labels[:3] = 7  # a class that runs out
+        if options.get("labels"):
+            options = {**options, "labels": labels}
+        return d2pyg.select(x, scores, **options, **more)
+
+    @pytest.mark.filterwarnings("ignore:The budget of")
+    def test_first_picks_are_the_smaller_coreset(self, options, rng):
+        state = rng.bit_generator.state
+        whole = self.run(rng, options, budget=40)
+        for budget in range(1, 41):
+            rng.bit_generator.state = state
+            part = self.run(rng, options, budget=budget)
+            assert part.index.tolist() == whole.index[:budget].tolist()
+            assert part.pick_scores.tolist() == whole.pick_scores[:budget].tolist()
+
+    @pytest.mark.parametrize("done", [1, 13, 39])
+    @pytest.mark.filterwarnings("ignore:The budget of")
+    def test_resuming_gives_the_rest(self, options, done, rng):
+        state = rng.bit_generator.state
+        whole = self.run(rng, options, budget=40)
+        rng.bit_generator.state = state
+        rest = self.run(rng, options, budget=40 - done, initial=whole.index[:done].flip(0))
+        assert rest.index.tolist() == whole.index[done:].tolist()
+        assert rest.pick_scores.tolist() == whole.pick_scores[done:].tolist()
+
+
+@pytest.mark.parametrize("with_labels", [False, True])
+def test_relabelled_nodes_give_relabelled_picks(with_labels, rng):
+    x, scores, labels = make("plain", rng)
+    labels = labels if with_labels else None
+    order = rng.permutation(TOTAL)
+    one = d2pyg.select(x, scores, labels=labels, budget=40)
+    two = d2pyg.select(x[order], scores[order], labels=labels[order] if with_labels else None, budget=40)
+    assert order[two.index.numpy()].tolist() == one.index.tolist()
+
+
+@pytest.mark.parametrize("kind", ["array", "tensor"])
+def test_inputs_stay_unmodified(kind, rng):
+    x, scores, labels = make("plain", rng)
+    given_ = {"embeddings": x, "scores": scores, "labels": labels, "initial": np.array([4, 2])}
+    if kind == "tensor":
+        given_ = {name: torch.as_tensor(value) for name, value in given_.items()}
+    copies = {name: value.copy() if kind == "array" else value.clone() for name, value in given_.items()}
+    d2pyg.select(**given_, budget=20, cutoff=0.1)
+    for name, value in given_.items():
+        assert (value == copies[name]).all(), name
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_float_types_of_the_same_numbers_agree(dtype, rng):
+    x = torch.as_tensor(rng.integers(-9, 9, (TOTAL, 4)))
+    one = d2pyg.select(x.to(torch.float64), budget=30)
+    two = d2pyg.select(x.to(dtype), budget=30)
+    assert two.index.tolist() == one.index.tolist()
+    assert two.pick_scores.tolist() == one.pick_scores.tolist()
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint8, np.float16, np.float32])
+def test_scores_of_any_number_type(dtype, rng):
+    x, _, _ = make("plain", rng)
+    scores = rng.integers(0, 9, TOTAL)
+    expected = d2pyg.select(x, scores, budget=30).index.tolist()
+    assert d2pyg.select(x, scores.astype(dtype), budget=30).index.tolist() == expected
+    assert d2pyg.select(x, scores.tolist(), budget=30).index.tolist() == expected
+
+
+def test_arrays_that_are_not_plain_memory(rng):
+    x, scores, _ = make("plain", rng)
+    expected = d2pyg.select(x, scores, budget=30).index.tolist()
+    wide = np.zeros((TOTAL, 6), np.float32)
+    wide[:, ::2] = x
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    for other in wide[:, ::2], read_only, x.astype(">f4"), x[::-1][::-1], np.asfortranarray(x):
+        assert d2pyg.select(other, scores, budget=30).index.tolist() == expected
+    gradient = torch.tensor(x, requires_grad=True)
+    assert d2pyg.select(gradient, scores, budget=30).index.tolist() == expected
+
+
+def test_a_graph_in_place_of_embeddings(rng):
+    x, scores, labels = make("plain", rng)
+    graph = d2pyg.knn_graph(x, k=8)
+    for options in {"k": 8}, {"k": 3}, {"k": 3, "undirected": False, "clamp": True}:
+        built = d2pyg.select(x, scores, budget=30, **options)
+        given_ = d2pyg.select(graph, scores, budget=30, **options)
+        assert given_.index.tolist() == built.index.tolist()
+        assert given_.pick_scores.tolist() == built.pick_scores.tolist()
+        assert given_.settings["k"] == options["k"]
+    assert d2pyg.select(graph, scores, budget=30).settings["k"] == 8
+    by_class = d2pyg.knn_graph(x, k=8, batch=labels)
+    assert (
+        d2pyg.select(by_class, scores, labels=labels, budget=30).index.tolist()
+        == d2pyg.select(x, scores, labels=labels, k=8, budget=30).index.tolist()
+    )
+
+
+def test_a_graph_with_a_cutoff_loses_the_edges_of_what_is_dropped():
+    graph = d2pyg.knn_graph(torch.tensor([[0.0], [1.0], [3.0], [7.0]]), k=1)  # 0-1, 2->1, 3->2
+    coreset = d2pyg.select(
+        graph, [9.0, 1.0, 2.0, 4.0], budget=3, cutoff=0.25, gamma_forward=0.0, gamma_reverse=0.0
+    )
+    # Without node 0: 1-2 and 2-3. Forward: 1 + 2, 2 + 1 + 4, 4 + 2. Node 2 takes 7 from both.
+    assert coreset.scores[1:].tolist() == [3.0, 7.0, 6.0]
+    assert coreset.scores[0].isnan()
+    assert coreset.index.tolist() == [2, 3, 1]
+    # Node 3 at 6 - 7 = -1, then gives its -1 to nobody open; node 1 at 3 - 7.
+    assert coreset.pick_scores.tolist() == [7.0, -1.0, -4.0]
+
+
+def test_initial_samples_that_the_cutoff_drops_count_as_seats_and_send_nothing():
+    x = torch.tensor([[0.0], [0.1], [5.0], [5.1]])
+    coreset = d2pyg.select(
+        x, [9.0, 1.0, 2.0, 1.0], labels=[0, 0, 1, 1], initial=[0], cutoff=0.25, budget=2
+    )
+    assert coreset.index.tolist() == [2, 1]  # class 1 first: class 0 has a seat already
+    assert coreset.scores[1] == 1.0  # no message from 0
+    assert not coreset.mask[0]
+
+
+def test_custom_objects_in_place_of_names(rng):
+    class Ramp(d2pyg.nn.Kernel):
+        def weight(self, distance, gamma):
+            return (1 - gamma * distance).clamp(min=0)
+
+    class Half(d2pyg.nn.ReverseMessage):
+        def message(self, pick_score, neighbour_score, distance):
+            return neighbour_score.clamp(min=0) / 2
+
+    x, scores, _ = make("plain", rng)
+    coreset = d2pyg.select(x, scores, budget=20, kernel=Ramp(), reverse=Half(), scale=None, k=2)
+    edges = d2pyg.knn_graph(x, k=2)
+    pairs = {tuple(pair) for pair in edges.edge_index.T.tolist()}
+    pairs |= {(j, i) for i, j in pairs}
+    neighbour = [[j for j in range(TOTAL) if (j, i) in pairs] for i in range(TOTAL)]
+    after = [
+        scores[i] + sum(max(0, 1 - np.linalg.norm(x[i] - x[j])) * scores[j] for j in neighbour[i])
+        for i in range(TOTAL)
+    ]
+    np.testing.assert_allclose(coreset.scores.numpy(), after, rtol=1e-6)
+    expected = oracle.greedy_loop(
+        coreset.scores.tolist(), neighbour, lambda i, value, j, score: max(0, score) / 2, {0: 20}
+    )
+    assert coreset.index.tolist() == [i for i, _ in expected[0]]
+    assert coreset.settings["kernel"] == "Ramp()"
+    assert coreset.settings["reverse"] == "Half(gamma=0.1, kernel=RBFKernel())"
+
+
+def test_settings_say_what_was_done(rng):
+    x, scores, labels = make("plain", rng)
+    settings_ = d2pyg.select(x, scores, keep=0.5, labels=labels, cutoff=0.1, initial=[2]).settings
+    assert settings_["keep"] == 0.5
+    assert settings_["budget"] is None
+    assert (settings_["k"], settings_["gamma_reverse"], settings_["kernel"]) == (5, 0.1, "rbf")
+    assert (settings_["backend"], settings_["engine"]) == ("torch", "sequential")
+    assert (settings_["num_dropped"], settings_["num_initial"], settings_["num_classes"]) == (6, 1, 4)
+    assert settings_["versions"]["d2pyg"] == d2pyg.__version__
+
+
+def test_device_runs_alike(device, rng):
+    x, scores, labels = make("plain", rng)
+    here = d2pyg.select(x, scores, labels=labels, budget=40)
+    graph = d2pyg.knn_graph(x, k=5, batch=labels).to(device)
+    there = d2pyg.select(graph, torch.as_tensor(scores, device=device), labels=labels, budget=40)
+    assert there.index.device.type == device.type
+    assert there.index.tolist() == here.index.tolist()
+    assert there.pick_scores.tolist() == here.pick_scores.tolist()
+    moved = d2pyg.select(torch.as_tensor(x), scores, labels=labels, budget=40, device=device)
+    assert moved.index.device.type == "cpu"
+    assert moved.index.tolist() == here.index.tolist()
+
+
+def test_progress_bars_count_rows_and_picks(capsys, rng):
+    x, scores, _ = make("plain", rng)
+    d2pyg.select(x, scores, budget=20)
+    assert capsys.readouterr().err == ""
+    d2pyg.select(x, scores, budget=20, progress=True)
+    shown = capsys.readouterr().err
+    assert "kNN graph: 100%" in shown
+    assert "60.0/60.0" in shown
+    assert "selection: 100%" in shown
+    assert "20.0/20.0" in shown
