@@ -1,0 +1,70 @@
+"""The package as installed: quiet, light, and the same names for users who extend it."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import metadata, requires
+
+import pytest
+
+import d2pyg
+from d2pyg.registry import choices, look_up
+
+
+def test_import_is_quiet_and_changes_no_global_state():
+    program = """
+import random, sys, warnings
+import numpy, torch, torch_geometric
+def state():
+    return (
+        torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled(),
+        torch.initial_seed(), torch.get_rng_state().tolist(), torch.get_float32_matmul_precision(),
+        torch.are_deterministic_algorithms_enabled(), numpy.geterr(), random.getstate(),
+        [f[:3] for f in warnings.filters],
+    )
+before = state()
+import d2pyg, d2pyg.cli, d2pyg.plot
+assert state() == before
+for package in "faiss", "sklearn", "matplotlib", "pyarrow", "safetensors", "torch_cluster":
+    assert package not in sys.modules, package
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_what_is_installed_with_it():
+    needs = [line for line in requires("d2pyg") if "extra ==" not in line]
+    names = {re.match(r"[\w-]+", line).group() for line in needs}
+    assert names == {"numpy", "torch", "torch-geometric", "tqdm"}
+    extras = set(metadata("d2pyg").get_all("Provides-Extra"))
+    assert extras == {"ann", "bench", "cluster", "demo", "dev", "faiss", "io"}
+    assert metadata("d2pyg")["Requires-Python"] == ">=3.10"
+
+
+def test_registering():
+    @d2pyg.register("kernel", "test-only")
+    class Flat(d2pyg.nn.Kernel):
+        def weight(self, distance, gamma):
+            return distance * 0 + 1
+
+    assert "test-only" in choices("kernel")
+    assert look_up("kernel", "test-only") is Flat
+    flat = d2pyg.nn.ForwardMessagePassing(kernel="test-only")
+    assert repr(flat) == "ForwardMessagePassing(gamma=1.0, kernel=Flat(), update='sum')"
+    with pytest.raises(ValueError, match=r"kernel name that is free .got 'test-only'"):
+        d2pyg.register("kernel", "test-only")(Flat)
+
+
+def test_a_registered_message_works_by_name(rng):
+    @d2pyg.register("reverse", "test-double")
+    class Double(d2pyg.nn.ReverseMessage):
+        linear = monotone = True
+
+        def message(self, pick_score, neighbour_score, distance):
+            return 2 * pick_score * self.weight(distance)
+
+    x = rng.normal(size=(30, 2))
+    named = d2pyg.select(x, budget=30, reverse="test-double", gamma_reverse=0.3)
+    made = d2pyg.select(x, budget=30, reverse=Double(0.3))
+    assert named.index.tolist() == made.index.tolist()
+    assert named.index.tolist() != d2pyg.select(x, budget=30, gamma_reverse=0.3).index.tolist()
