@@ -1,0 +1,80 @@
+"""Every code block of the README and of CONTRIBUTING is executed, in order."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+KINDS = {"bash", "python", "text", "bibtex"}
+
+pytest.importorskip("sklearn")
+
+
+def blocks(name):
+    return BLOCK.findall((ROOT / name).read_text(encoding="utf-8"))
+
+
+def environment(folder):
+    """This environment for make and pip, with short runs: make's own set-up is CI's to try."""
+    bin_folder = str(Path(sys.executable).parent)
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join([bin_folder, os.environ["PATH"]]),
+        "PYTHON": sys.executable,
+        "PYTHONPATH": str(ROOT),
+        "DEMO_FLAGS": f"--seeds 1 --out {folder}/demo-output",
+        "PYTEST_ADDOPTS": "--collect-only",
+        "PIP_DRY_RUN": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_code_blocks_run(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    printed = ""
+    for language, code in blocks(name):
+        assert language in KINDS
+        if language == "python":
+            exec(compile(code, name, "exec"), names)
+        elif language == "bash":
+            of_the_checkout = code.startswith(("make", "pip"))
+            done = subprocess.run(
+                ["bash", "-euc", code],
+                cwd=ROOT if of_the_checkout else tmp_path,
+                env=environment(tmp_path),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+            printed += done.stdout
+    if name == "README.md":
+        assert len(names["coreset"]) == 539
+        assert len(names["more"]) == 100
+        assert len((tmp_path / "delete.txt").read_text().splitlines()) == 1258
+        assert (tmp_path / "demo-output" / "coreset.png").stat().st_size > 10_000
+        # The demo's output in the README has the lines that it prints today, numbers apart.
+        shown = next(code for language, code in blocks(name) if language == "text")
+        assert words(shown) == words(printed)[: len(words(shown))]
+
+
+def words(text):
+    lines = [re.sub(r"[\d.±%]+.*", "", line).rstrip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not line.startswith(("python", "/", "("))]
+    start = next(i for i, line in enumerate(lines) if line.startswith("Digits"))
+    return lines[start:]
+
+
+def test_the_map_names_files_that_exist():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in re.findall(r"`(d2pyg/[\w/.]+)`", readme):
+        assert (ROOT / path).exists(), path
+    for path in re.findall(r"\]\((?!https?:)([^)#]+)\)", readme):
+        assert (ROOT / path).exists(), path
