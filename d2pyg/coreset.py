@@ -33,7 +33,7 @@ class Coreset:
         >>> x = torch.tensor([[0.0], [0.1], [5.0], [5.2]])
         >>> coreset = d2pyg.select(x, scores=[1.0, 2.0, 3.0, 1.0], budget=2, k=1)
         >>> coreset
-        Coreset(2 of 4, engine='sequential')
+        Coreset(2 of 4, engine='heap')
         >>> coreset.index, coreset.mask
         (tensor([2, 1]), tensor([False,  True,  True, False]))
     """

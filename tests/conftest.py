@@ -20,3 +20,8 @@ def device(request: pytest.FixtureRequest) -> torch.device:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20231016)
+
+
+@pytest.fixture(params=["sequential", "heap"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return request.param

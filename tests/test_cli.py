@@ -83,7 +83,7 @@ def test_every_argument_reaches_select(files):
         x, scores, prune=0.6, k=3, gamma_forward=0.5, gamma_reverse=2.0, kernel="laplacian",
         scale=None, update="product", reverse="absolute", clamp=True, undirected=False,
         metric="cosine", cutoff=0.1, balance="uniform", min_per_class=2, labels=labels,
-        initial=[7, 3], ids=[f"img {i}" for i in range(80)],
+        engine="sequential", initial=[7, 3], ids=[f"img {i}" for i in range(80)],
     )  # fmt: skip
     saved = Coreset.load("c.json")
     del saved.settings["files"]

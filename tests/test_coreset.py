@@ -70,7 +70,7 @@ def test_mask_len_repr(coreset):
     assert coreset.mask.dtype == torch.bool
     assert coreset.mask.nonzero().flatten().tolist() == sorted(coreset.index.tolist())
     assert len(coreset) == 11
-    assert repr(coreset) == "Coreset(11 of 30, engine='sequential')"
+    assert repr(coreset) == "Coreset(11 of 30, engine='heap')"
     with pytest.raises(AttributeError):
         coreset.index = None
 

@@ -15,7 +15,7 @@ def test_the_cases_are_there():
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_select_repeats_the_authors_run(path, device):
+def test_select_repeats_the_authors_run(path, engine, device):
     case = np.load(path)
     coreset = d2pyg.select(
         case["features"],
@@ -28,6 +28,7 @@ def test_select_repeats_the_authors_run(path, device):
         update=str(case["graph_mode"]),
         reverse=str(case["sampling_mode"]),
         undirected=not case["directed"],
+        engine=engine,
         device=device,
     )
     np.testing.assert_allclose(coreset.scores.numpy(), case["updated_scores"], rtol=1e-6)

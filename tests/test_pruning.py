@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import d2pyg
 
 TOTAL = 60
+ENGINES = ["sequential", "heap"]
 
 
 def make(case, rng):
@@ -53,11 +54,12 @@ OPTIONS = {
 
 
 def check(x, scores, labels, budget, **options):
-    coreset = d2pyg.select(x, scores, labels=labels, budget=budget, **options)
     index, pick_scores, after = oracle.select(x, scores, budget, labels=labels, **options)
-    assert coreset.index.tolist() == index
-    np.testing.assert_allclose(coreset.pick_scores.numpy(), pick_scores, rtol=1e-12, atol=1e-300)
-    np.testing.assert_allclose(coreset.scores.numpy(), after, rtol=1e-12)
+    for engine in ENGINES:
+        coreset = d2pyg.select(x, scores, labels=labels, budget=budget, engine=engine, **options)
+        assert coreset.index.tolist() == index
+        np.testing.assert_allclose(coreset.pick_scores.numpy(), pick_scores, rtol=1e-12, atol=1e-300)
+        np.testing.assert_allclose(coreset.scores.numpy(), after, rtol=1e-12)
 
 
 @pytest.mark.parametrize("with_labels", [False, True], ids=["one class", "classes"])
@@ -120,12 +122,16 @@ def test_any_small_problem_equals_the_slow_loop(seed, data):
     ids=str,
 )
 class TestNesting:
+    @pytest.fixture(autouse=True)
+    def _engine(self, engine):
+        self.engine = engine
+
     def run(self, rng, options, **more):
         x, scores, labels = make("ties", rng)
         labels[:3] = 7  # a class that runs out
         if options.get("labels"):
             options = {**options, "labels": labels}
-        return d2pyg.select(x, scores, **options, **more)
+        return d2pyg.select(x, scores, engine=self.engine, **options, **more)
 
     @pytest.mark.filterwarnings("ignore:The budget of")
     def test_first_picks_are_the_smaller_coreset(self, options, rng):
@@ -275,7 +281,7 @@ def test_settings_say_what_was_done(rng):
     assert settings_["keep"] == 0.5
     assert settings_["budget"] is None
     assert (settings_["k"], settings_["gamma_reverse"], settings_["kernel"]) == (5, 0.1, "rbf")
-    assert (settings_["backend"], settings_["engine"]) == ("torch", "sequential")
+    assert (settings_["backend"], settings_["engine"]) == ("torch", "heap")
     assert (settings_["num_dropped"], settings_["num_initial"], settings_["num_classes"]) == (6, 1, 4)
     assert settings_["versions"]["d2pyg"] == d2pyg.__version__
 

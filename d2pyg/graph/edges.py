@@ -78,7 +78,12 @@ def edges_of(graph: Data) -> Edges:
                 f"torch_geometric.utils.remove_self_loops."
             )
     place = as_device(None, index.device)
-    return Edges(index.detach().to(place), distance.detach().to(place).double(), num_nodes)
+    # Contiguous: torch's conversion of sorted indices to pointers misreads strided ones.
+    return Edges(
+        index.detach().to(place).contiguous(),
+        distance.detach().to(place).double().contiguous(),
+        num_nodes,
+    )
 
 
 def own_k(graph: Data, edges: Edges) -> int:
@@ -111,11 +116,11 @@ def induced(edges: Edges, nodes: Tensor) -> Edges:
 
 
 def both_directions(edges: Edges) -> Edges:
-    """Both directions of every edge, once each; where their distances differ, the smaller."""
+    """Both directions of every edge, once each, by target; where distances differ, the smaller."""
     index, distance = to_undirected(
         edges.edge_index, edges.distance, num_nodes=edges.num_nodes, reduce="min"
     )
-    return Edges(index, distance, edges.num_nodes)
+    return Edges(index.flip(0), distance, edges.num_nodes)  # PyG sorts by source
 
 
 def median_distance(edges: Edges) -> float:

@@ -56,19 +56,23 @@ class Problem:
             reverse: The message.
             clamp: As in :func:`d2pyg.select`.
         """
-        node = group.argsort(stable=True)  # ascending inside a group: ties stay ties
-        place = torch.empty_like(node)
-        place[node] = torch.arange(len(node), device=node.device)
-        target = place[edges.target]
-        order = target.argsort(stable=True)
+        node = torch.arange(len(score), device=score.device)
+        source, target, distance = edges.source, edges.target, edges.distance
+        if len(count) > 1:
+            node = group.argsort(stable=True)  # ascending inside a group: ties stay ties
+            place = torch.empty_like(node).index_copy_(0, node, torch.arange(len(node)).to(node))
+            source, target = place[source], place[target]
+        if bool((target[1:] < target[:-1]).any()):
+            order = target.argsort(stable=True)
+            source, target, distance = source[order], target[order], distance[order]
         step = grid_step(largest_magnitude(score), GREEDY_BITS)
         sizes = torch.bincount(group, minlength=len(count))
         problem = cls(
             score=snap(score[node], step),
             step=step,
-            neighbour_ptr=index2ptr(target[order], edges.num_nodes),
-            neighbour=place[edges.source[order]],
-            distance=edges.distance[order],
+            neighbour_ptr=index2ptr(target, edges.num_nodes),
+            neighbour=source,
+            distance=distance,
             group_ptr=[0, *sizes.cumsum(0).tolist()],
             count=count.tolist(),
             initial=initial[node],
@@ -76,3 +80,32 @@ class Problem:
             clamp=clamp,
         )
         return problem, node
+
+
+def edge_weights(problem: Problem) -> Tensor:
+    """A linear message for a pick score of 1, float64 [E]: computed once, shared by all engines."""
+    one = torch.ones_like(problem.distance)
+    with torch.no_grad():
+        weight = problem.reverse.message(one, torch.zeros_like(one), problem.distance)
+    check_message(problem, weight, one)
+    return weight
+
+
+def check_message(problem: Problem, message: Tensor, like: Tensor) -> None:
+    """One finite float64 for each neighbour."""
+    if message.shape != like.shape or message.dtype != like.dtype:
+        raise ValueError(
+            f"Expected the message of {problem.reverse} to be {like.dtype} of shape "
+            f"{tuple(like.shape)} (got {message.dtype} of shape {tuple(message.shape)}). "
+            f"Return one value for each neighbour."
+        )
+    if not bool(message.isfinite().all()):
+        raise not_finite(problem)
+
+
+def not_finite(problem: Problem) -> ValueError:
+    """What an engine raises at a message that is NaN or infinite."""
+    return ValueError(
+        f"Expected the reverse messages of {problem.reverse} to be finite (got NaN or "
+        f"infinity). Check its message for the distances and scores of this graph."
+    )

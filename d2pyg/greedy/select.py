@@ -12,13 +12,11 @@ from d2pyg.budget import check_available, num_kept
 from d2pyg.checks import ArrayLike, as_index, as_tensor, check_finite, check_length
 from d2pyg.coreset import Coreset, versions
 from d2pyg.graph.edges import edges_of
-from d2pyg.greedy import sequential  # noqa: F401  # it registers itself
+from d2pyg.greedy import heap, sequential  # noqa: F401  # they register themselves
 from d2pyg.greedy.problem import Problem
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
 from d2pyg.progress import progress_bar
 from d2pyg.registry import look_up
-
-AUTO_ENGINE = "sequential"
 
 
 def greedy_select(
@@ -50,7 +48,9 @@ def greedy_select(
         gamma_reverse: Decay of the message with squared distance, for a name; default 0.1.
         clamp: Picks at or below 0 send no message.
         initial: Nodes taken first, in greedy order among themselves; they are not in the result.
-        engine: ``"sequential"``, or ``"auto"``, which is that.
+        engine: ``"heap"`` (on the CPU, for messages that are ``linear``), ``"sequential"`` (any message,
+            an argmax over all nodes for every pick) or ``"auto"``, which takes the first that can.
+            The picks are the same.
         progress: Show a bar of picks done.
 
     Returns:
@@ -101,7 +101,8 @@ def greedy_select(
 
 def run(problem: Problem, engine: str, progress: bool) -> tuple[Tensor, Tensor, str]:
     """The picks, group after group, their scores, and the engine that found them."""
-    engine = AUTO_ENGINE if engine == "auto" else engine
+    if engine == "auto":
+        engine = "heap" if problem.reverse.linear else "sequential"
     solve = look_up("engine", engine)
     with torch.no_grad(), progress_bar(sum(problem.count), "selection", "picks", progress) as bar:
         index, pick_scores = solve(problem, bar)

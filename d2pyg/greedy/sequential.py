@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from d2pyg.greedy.problem import Problem
+from d2pyg.greedy.problem import Problem, check_message, edge_weights, not_finite
 from d2pyg.grid import snap
 from d2pyg.progress import Progress
 from d2pyg.registry import register
@@ -52,21 +52,14 @@ class _State:
         self.problem = problem
         self.score = problem.score.clone()
         self.row = problem.neighbour_ptr.cpu().numpy()
-        self.weight: Tensor | None = None
-        if problem.reverse.linear:  # one weight an edge, shared by all engines
-            one = torch.ones_like(problem.distance)
-            self.weight = problem.reverse.message(one, torch.zeros_like(one), problem.distance)
-            _check_message(problem, self.weight, one)
+        self.weight = edge_weights(problem) if problem.reverse.linear else None
 
     def take(self, node: int) -> float:
         """Takes a node: it leaves, and its neighbours lose its message. Returns its score."""
         problem = self.problem
         score = float(self.score[node])
         if not math.isfinite(score):
-            raise ValueError(
-                f"Expected the reverse messages of {problem.reverse} to be finite (got NaN or "
-                f"infinity). Check its message for the distances and scores of this graph."
-            )
+            raise not_finite(problem)
         self.score[node] = _TAKEN
         row = slice(self.row[node], self.row[node + 1])
         if row.start == row.stop or (problem.clamp and score <= 0):
@@ -79,20 +72,6 @@ class _State:
             neighbour, distance = neighbour[is_open], problem.distance[row][is_open]
             pick_score = torch.full_like(distance, score)
             message = problem.reverse.message(pick_score, self.score[neighbour], distance)
-            _check_message(problem, message, distance)
+            check_message(problem, message, distance)
         self.score.index_add_(0, neighbour, snap(message, problem.step), alpha=-1)
         return score
-
-
-def _check_message(problem: Problem, message: Tensor, like: Tensor) -> None:
-    if message.shape != like.shape or message.dtype != like.dtype:
-        raise ValueError(
-            f"Expected the message of {problem.reverse} to be {like.dtype} of shape "
-            f"{tuple(like.shape)} (got {message.dtype} of shape {tuple(message.shape)}). "
-            f"Return one value for each neighbour."
-        )
-    if not bool(message.isfinite().all()):
-        raise ValueError(
-            f"Expected the reverse messages of {problem.reverse} to be finite (got NaN or "
-            f"infinity). Check its message for the distances and scores of this graph."
-        )

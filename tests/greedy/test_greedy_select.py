@@ -4,6 +4,8 @@ import numpy as np
 import oracle
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch_geometric.data import Data
 
 import d2pyg
@@ -36,7 +38,7 @@ def neighbours(graph):
 @pytest.mark.parametrize("gamma", [0.0, 0.5])
 @pytest.mark.parametrize("clamp", [False, True])
 @pytest.mark.parametrize("initial", [[], [3, 38, 0]])
-def test_equals_the_slow_loop(case, gamma, clamp, initial, device, rng):
+def test_equals_the_slow_loop(case, gamma, clamp, initial, engine, device, rng):
     score, graph = random_graph(rng, case)
     lists = neighbours(graph)
     # One entry an edge, so that parallel edges send twice: number the edges of each node.
@@ -53,6 +55,7 @@ def test_equals_the_slow_loop(case, gamma, clamp, initial, device, rng):
         WeightedReverse(gamma),
         clamp=clamp,
         initial=initial,
+        engine=engine,
     )
     assert coreset.index.tolist() == [node for node, _ in expected]
     assert coreset.pick_scores.tolist() == [value for _, value in expected]
@@ -103,14 +106,14 @@ def test_directed_messages_go_to_the_picks_own_neighbours():
     assert d2pyg.greedy_select([2.0, 1.0], graph, 2).pick_scores.tolist() == [2.0, 1.0]
 
 
-def test_edge_order_changes_nothing(device, rng):
+def test_edge_order_changes_nothing(engine, device, rng):
     score, graph = random_graph(rng, "floats", nodes=60, edges=800)
-    one = d2pyg.greedy_select(score, graph.to(device), 60)
+    one = d2pyg.greedy_select(score, graph.to(device), 60, engine=engine)
     order = torch.as_tensor(rng.permutation(graph.edge_index.shape[1]), device=device)
     shuffled = Data(
         edge_index=graph.edge_index[:, order], edge_attr=graph.edge_attr[order], num_nodes=60
     )
-    two = d2pyg.greedy_select(score, shuffled, 60)
+    two = d2pyg.greedy_select(score, shuffled, 60, engine=engine)
     assert two.index.equal(one.index)
     assert two.pick_scores.equal(one.pick_scores)
 
@@ -129,20 +132,49 @@ def test_a_message_that_depends_on_the_neighbours_score(rng):
     assert list(zip(coreset.index.tolist(), coreset.pick_scores.tolist(), strict=True)) == expected[0]
 
 
-def test_scores_of_any_size(rng):
+def test_scores_of_any_size(engine, rng):
     score, graph = random_graph(rng, "floats")
-    expected = d2pyg.greedy_select(score, graph, 40).index.tolist()
+    expected = d2pyg.greedy_select(score, graph, 40, engine=engine).index.tolist()
     for factor in 2.0**-900, 2.0**900:
-        assert d2pyg.greedy_select(score * factor, graph, 40).index.tolist() == expected
+        scaled = d2pyg.greedy_select(score * factor, graph, 40, engine=engine)
+        assert scaled.index.tolist() == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), data=st.data())
+def test_engines_agree_bit_by_bit(seed, data):
+    rng = np.random.default_rng(seed)
+    nodes = data.draw(st.integers(1, 40))
+    pair = rng.integers(0, nodes, (2, data.draw(st.integers(0, 5 * nodes))))
+    pair = pair[:, pair[0] != pair[1]]
+    graph = Data(
+        edge_index=torch.as_tensor(pair),
+        edge_attr=torch.as_tensor(rng.choice([0.0, 0.5, 1.0, 3.0, 1e9], pair.shape[1])),
+        num_nodes=nodes,
+    )
+    score = rng.integers(-2, data.draw(st.sampled_from([1, 3, 100])), nodes)
+    if data.draw(st.booleans()):
+        score = rng.normal(size=nodes).astype(data.draw(st.sampled_from(["f4", "f8"])))
+    initial = rng.permutation(nodes)[: data.draw(st.integers(0, nodes - 1))]
+    options = {
+        "budget": data.draw(st.integers(1, nodes - len(initial))),
+        "gamma_reverse": data.draw(st.sampled_from([0.0, 0.1, 1.0])),
+        "clamp": data.draw(st.booleans()),
+        "initial": initial,
+    }
+    one = d2pyg.greedy_select(score, graph, engine="sequential", **options)
+    two = d2pyg.greedy_select(score, graph, engine="heap", **options)
+    assert one.index.equal(two.index)
+    assert one.pick_scores.equal(two.pick_scores)
 
 
 def test_names_and_settings(rng):
     score, graph = random_graph(rng, "integers")
     named = d2pyg.greedy_select(score, graph, 10, "absolute")
-    given = d2pyg.greedy_select(score, graph, 10, AbsoluteReverse())
-    assert named.index.tolist() == given.index.tolist()
-    assert (named.settings["reverse"], given.settings["reverse"]) == ("absolute", "AbsoluteReverse()")
-    assert named.settings["engine"] == "sequential"
+    made = d2pyg.greedy_select(score, graph, 10, AbsoluteReverse())
+    assert named.index.tolist() == made.index.tolist()
+    assert (named.settings["reverse"], made.settings["reverse"]) == ("absolute", "AbsoluteReverse()")
+    assert named.settings["engine"] == "heap"
     decayed = d2pyg.greedy_select(score, graph, 40, gamma_reverse=2.0)
     assert decayed.index.equal(d2pyg.greedy_select(score, graph, 40, WeightedReverse(2.0)).index)
 
@@ -186,7 +218,7 @@ class TestErrors:
         self.refused("budget to be at most 2", graph, budget=3, initial=[1])
 
     def test_names(self, graph):
-        self.refused("'engine' to be one of sequential", graph, engine="quick")
+        self.refused("'engine' to be one of heap, sequential", graph, engine="quick")
         self.refused("'reverse' to be one of absolute, weighted", graph, reverse="none")
 
     @pytest.mark.parametrize("linear", [False, True])
@@ -209,9 +241,21 @@ class TestErrors:
         Broken.linear = linear
         self.refused("one value for each neighbour", graph, reverse=Broken())
 
-    def test_linear_messages_that_overflow(self, graph):
+    def test_the_heap_refuses_messages_that_are_not_linear(self, graph):
+        class Fixed(ReverseMessage):
+            def message(self, pick_score, neighbour_score, distance):
+                return torch.ones_like(distance)
+
+        self.refused(
+            r"linear in the pick's score .*\(got Fixed\(", graph, reverse=Fixed(), engine="heap"
+        )
+        assert d2pyg.greedy_select([1, 2, 3], graph, 2, Fixed()).settings["engine"] == "sequential"
+
+    def test_linear_messages_that_overflow(self, graph, engine):
         class Huge(WeightedReverse):
             def message(self, pick_score, neighbour_score, distance):
                 return pick_score * 1e200
 
-        self.refused("to be finite", graph, scores=[0.0, 0.0, 1e150], budget=3, reverse=Huge())
+        self.refused(
+            "to be finite", graph, scores=[0.0, 0.0, 1e150], budget=3, reverse=Huge(), engine=engine
+        )

@@ -1,0 +1,129 @@
+"""The heap engine's inner loop, compiled. Imported only when the engine runs: numba takes a while."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+ABSENT, TAKEN = -1, -2  # where a node is not in the heap
+NOT_FINITE = -1  # what `take` returns when a message is
+
+
+@numba.njit(cache=True)
+def take(
+    score: Array,
+    ptr: Array,
+    neighbour: Array,
+    weight: Array,
+    group: Array,
+    left: Array,
+    clamp: bool,
+    heap: Array,
+    key: Array,
+    place: Array,
+    size: Array,
+    index: Array,
+    value: Array,
+) -> int:
+    """Takes nodes from the heap until ``index`` is full or the heap empty; returns how many.
+
+    A four-way heap by (key descending, node ascending). A key may be higher than its node's score,
+    never lower: where a message lowers a score nothing moves, and the node finds its place when it
+    comes to the top; where a message raises a score, the node rises at once. So a node at the top
+    whose key is its score comes before all others.
+
+    Args:
+        score: float64 [N] in units of the grid, lowered in place.
+        ptr: int64 [N + 1].
+        neighbour: int64 [E], i's neighbours at ptr[i]:ptr[i + 1].
+        weight: float64 [E], a neighbour loses rint(weight * score of the pick).
+        group: int32 [N].
+        left: int64 [G], how many nodes each group may still give, lowered in place.
+        clamp: Nodes taken at or below 0 send nothing.
+        heap: int32, nodes.
+        key: float64, their keys.
+        place: int32 [N], where in the heap a node is, or ABSENT or TAKEN.
+        size: int64 [1], how many nodes the heap holds.
+        index: int64, filled with the nodes taken.
+        value: float64, filled with their scores.
+    """
+    done = 0
+    while done < len(index) and size[0] > 0:
+        node = heap[0]
+        now = score[node]
+        if key[0] != now:
+            _sift_down(heap, key, place, size[0], 0, node, now)
+            continue
+        size[0] -= 1
+        place[node] = ABSENT
+        if size[0] > 0:
+            last = size[0]
+            _sift_down(heap, key, place, size[0], 0, heap[last], key[last])
+        if left[group[node]] == 0:
+            continue
+        left[group[node]] -= 1
+        place[node] = TAKEN
+        index[done] = node
+        value[done] = now
+        done += 1
+        if clamp and now <= 0:
+            continue
+        for edge in range(ptr[node], ptr[node + 1]):
+            other = neighbour[edge]
+            if place[other] == TAKEN:
+                continue
+            loss = np.rint(weight[edge] * now)
+            if not math.isfinite(loss):
+                return NOT_FINITE
+            score[other] -= loss
+            if loss < 0 and place[other] >= 0 and score[other] > key[place[other]]:
+                _sift_up(heap, key, place, place[other], other, score[other])
+    return done
+
+
+@numba.njit(cache=True)
+def heapify(heap: Array, key: Array, place: Array, size: int) -> None:
+    """Puts nodes in any order into the order of a heap."""
+    for at in range(size):
+        place[heap[at]] = at
+    for at in range((size - 2) // 4, -1, -1):
+        _sift_down(heap, key, place, size, at, heap[at], key[at])
+
+
+@numba.njit(cache=True)
+def _sift_down(
+    heap: Array, key: Array, place: Array, size: int, at: int, node: int, value: float
+) -> None:
+    """Puts a node at ``at`` or below."""
+    while True:
+        best, best_node, best_key = at, node, value
+        for child in range(4 * at + 1, min(4 * at + 5, size)):
+            if key[child] > best_key or (key[child] == best_key and heap[child] < best_node):
+                best, best_node, best_key = child, heap[child], key[child]
+        heap[at] = best_node
+        key[at] = best_key
+        place[best_node] = at
+        if best == at:
+            return
+        at = best
+
+
+@numba.njit(cache=True)
+def _sift_up(heap: Array, key: Array, place: Array, at: int, node: int, value: float) -> None:
+    """Puts a node at ``at`` or above."""
+    while at > 0:
+        above = (at - 1) // 4
+        if key[above] > value or (key[above] == value and heap[above] < node):
+            break
+        heap[at] = heap[above]
+        key[at] = key[above]
+        place[heap[at]] = at
+        at = above
+    heap[at] = node
+    key[at] = value
+    place[node] = at
