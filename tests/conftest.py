@@ -22,6 +22,6 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20231016)
 
 
-@pytest.fixture(params=["sequential", "heap"])
+@pytest.fixture(params=["sequential", "heap", "rounds"])
 def engine(request: pytest.FixtureRequest) -> str:
     return request.param

@@ -74,7 +74,7 @@ ONES = np.ones(10)
         ({"balance": "even"}, ValueError, r"'balance' to be one of proportional, uniform"),
         ({"metric": "l1"}, ValueError, r"'metric' to be one of cosine, euclidean"),
         ({"backend": "x"}, ValueError, r"'backend' to be one of faiss, torch"),
-        ({"engine": "x"}, ValueError, r"'engine' to be one of heap, sequential"),
+        ({"engine": "x"}, ValueError, r"'engine' to be one of heap, rounds, sequential"),
         ({"device": "cuda:99"}, ValueError, r"'device' to be one that this torch can use \(got 'cuda:99'\)"),
     ],
 )  # fmt: skip

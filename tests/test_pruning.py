@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import d2pyg
 
 TOTAL = 60
-ENGINES = ["sequential", "heap"]
+ENGINES = ["sequential", "heap", "rounds"]
 
 
 def make(case, rng):

@@ -31,11 +31,10 @@ def heap(problem: Problem, bar: Progress) -> tuple[Tensor, Tensor]:
     from d2pyg.greedy import heap_loop  # compiles, so only when it is needed
 
     device = problem.score.device
-    nodes = len(problem.score)
     score = (problem.score / problem.step).cpu().numpy()  # a power of two: exact
     group = np.repeat(np.arange(len(problem.count), dtype=np.int32), np.diff(problem.group_ptr))
-    place = np.full(nodes, heap_loop.ABSENT, dtype=np.int32)
-    initial = problem.initial.cpu().numpy()
+    initial, taken = problem.initial.cpu().numpy(), problem.taken.cpu().numpy()
+    place = np.where(taken, heap_loop.TAKEN, heap_loop.ABSENT).astype(np.int32)
     graph = (
         problem.neighbour_ptr.cpu().numpy(),
         problem.neighbour.cpu().numpy(),
@@ -71,7 +70,7 @@ def heap(problem: Problem, bar: Progress) -> tuple[Tensor, Tensor]:
 
     first = initial.nonzero()[0]
     run(first, np.bincount(group[first], minlength=len(problem.count)), None)
-    index, value = run((~initial).nonzero()[0], np.array(problem.count), bar)
+    index, value = run((~initial & ~taken).nonzero()[0], np.array(problem.count), bar)
     by_group = np.argsort(group[index], kind="stable")
     picks = torch.from_numpy(index[by_group]).to(device)
     pick_scores = torch.from_numpy(value[by_group]).to(device) * problem.step

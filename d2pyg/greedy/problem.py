@@ -30,7 +30,8 @@ class Problem:
     distance: Tensor  # float64 [E]
     group_ptr: list[int]  # group g is the nodes group_ptr[g]:group_ptr[g + 1]
     count: list[int]  # picks wanted of each group
-    initial: Tensor  # bool [N]
+    initial: Tensor  # bool [N], taken first
+    taken: Tensor  # bool [N], out already: never picked, sent nothing
     reverse: ReverseMessage
     clamp: bool  # nodes taken at or below 0 send no message
 
@@ -76,6 +77,7 @@ class Problem:
             group_ptr=[0, *sizes.cumsum(0).tolist()],
             count=count.tolist(),
             initial=initial[node],
+            taken=torch.zeros_like(initial),
             reverse=reverse,
             clamp=clamp,
         )

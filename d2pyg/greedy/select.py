@@ -12,7 +12,7 @@ from d2pyg.budget import check_available, num_kept
 from d2pyg.checks import ArrayLike, as_index, as_tensor, check_finite, check_length
 from d2pyg.coreset import Coreset, versions
 from d2pyg.graph.edges import edges_of
-from d2pyg.greedy import heap, sequential  # noqa: F401  # they register themselves
+from d2pyg.greedy import heap, rounds, sequential  # noqa: F401  # they register themselves
 from d2pyg.greedy.problem import Problem
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
 from d2pyg.progress import progress_bar
@@ -48,9 +48,10 @@ def greedy_select(
         gamma_reverse: Decay of the message with squared distance, for a name; default 0.1.
         clamp: Picks at or below 0 send no message.
         initial: Nodes taken first, in greedy order among themselves; they are not in the result.
-        engine: ``"heap"`` (on the CPU, for messages that are ``linear``), ``"sequential"`` (any message,
-            an argmax over all nodes for every pick) or ``"auto"``, which takes the first that can.
-            The picks are the same.
+        engine: ``"heap"`` (a priority queue on the CPU, for messages that are ``linear``), ``"rounds"``
+            (many picks at once on any device, for messages that are ``monotone``), ``"sequential"``
+            (any message, an argmax over all nodes for every pick), or ``"auto"``: the heap on the CPU,
+            rounds on CUDA, as far as the message allows. The picks are the same.
         progress: Show a bar of picks done.
 
     Returns:
@@ -102,8 +103,15 @@ def greedy_select(
 def run(problem: Problem, engine: str, progress: bool) -> tuple[Tensor, Tensor, str]:
     """The picks, group after group, their scores, and the engine that found them."""
     if engine == "auto":
-        engine = "heap" if problem.reverse.linear else "sequential"
+        engine = _best_engine(problem)
     solve = look_up("engine", engine)
     with torch.no_grad(), progress_bar(sum(problem.count), "selection", "picks", progress) as bar:
         index, pick_scores = solve(problem, bar)
     return index, pick_scores, engine
+
+
+def _best_engine(problem: Problem) -> str:
+    """The fastest engine that runs this message on this device."""
+    if problem.reverse.linear and problem.score.device.type == "cpu":
+        return "heap"
+    return "rounds" if problem.reverse.monotone else "sequential"

@@ -50,7 +50,7 @@ class _State:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.score = problem.score.clone()
+        self.score = problem.score.masked_fill(problem.taken, _TAKEN)
         self.row = problem.neighbour_ptr.cpu().numpy()
         self.weight = edge_weights(problem) if problem.reverse.linear else None
 

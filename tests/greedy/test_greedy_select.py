@@ -163,9 +163,41 @@ def test_engines_agree_bit_by_bit(seed, data):
         "initial": initial,
     }
     one = d2pyg.greedy_select(score, graph, engine="sequential", **options)
-    two = d2pyg.greedy_select(score, graph, engine="heap", **options)
-    assert one.index.equal(two.index)
-    assert one.pick_scores.equal(two.pick_scores)
+    for engine in "heap", "rounds":
+        two = d2pyg.greedy_select(score, graph, engine=engine, **options)
+        assert one.index.equal(two.index)
+        assert one.pick_scores.equal(two.pick_scores)
+
+
+@pytest.mark.parametrize("clamp", [False, True])
+def test_rounds_hand_chains_over(clamp):
+    """A smooth curve with smooth scores: each round can pick next to nothing."""
+    nodes = 3000
+    here = torch.arange(nodes - 1)
+    edge_index = torch.stack([torch.cat([here, here + 1]), torch.cat([here + 1, here])])
+    graph = Data(edge_index=edge_index, edge_attr=torch.ones(edge_index.shape[1]), num_nodes=nodes)
+    score = 2 + torch.sin(torch.arange(nodes) / 500).double()
+    options = {"gamma_reverse": 1.0, "clamp": clamp, "initial": [7, 1500]}
+    expected = d2pyg.greedy_select(score, graph, 2500, engine="sequential", **options)
+    found = d2pyg.greedy_select(score, graph, 2500, engine="rounds", **options)
+    assert found.index.equal(expected.index)
+    assert found.pick_scores.equal(expected.pick_scores)
+
+
+@pytest.mark.parametrize("clamp", [False, True])
+def test_monotone_messages_that_are_not_linear(clamp, rng):
+    class Capped(WeightedReverse):
+        linear = False
+
+        def message(self, pick_score, neighbour_score, distance):
+            return super().message(pick_score, neighbour_score, distance).clamp(max=1.5)
+
+    score, graph = random_graph(rng, "floats", nodes=200, edges=1000)
+    expected = d2pyg.greedy_select(score, graph, 190, Capped(0.5), engine="sequential", clamp=clamp)
+    found = d2pyg.greedy_select(score, graph, 190, Capped(0.5), clamp=clamp, initial=[])
+    assert found.settings["engine"] == "rounds"
+    assert found.index.equal(expected.index)
+    assert found.pick_scores.equal(expected.pick_scores)
 
 
 def test_names_and_settings(rng):
@@ -218,7 +250,7 @@ class TestErrors:
         self.refused("budget to be at most 2", graph, budget=3, initial=[1])
 
     def test_names(self, graph):
-        self.refused("'engine' to be one of heap, sequential", graph, engine="quick")
+        self.refused("'engine' to be one of heap, rounds, sequential", graph, engine="quick")
         self.refused("'reverse' to be one of absolute, weighted", graph, reverse="none")
 
     @pytest.mark.parametrize("linear", [False, True])
@@ -241,7 +273,7 @@ class TestErrors:
         Broken.linear = linear
         self.refused("one value for each neighbour", graph, reverse=Broken())
 
-    def test_the_heap_refuses_messages_that_are_not_linear(self, graph):
+    def test_engines_refuse_messages_that_they_cannot_run(self, graph):
         class Fixed(ReverseMessage):
             def message(self, pick_score, neighbour_score, distance):
                 return torch.ones_like(distance)
