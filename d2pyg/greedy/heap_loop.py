@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numba
 import numpy as np
 
 Array = np.ndarray[Any, Any]
 
+Loop = TypeVar("Loop", bound=Callable[..., Any])
+
+
+def compiled(loop: Loop) -> Loop:
+    """Compiles a function, and keeps the code for later runs where there is a folder for it."""
+    try:
+        made: Loop = numba.njit(cache=True)(loop)
+    except RuntimeError:  # neither this folder nor the user's cache can be written to
+        made = numba.njit(loop)
+    return made
+
+
 ABSENT, TAKEN = -1, -2  # where a node is not in the heap
 NOT_FINITE = -1  # what `take` returns when a message is
 
 
-@numba.njit(cache=True)
+@compiled
 def take(
     score: Array,
     ptr: Array,
@@ -86,7 +99,7 @@ def take(
     return done
 
 
-@numba.njit(cache=True)
+@compiled
 def heapify(heap: Array, key: Array, place: Array, size: int) -> None:
     """Puts nodes in any order into the order of a heap."""
     for at in range(size):
@@ -95,7 +108,7 @@ def heapify(heap: Array, key: Array, place: Array, size: int) -> None:
         _sift_down(heap, key, place, size, at, heap[at], key[at])
 
 
-@numba.njit(cache=True)
+@compiled
 def _sift_down(
     heap: Array, key: Array, place: Array, size: int, at: int, node: int, value: float
 ) -> None:
@@ -113,7 +126,7 @@ def _sift_down(
         at = best
 
 
-@numba.njit(cache=True)
+@compiled
 def _sift_up(heap: Array, key: Array, place: Array, at: int, node: int, value: float) -> None:
     """Puts a node at ``at`` or above."""
     while at > 0:
