@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
@@ -17,10 +17,10 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 def compiled(loop: Loop) -> Loop:
     """Compiles a function, and keeps the code for later runs where there is a folder for it."""
     try:
-        made: Loop = numba.njit(cache=True)(loop)
+        made = numba.njit(cache=True)(loop)
     except RuntimeError:  # neither this folder nor the user's cache can be written to
         made = numba.njit(loop)
-    return made
+    return cast(Loop, made)
 
 
 ABSENT, TAKEN = -1, -2  # where a node is not in the heap
