@@ -15,27 +15,64 @@ from torch import Tensor
 
 ArrayLike = Tensor | np.ndarray[Any, Any] | Sequence[Any]
 
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _CHECK_ELEMENTS = 1 << 24  # elements looked at together, so that a memory-mapped file streams
 
 
 def as_tensor(name: str, values: ArrayLike) -> Tensor:
     """A tensor that shares the memory of an array where it can, detached."""
     if isinstance(values, Tensor):
+        if values.layout != torch.strided or values.is_nested or values.device.type == "meta":
+            raise TypeError(
+                f"Expected {name!r} to be a dense tensor with data (got layout {values.layout} on "
+                f"{values.device}). Convert it, such as with {name}.to_dense()."
+            )
         return values.detach()
-    array = np.asarray(values)
+    array = as_array(name, values)
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise TypeError(
             f"Expected {name!r} to hold numbers of at most 64 bits (got dtype {array.dtype}). "
             f"Convert it, such as with numpy.asarray({name}, dtype='float32')."
         )
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:
-        array = array.astype(np.int64)  # torch computes little with unsigned integers
+        array = as_signed(name, array)  # torch computes little with unsigned integers
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    if any(stride < 0 for stride in array.strides):
+    if any(stride < 0 or stride % array.itemsize for stride in array.strides):
         array = array.copy()
     with warnings.catch_warnings():  # read-only memory is fine: nothing here writes to its input
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)
+
+
+def as_array(name: str, values: Any) -> np.ndarray[Any, Any]:
+    """An array of a list or another sequence."""
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ValueError(
+            f"Expected {name!r} to be an array of one shape (got {type(values).__name__} with parts "
+            f"of several lengths). Give every entry the same length."
+        ) from error
+
+
+def as_signed(name: str, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Unsigned integers as int64."""
+    if array.size and array.max() > np.iinfo(np.int64).max:
+        raise ValueError(
+            f"Expected {name!r} to be below 2**63 (got {array.max()}). Convert it, such as with "
+            f"{name}.astype(str) for names or {name}.astype('float64') for scores."
+        )
+    return array.astype(np.int64)
+
+
+def as_flag(name: str, value: Any) -> bool:
+    """True or False, and nothing that is merely taken for one."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(
+            f"Expected {name!r} to be True or False (got {type(value).__name__} {value!r}). "
+            f"Pass one of the two."
+        )
+    return bool(value)
 
 
 def as_embeddings(values: Tensor | np.ndarray[Any, Any]) -> Tensor:
@@ -46,10 +83,10 @@ def as_embeddings(values: Tensor | np.ndarray[Any, Any]) -> Tensor:
             f"(got {type(values).__name__}). Pass numpy.asarray(embeddings, dtype='float32')."
         )
     tensor = as_tensor("embeddings", values)
-    if not tensor.is_floating_point():
+    if tensor.dtype not in _FLOATS:
         raise TypeError(
-            f"Expected 'embeddings' to be floating point (got {tensor.dtype}). Convert them, such "
-            f"as with embeddings.astype('float32'), if the integers are meant as coordinates."
+            f"Expected 'embeddings' to be floating point of 16, 32 or 64 bits (got {tensor.dtype}). "
+            f"Convert them, such as with embeddings.astype('float32')."
         )
     if tensor.dim() != 2:
         raise ValueError(
@@ -83,8 +120,8 @@ def check_finite(name: str, tensor: Tensor) -> None:
         )
 
 
-def as_scores(scores: ArrayLike, num_samples: int) -> Tensor:
-    """Scores as float64 [N], finite and >= 0."""
+def as_scores(scores: ArrayLike, num_samples: int, signed: bool = False) -> Tensor:
+    """Scores as float64 [N], finite and, unless ``signed``, at least 0."""
     tensor = as_tensor("scores", scores)
     if tensor.dtype is torch.bool or tensor.is_complex():
         raise TypeError(
@@ -94,7 +131,7 @@ def as_scores(scores: ArrayLike, num_samples: int) -> Tensor:
     tensor = tensor.to(as_device(None, tensor.device)).double()
     check_finite("scores", tensor)
     negative = tensor < 0
-    if bool(negative.any()):
+    if not signed and bool(negative.any()):
         raise ValueError(
             f"Expected 'scores' to be at least 0, higher is harder (got {int(negative.sum())} "
             f"negative, the first at row {int(negative.nonzero()[0])}: "
@@ -106,7 +143,7 @@ def as_scores(scores: ArrayLike, num_samples: int) -> Tensor:
 
 def as_labels(name: str, labels: ArrayLike, num_samples: int) -> Tensor:
     """Labels as int64 [N]."""
-    if not isinstance(labels, Tensor) and np.asarray(labels).dtype.kind in "USO":
+    if not isinstance(labels, Tensor) and as_array(name, labels).dtype.kind in "USO":
         raise TypeError(
             f"Expected {name!r} to be integers (got dtype {np.asarray(labels).dtype}). For names, "
             f"pass numpy.unique({name}, return_inverse=True)[1]."
@@ -161,11 +198,14 @@ def check_length(name: str, tensor: Tensor, num_samples: int) -> None:
 
 def as_count(name: str, value: Any, low: int, high: int | None, meaning: str, remedy: str) -> int:
     """A whole number between ``low`` and ``high``; ``meaning`` says what the upper end is."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    try:
+        count = operator.index(value)
+    except TypeError:
+        count = None
+    if count is None or isinstance(value, bool):
         raise TypeError(
             f"Expected {name!r} to be a whole number (got {type(value).__name__} {value!r}). {remedy}"
         )
-    count = operator.index(value)
     if count < low or (high is not None and count > high):
         rule = f"at least {low}" if high is None else f"between {low} and {high}"
         raise ValueError(f"Expected {name!r} to be {rule}{meaning} (got {count}). {remedy}")
@@ -209,8 +249,13 @@ def as_device(device: str | torch.device | None, default: torch.device) -> torch
     """The device to compute on: one that is there, and the CPU for MPS, which has no float64."""
     try:
         place = default if device is None else torch.device(device)
-        torch.empty(0, device=place)
-    except (RuntimeError, AssertionError) as error:  # torch raises either, with long texts
+        torch.empty(1, device=place).item()
+    except (
+        RuntimeError,
+        AssertionError,
+        TypeError,
+        NotImplementedError,
+    ) as error:  # torch raises either, with long texts
         raise ValueError(
             f"Expected 'device' to be one that this torch can use (got {str(device)!r}). "
             f"Pass 'cpu'{' or ' + repr('cuda') if torch.cuda.is_available() else ''}."

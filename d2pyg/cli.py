@@ -17,13 +17,15 @@ from torch import Tensor
 
 from d2pyg import __version__, formats
 from d2pyg.budget import BALANCES
+from d2pyg.checks import as_tensor
 from d2pyg.coreset import Coreset
-from d2pyg.io import check_output, read_array, replacing
+from d2pyg.io import check_output, path_of, read_array, replacing
 from d2pyg.nn.forward import UPDATES
 from d2pyg.pruning import select
 from d2pyg.registry import choices
 
 USAGE_STATUS = 2
+_INPUTS = ("embeddings", "scores", "labels", "initial", "ids")
 _LISTS = (".npy", ".txt", ".json")
 
 _SELECT_EPILOG = """\
@@ -61,8 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show_warning
         try:
             command(arguments)
-        except (ValueError, TypeError, ImportError, OSError) as error:
-            problem = " ".join(str(error).split())
+        except (ValueError, TypeError, ImportError, OSError, RuntimeError, MemoryError) as error:
+            problem = " ".join(str(error).split()) or type(error).__name__
         except KeyboardInterrupt:
             print("d2pyg: interrupted, nothing was written", file=sys.stderr)
             return 130
@@ -76,7 +78,8 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE_STATUS, f"d2pyg: error: {message} (see {self.prog} --help)\n")
+        line = " ".join(message.split())
+        self.exit(USAGE_STATUS, f"d2pyg: error: {line} (see {self.prog} --help)\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -151,16 +154,24 @@ def _add_select(commands: Any) -> None:
 
 def _select(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
-    out = check_output("out", arguments.out, formats.WRITERS)
+    out = formats.check_target("out", arguments.out)
     removed = arguments.removed and check_output("removed", arguments.removed, _LISTS)
     if removed and removed.resolve() == out.resolve():
         raise ValueError(
             f"Expected 'removed' to differ from 'out' (got {str(out)!r} for both). Name two files."
         )
+    given = {name: getattr(arguments, name) for name in _INPUTS}
+    for name, output in (("out", out), ("removed", removed)):
+        if output and output.resolve() in {path_of(file).resolve() for file in given.values() if file}:
+            raise ValueError(
+                f"Expected {name!r} to differ from the inputs (got {str(output)!r}). Name another file."
+            )
     files: dict[str, Any] = {
-        name: None if (file := getattr(arguments, name)) is None else read_array(name, file)
-        for name in ("embeddings", "scores", "labels", "initial", "ids")
+        name: None if file is None else read_array(name, file) for name, file in given.items()
     }
+    for name in ("scores", "labels", "initial"):  # names, read from text, are select's to refuse
+        if files[name] is not None and getattr(files[name].dtype, "kind", "") != "U":
+            files[name] = as_tensor(name, files[name])
     options = {
         name: getattr(arguments, name)
         for name in (
@@ -171,31 +182,29 @@ def _select(arguments: argparse.Namespace) -> None:
     }  # fmt: skip
     progress = sys.stderr.isatty() if arguments.progress is None else arguments.progress
     coreset = select(files.pop("embeddings"), **files, **options, progress=progress)
-    inputs = ("embeddings", "scores", "labels", "initial", "ids")
-    coreset.settings["files"] = {name: getattr(arguments, name) for name in inputs}
+    coreset.settings["files"] = given
+    summary = {"out": str(out), **_summary(coreset, files["scores"], files["labels"])}
 
     if removed:
         left_out = ~coreset.mask
-        if files["initial"] is not None:
-            left_out[torch.as_tensor(files["initial"]).long()] = False  # chosen already: stays
+        left_out[coreset.settings["initial"]] = False  # chosen already: they stay
         with replacing(removed) as file:  # which happens only if `out` was written too
             file.write(_list_of(coreset, left_out.nonzero().flatten(), removed.suffix))
             coreset.save(out)
     else:
         coreset.save(out)
-    summary = _summary(coreset, files["scores"], files["labels"])
-    summary = {"out": str(out), **summary, "seconds": round(time.perf_counter() - started, 3)}
+    summary["seconds"] = round(time.perf_counter() - started, 3)
     _report(summary)
     if arguments.json:
         print(json.dumps({**summary, "settings": coreset.settings}))
 
 
-def _summary(coreset: Coreset, scores: Any, labels: Any) -> dict[str, Any]:
-    score = torch.ones(len(coreset.scores)) if scores is None else torch.as_tensor(scores).double()
+def _summary(coreset: Coreset, scores: Tensor | None, labels: Tensor | None) -> dict[str, Any]:
+    score = torch.ones(len(coreset.scores)) if scores is None else scores.double()
     after = coreset.scores[~coreset.scores.isnan()]
     kept_per_class = None
     if labels is not None:
-        label, place = torch.as_tensor(labels).long().unique(return_inverse=True)
+        label, place = labels.long().unique(return_inverse=True)
         count = place[coreset.index].bincount(minlength=len(label))
         kept_per_class = dict(zip(map(str, label.tolist()), count.tolist(), strict=True))
     return {
@@ -233,7 +242,13 @@ def _list_of(coreset: Coreset, index: Tensor, suffix: str) -> bytes:
         return buffer.getvalue()
     if suffix == ".json":
         return json.dumps(chosen.tolist()).encode()
-    return "".join(f"{name}\n" for name in chosen.tolist()).encode()
+    names = [str(name) for name in chosen.tolist()]
+    if any("\n" in name for name in names):
+        raise ValueError(
+            "Expected 'removed' to be a .json or .npy file (got .txt, for names with line breaks). "
+            "Choose another suffix."
+        )
+    return "".join(f"{name}\n" for name in names).encode()
 
 
 def _range(values: Tensor) -> list[float]:

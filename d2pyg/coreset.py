@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numbers
+import operator
 import os
 import platform
 from dataclasses import dataclass, field
@@ -14,7 +16,9 @@ from torch import Tensor
 
 import d2pyg
 from d2pyg import formats
-from d2pyg.io import check_input, check_output, readable, replacing
+from d2pyg.checks import as_array, as_signed, as_tensor
+from d2pyg.io import check_input, readable, replacing
+from d2pyg.registry import name_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +79,7 @@ class Coreset:
             FileNotFoundError: If the folder does not exist.
             ImportError: If pyarrow is needed and not installed.
         """
-        path = check_output("path", path, formats.WRITERS)
+        path = formats.check_target("path", path)
         content = formats.WRITERS[path.suffix](self)
         with replacing(path) as file:
             file.write(content)
@@ -101,15 +105,21 @@ class Coreset:
         whole = index.dtype == torch.int64 and index.dim() == self.scores.dim() == 1
         if not whole or self.pick_scores.shape != index.shape:
             raise ValueError("its arrays do not fit together")
+        if not self.pick_scores.dtype == self.scores.dtype == torch.float64:
+            raise ValueError("its scores are not float64")
+        if not isinstance(self.settings, dict):
+            raise ValueError("its settings are missing")
+        if self.ids is not None:
+            as_ids(self.ids, total)
         if len(index) and not 0 <= int(index.min()) <= int(index.max()) < total:
             raise ValueError("its index lies outside its samples")
-        if len(index.unique()) != len(index) or (self.ids is not None and len(self.ids) != total):
+        if len(index.unique()) != len(index):
             raise ValueError("its samples are not distinct")
 
 
 def as_ids(ids: Any, num_samples: int) -> np.ndarray[Any, Any]:
     """Names of the samples as an array of str or int64, [N], each once."""
-    array = ids.detach().cpu().numpy() if isinstance(ids, Tensor) else np.asarray(ids)
+    array = as_tensor("ids", ids).cpu().numpy() if isinstance(ids, Tensor) else as_array("ids", ids)
     if array.dtype.kind == "O" and all(isinstance(name, str) for name in array.flat):
         array = array.astype(str)
     if array.dtype.kind not in "iuU":
@@ -122,7 +132,9 @@ def as_ids(ids: Any, num_samples: int) -> np.ndarray[Any, Any]:
             f"Expected 'ids' to have one name for each of the {num_samples} samples "
             f"(got shape {array.shape}). Check that both come from the same data set."
         )
-    if array.dtype.kind != "U":
+    if array.dtype.kind == "u":
+        array = as_signed("ids", array)
+    elif array.dtype.kind == "i":
         array = array.astype(np.int64)
     names, count = np.unique(array, return_counts=True)
     if len(names) < num_samples:
@@ -142,3 +154,18 @@ def versions() -> dict[str, str]:
         "numpy": np.__version__,
         "python": platform.python_version(),
     }
+
+
+def plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings as any file format can hold them: numbers of all kinds as Python's, objects by name."""
+
+    def value_of(value: Any) -> Any:
+        if value is None or isinstance(value, bool | str | list | dict):
+            return value
+        if isinstance(value, np.bool_):
+            return bool(value)
+        if hasattr(value, "__index__"):
+            return operator.index(value)
+        return float(value) if isinstance(value, numbers.Real) else name_of(value)
+
+    return {name: value_of(value) for name, value in settings.items()}

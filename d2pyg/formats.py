@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import math
+import operator
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ import torch
 from torch import Tensor
 
 from d2pyg.extras import require
+from d2pyg.io import check_output
 
 if TYPE_CHECKING:
     from d2pyg.coreset import Coreset
@@ -121,7 +124,7 @@ def _from_pt(path: Path) -> Fields:
 def _from_json(path: Path) -> Fields:
     content = json.loads(path.read_text(encoding="utf-8"))
     return (
-        torch.tensor(content["index"], dtype=torch.int64),
+        torch.tensor([operator.index(i) for i in content["index"]], dtype=torch.int64),
         torch.tensor(content["pick_scores"], dtype=torch.float64),
         _scores(content["scores"]),
         content["settings"],
@@ -147,7 +150,12 @@ def _from_csv(path: Path) -> Fields:
 
 
 def _from_parquet(path: Path) -> Fields:
-    table = require("pyarrow.parquet", "pyarrow").read_table(path)
+    parquet = require("pyarrow.parquet", "pyarrow")
+    with path.open("rb") as file:
+        try:
+            table = parquet.read_table(file)
+        except OSError as error:  # pyarrow's word for damaged content
+            raise ValueError(str(error)) from error
     meta = json.loads((table.schema.metadata or {})[b"d2pyg"])
     return _from_table(table.to_pydict(), meta)
 
@@ -156,11 +164,14 @@ def _from_table(columns: dict[str, list[Any]], meta: dict[str, Any]) -> Fields:
     order = np.argsort(columns["index"])
     if sorted(columns["index"]) != list(range(len(order))):
         raise ValueError("its rows are not one a sample")
-    picked = sum(rank is not None for rank in columns["rank"])
+    ranks = columns["rank"]
+    picks = sorted((row for row, rank in enumerate(ranks) if rank is not None), key=ranks.__getitem__)
+    if [ranks[row] for row in picks] != list(range(len(picks))):
+        raise ValueError("its ranks are not 0, 1, 2, ...")
     ids = None if meta["ids"] is None else np.asarray(columns["id"])[order]
     return (
-        torch.tensor(columns["index"][:picked], dtype=torch.int64),
-        torch.tensor(columns["pick_score"][:picked], dtype=torch.float64),
+        torch.tensor([columns["index"][row] for row in picks], dtype=torch.int64),
+        torch.tensor([columns["pick_score"][row] for row in picks], dtype=torch.float64),
         _scores([columns["score"][i] for i in order]),
         meta["settings"],
         ids,
@@ -193,3 +204,11 @@ READERS: dict[str, Callable[[Path], Fields]] = {
     ".csv": _from_csv,
     ".parquet": _from_parquet,
 }
+
+
+def check_target(name: str, path: str | os.PathLike[str]) -> Path:
+    """A path that a coreset can be written to; asked before work begins, so that none is lost."""
+    target = check_output(name, path, WRITERS)
+    if target.suffix == ".parquet":
+        require("pyarrow", "pyarrow")
+    return target

@@ -30,7 +30,7 @@ def grid_step(largest: float, bits: int) -> float:
     return math.ldexp(1.0, max(exponent - bits, _SMALLEST_EXPONENT))
 
 
-def snap(values: Tensor, step: float) -> Tensor:
+def snap(values: Tensor, step: float | Tensor) -> Tensor:
     """Rounds to multiples of ``step``, halves to the even multiple, alike on every device.
 
     Example:

@@ -53,7 +53,11 @@ def readable(name: str, path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
-        if isinstance(error, pickle.UnpicklingError) or "pickle" in reason or "objects" in reason:
+        if (
+            isinstance(error, pickle.UnpicklingError)
+            or "Python objects" in reason
+            or "Object arrays" in reason
+        ):
             reason = "it holds pickled objects, which are never loaded"
         raise ValueError(
             f"Expected {name!r} to be a complete {path.suffix} file of numbers "
@@ -96,7 +100,7 @@ def check_input(name: str, path: str | os.PathLike[str], allowed: Iterable[str])
     """A file that exists, of a suffix that can be read."""
     check_suffix(name, path, allowed)
     if not Path(path).is_file():
-        raise FileNotFoundError(
+        raise MissingPathError(
             f"Expected {name!r} to be a file that exists (got {str(path)!r}). Check the path."
         )
     return Path(path)
@@ -107,12 +111,12 @@ def check_output(name: str, path: str | os.PathLike[str], allowed: Iterable[str]
     check_suffix(name, path, allowed)
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
-        raise FileNotFoundError(
+        raise MissingPathError(
             f"Expected {name!r} to be in a folder that exists (got {str(path)!r}). "
             f"Make the folder first."
         )
     if target.is_dir():
-        raise IsADirectoryError(
+        raise ValueError(
             f"Expected {name!r} to be a file (got the folder {str(path)!r}). Name a file in it."
         )
     if not os.access(target.parent, os.W_OK):
@@ -123,8 +127,17 @@ def check_output(name: str, path: str | os.PathLike[str], allowed: Iterable[str]
     return Path(path)
 
 
+class MissingPathError(FileNotFoundError, ValueError):
+    """A file or folder that is not there."""
+
+
 class _KeyMissingError(ValueError):
     pass
+
+
+def path_of(spec: str | os.PathLike[str]) -> Path:
+    """The file that ``path:key`` or ``path`` names."""
+    return _split_key(os.fspath(spec))[0]
 
 
 def _split_key(spec: str) -> tuple[Path, str | None]:
@@ -179,7 +192,9 @@ def _safetensors(path: Path, pick: Pick) -> Any:
 
 
 def _txt(path: Path, pick: Pick) -> Any:
-    return pick(np.asarray(path.read_text(encoding="utf-8").splitlines(), dtype=str))
+    return pick(
+        np.asarray(path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n"), dtype=str)
+    )
 
 
 _READERS: dict[str, Callable[[Path, Pick], Any]] = {

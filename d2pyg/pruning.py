@@ -15,13 +15,14 @@ from d2pyg.checks import (
     ArrayLike,
     as_device,
     as_embeddings,
+    as_flag,
     as_index,
     as_labels,
     as_real,
     as_scores,
     check_choice,
 )
-from d2pyg.coreset import Coreset, as_ids, versions
+from d2pyg.coreset import Coreset, as_ids, plain, versions
 from d2pyg.graph.edges import (
     Edges,
     both_directions,
@@ -34,11 +35,12 @@ from d2pyg.graph.edges import (
 from d2pyg.graph.knn import build_graph, check_k
 from d2pyg.graph.metric import Metric
 from d2pyg.greedy.problem import Problem
-from d2pyg.greedy.select import run
+from d2pyg.greedy.select import check_engine, run
 from d2pyg.nn.exact_sum import ExactSum
 from d2pyg.nn.forward import ForwardMessagePassing
 from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
+from d2pyg.registry import name_of
 
 
 def select(
@@ -119,8 +121,8 @@ def select(
         progress: Show bars of rows and picks done.
 
     Returns:
-        A :class:`d2pyg.Coreset` on the device of ``embeddings``. ``index[:b]`` is the coreset of
-        size b, with classes too; ``initial=index[:b]`` gives the rest.
+        A :class:`d2pyg.Coreset` on the device of ``embeddings`` (on the CPU for MPS). ``index[:b]`` is
+        the coreset of size b, with classes too; ``initial=index[:b]`` gives the rest.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
@@ -137,6 +139,9 @@ def select(
     given = embeddings if isinstance(embeddings, Data) else as_embeddings(embeddings)
     num_samples, home, place = _places(given, device)
     kept = num_kept(num_samples, keep, prune, budget)
+    clamp, undirected = as_flag("clamp", clamp), as_flag("undirected", undirected)
+    check_scale(scale)
+    check_engine(engine)
     score = _score(scores, num_samples).to(place)
     pool = after_cutoff(score, cutoff)
     classes, group = _classes(labels, num_samples, place)
@@ -163,6 +168,11 @@ def select(
         unit = _unit(scale, edges)
         edges = (both_directions(edges) if undirected else edges).in_units_of(unit)
         updated = layer(score[pool], edges.edge_index, edges.distance)
+        if not bool(updated.isfinite().all()):
+            raise ValueError(
+                f"Expected scores after the forward pass to be finite (got NaN or infinity). Divide "
+                f"'scores' by a constant, or check the kernel {layer.kernel}."
+            )
 
     problem, node = Problem.build(
         score=updated,
@@ -180,31 +190,33 @@ def select(
         index=pool[node[picks]][by_class].to(home),
         pick_scores=pick_scores[by_class].to(home),
         scores=torch.full_like(score, torch.nan).index_copy(0, pool, updated).to(home),
-        settings={
-            "keep": keep,
-            "prune": prune,
-            "budget": budget,
-            "gamma_forward": layer.gamma,
-            "gamma_reverse": message.gamma,
-            "kernel": _name(kernel),
-            "scale": scale,
-            "scale_value": unit,
-            "update": update,
-            "reverse": _name(reverse),
-            "clamp": clamp,
-            "undirected": undirected,
-            "balance": balance,
-            "min_per_class": min_per_class,
-            "cutoff": cutoff,
-            **source,
-            "engine": engine,
-            "device": str(place),
-            "num_samples": num_samples,
-            "num_classes": None if labels is None else classes,
-            "num_dropped": num_samples - len(pool),
-            "num_initial": int(start.sum()),
-            "versions": versions(),
-        },
+        settings=plain(
+            {
+                "keep": keep,
+                "prune": prune,
+                "budget": budget,
+                "gamma_forward": layer.gamma,
+                "gamma_reverse": message.gamma,
+                "kernel": name_of(kernel),
+                "scale": scale,
+                "scale_value": unit,
+                "update": update,
+                "reverse": name_of(reverse),
+                "clamp": clamp,
+                "undirected": undirected,
+                "balance": balance,
+                "min_per_class": min_per_class,
+                "cutoff": cutoff,
+                **source,
+                "engine": engine,
+                "device": str(place),
+                "num_samples": num_samples,
+                "num_classes": None if labels is None else classes,
+                "num_dropped": num_samples - len(pool),
+                "initial": start.nonzero().flatten().tolist(),
+                "versions": versions(),
+            }
+        ),
         ids=names,
     )
 
@@ -212,13 +224,13 @@ def select(
 def _places(
     given: Tensor | Data, device: str | torch.device | None
 ) -> tuple[int, torch.device, torch.device]:
-    """How many samples, where they are, and where to compute."""
+    """How many samples, where the result goes, and where to compute."""
     if isinstance(given, Data):
         edges = edges_of(given)
         num_samples, home = edges.num_nodes, given.edge_index.device
     else:
         num_samples, home = len(given), given.device
-    return num_samples, home, as_device(device, home)
+    return num_samples, as_device(None, home), as_device(device, home)
 
 
 def _score(scores: ArrayLike | None, num_samples: int) -> Tensor:
@@ -296,19 +308,17 @@ def _edges_given(
 
 def _unit(scale: str | float | None, edges: Edges) -> float:
     """What distances are divided by."""
-    if scale is None:
-        return 1.0
+    if isinstance(scale, str):
+        return median_distance(edges)
+    return 1.0 if scale is None else float(scale)
+
+
+def check_scale(scale: str | float | None) -> None:
+    """A number above 0, ``"median"`` or None."""
     if isinstance(scale, str):
         check_choice("scale", scale, ("median",))
-        return median_distance(edges)
-    value = as_real("scale", scale, "Pass a number, 'median' or None.")
-    if value <= 0:
+    elif scale is not None and as_real("scale", scale, "Pass a number, 'median' or None.") <= 0:
         raise ValueError(
-            f"Expected 'scale' to be above 0 (got {value:g}). Distances are divided by it; "
+            f"Expected 'scale' to be above 0 (got {scale:g}). Distances are divided by it; "
             f"pass None to leave them as they are."
         )
-    return value
-
-
-def _name(plug_in: object) -> str:
-    return plug_in if isinstance(plug_in, str) else repr(plug_in)

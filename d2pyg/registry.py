@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_TABLE: dict[str, dict[str, Any]] = {}
+_TABLE: dict[str, dict[str, Any]] = {
+    family: {} for family in ("kernel", "reverse", "metric", "backend", "engine")
+}
 
 
 def register(family: str, name: str) -> Callable[[T], T]:
@@ -18,7 +20,7 @@ def register(family: str, name: str) -> Callable[[T], T]:
         name: What a user passes, as in ``select(..., kernel=name)``.
 
     Raises:
-        ValueError: If the family has an entry of that name already.
+        ValueError: If there is no such family, or it has an entry of that name already.
 
     Example:
         >>> from d2pyg.nn import Kernel
@@ -31,11 +33,16 @@ def register(family: str, name: str) -> Callable[[T], T]:
     """
 
     def add(entry: T) -> T:
-        entries = _TABLE.setdefault(family, {})
-        if name in entries:
+        if family not in _TABLE:
             raise ValueError(
-                f"Expected a {family} name that is free (got {name!r}, which is registered "
-                f"already). Choose another name."
+                f"Expected the family to be one of {', '.join(_TABLE)} (got {family!r}). "
+                f"Choose one of these."
+            )
+        entries = _TABLE[family]
+        if name in entries or name == "auto":
+            raise ValueError(
+                f"Expected a {family} name that is free (got {name!r}, which is taken). "
+                f"Choose another name."
             )
         entries[name] = entry
         return entry
@@ -48,9 +55,21 @@ def choices(family: str) -> list[str]:
     return sorted(_TABLE.get(family, {}))
 
 
-def look_up(family: str, name: str) -> Any:
-    """The entry of that name; an unknown name is an error that lists the choices."""
+def name_of(plug_in: object) -> str:
+    """What is recorded of a name or an object: the name, or what the object says it is."""
+    if isinstance(plug_in, str):
+        return plug_in
+    return str(getattr(plug_in, "__name__", None) or repr(plug_in))
+
+
+def look_up(family: str, name: str | Callable[..., Any]) -> Any:
+    """The entry of that name; an unknown name is an error that lists the choices.
+
+    A function or class that is given in place of a name is the entry.
+    """
     entries = _TABLE.get(family, {})
+    if callable(name):
+        return name
     if not isinstance(name, str):
         raise TypeError(
             f"Expected {family!r} to be a name or an object of that kind "

@@ -166,7 +166,16 @@ BAD = [
     ("x.npy --kernel cubic --keep 0.5 --out c.npz", "'kernel' to be one of laplacian, rbf"),
     ("x.npy --scale wide --keep 0.5 --out c.npz", "expected median, none or a number (got 'wide')"),
     ("x.npy --scale 0 --keep 0.5 --out c.npz", "'scale' to be above 0 (got 0)"),
-    ("x.npy --device tpu9 --keep 0.5 --out c.npz", "'device' to be one that this torch can use"),
+    ("x.npy --keep 0.5 --out x.npy", "'out' to differ from the inputs (got 'x.npy')"),
+    ("x.npy --scores s.npz:el2n --keep 0.5 --out ./s.npz", "'out' to differ from the inputs"),
+    (
+        "x.npy --ids ids.txt --keep 0.5 --out c.npz --removed ids.txt",
+        "'removed' to differ from the inputs",
+    ),
+    (
+        "x.npy --scale 1 --device tpu9 --keep 0.5 --out c.npz",
+        "'device' to be one that this torch can use",
+    ),
 ]
 
 
@@ -201,6 +210,34 @@ def test_a_failed_write_leaves_both_outputs_alone(files, tmp_path, monkeypatch, 
     assert main(["select", "x.npy", "--keep", "0.5", "--out", "c.npz", "--removed", "r.txt"]) == 2
     assert "d2pyg: error: No space left on device" in capsys.readouterr().err
     assert all((tmp_path / name).read_bytes() == b"old" for name in ("c.npz", "r.txt"))
+
+
+def test_files_of_another_byte_order(files):
+    x, scores, labels = files
+    for name, values in ("x", x), ("s", scores), ("y", labels):
+        np.save(f"{name}-big.npy", values.astype(values.dtype.newbyteorder(">")))
+    arguments = "select x-big.npy --scores s-big.npy --labels y-big.npy --keep 0.3 --out c.npy"
+    assert main(arguments.split()) == 0
+    expected = d2pyg.select(x, scores, labels=labels, keep=0.3)
+    assert np.load("c.npy").tolist() == expected.index.tolist()
+
+
+def test_names_with_line_breaks_need_a_format_that_keeps_them(files, capsys):
+    np.save("names.npy", np.array([f"a\n{i}" for i in range(80)]))
+    command = "select x.npy --ids names.npy --keep 0.5 --out c.npz --removed"
+    assert main([*command.split(), "r.txt"]) == 2
+    assert "'removed' to be a .json or .npy file" in capsys.readouterr().err
+    assert not Path("c.npz").exists()
+    assert main([*command.split(), "r.json"]) == 0
+
+
+def test_running_out_of_memory_is_one_line(files, monkeypatch, capsys):
+    def out(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("d2pyg.cli.select", out)
+    assert main(["select", "x.npy", "--keep", "0.5", "--out", "c.npz"]) == 2
+    assert capsys.readouterr().err == "d2pyg: error: MemoryError\n"
 
 
 @pytest.mark.filterwarnings("always:The budget of")

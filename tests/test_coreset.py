@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -107,7 +108,7 @@ def test_save_refuses(coreset, tmp_path):
     with pytest.raises(FileNotFoundError, match="'path' to be in a folder that exists"):
         coreset.save(tmp_path / "no" / "c.npz")
     (tmp_path / "folder.npz").mkdir()
-    with pytest.raises(IsADirectoryError, match="'path' to be a file"):
+    with pytest.raises(ValueError, match="'path' to be a file"):
         coreset.save(tmp_path / "folder.npz")
     monkey = pytest.MonkeyPatch()
     monkey.setitem(__import__("sys").modules, "pyarrow", None)
@@ -139,6 +140,9 @@ def test_load_refuses_damaged_files(coreset, suffix, damage, tmp_path):
         ({"index": [0, 0]}, "not distinct"),
         ({"index": [0, 7]}, "outside its samples"),
         ({"index": [0]}, "do not fit together"),
+        ({"index": [0, 0.5]}, "float"),
+        ({"settings": [1]}, "its settings are missing"),
+        ({"ids": ["a", "a", "b"]}, "name each sample once"),
     ],
 )
 def test_load_refuses_what_is_no_coreset(change, match, tmp_path):
@@ -158,6 +162,13 @@ def test_load_refuses_a_table_without_all_samples(coreset, tmp_path):
     path.write_text("\n".join([*lines[:-2], lines[-1]]))
     with pytest.raises(ValueError, match="rows are not one a sample"):
         Coreset.load(path)
+
+
+def test_load_refuses_scores_of_another_type(tmp_path):
+    content = {name: torch.zeros(3) for name in ("pick_scores", "scores")}
+    torch.save({**content, "index": torch.arange(3), "settings": "{}"}, tmp_path / "c.pt")
+    with pytest.raises(ValueError, match="its scores are not float64"):
+        Coreset.load(tmp_path / "c.pt")
 
 
 def test_load_refuses_other_paths(tmp_path):
@@ -197,3 +208,43 @@ def test_ids_refused(ids, error, match):
 def test_ids_of_strings_in_object_arrays():
     ids = np.array(list("abcde"), dtype=object)
     assert d2pyg.select(np.eye(5), budget=2, ids=ids).ids.tolist() == list("abcde")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_arguments_of_any_number_type_are_saved(suffix, tmp_path):
+    options = {
+        "cutoff": np.float32(0.1), "scale": np.float32(2), "min_per_class": np.int64(1),
+        "clamp": np.bool_(True), "gamma_forward": Fraction(1, 2), "k": np.int32(2),
+    }  # fmt: skip
+    for budget in {"budget": torch.tensor(5)}, {"keep": Fraction(1, 4)}, {"budget": np.int64(5)}:
+        coreset = d2pyg.select(np.eye(20), **budget, **options)
+        coreset.save(tmp_path / f"c{suffix}")
+        assert Coreset.load(tmp_path / f"c{suffix}").settings == coreset.settings
+    coreset = d2pyg.greedy_select(
+        np.ones(5), d2pyg.knn_graph(np.eye(5), 1), np.int64(2), clamp=np.bool_(False)
+    )
+    coreset.save(tmp_path / f"c{suffix}")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_tables_in_another_order_keep_the_pick_order(suffix, tmp_path):
+    coreset = d2pyg.select(np.random.default_rng(0).normal(size=(20, 3)), budget=7)
+    path = tmp_path / f"c{suffix}"
+    coreset.save(path)
+    if suffix == ".csv":
+        head, first, *rows = path.read_text().splitlines()
+        path.write_text("\n".join([head, first, *sorted(rows)]))
+    else:
+        parquet = pytest.importorskip("pyarrow.parquet")
+        table = parquet.read_table(path)
+        parquet.write_table(table.sort_by("index"), path)
+    assert Coreset.load(path).index.tolist() == coreset.index.tolist()
+    assert Coreset.load(path).pick_scores.tolist() == coreset.pick_scores.tolist()
+
+
+def test_load_refuses_ranks_with_gaps(tmp_path):
+    path = tmp_path / "c.csv"
+    d2pyg.select(np.eye(5), budget=3).save(path)
+    path.write_text(path.read_text().replace("\n1,1,", "\n1,7,"))
+    with pytest.raises(ValueError, match="its ranks are not 0, 1, 2"):
+        Coreset.load(path)

@@ -53,6 +53,10 @@ def test_registering():
     assert repr(flat) == "ForwardMessagePassing(gamma=1.0, kernel=Flat(), update='sum')"
     with pytest.raises(ValueError, match=r"kernel name that is free .got 'test-only'"):
         d2pyg.register("kernel", "test-only")(Flat)
+    with pytest.raises(ValueError, match=r"engine name that is free .got 'auto'"):
+        d2pyg.register("engine", "auto")(Flat)
+    with pytest.raises(ValueError, match=r"family to be one of kernel, .*got 'kernal'"):
+        d2pyg.register("kernal", "flat")(Flat)
 
 
 def test_a_registered_message_works_by_name(rng):

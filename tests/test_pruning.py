@@ -282,7 +282,7 @@ def test_settings_say_what_was_done(rng):
     assert settings_["budget"] is None
     assert (settings_["k"], settings_["gamma_reverse"], settings_["kernel"]) == (5, 0.1, "rbf")
     assert (settings_["backend"], settings_["engine"]) == ("torch", "heap")
-    assert (settings_["num_dropped"], settings_["num_initial"], settings_["num_classes"]) == (6, 1, 4)
+    assert (settings_["num_dropped"], settings_["initial"], settings_["num_classes"]) == (6, [2], 4)
     assert settings_["versions"]["d2pyg"] == d2pyg.__version__
 
 

@@ -42,6 +42,12 @@ def edges_of(graph: Data) -> Edges:
             f"Make one with d2pyg.knn_graph(embeddings, k)."
         )
     index, distance, num_nodes = graph.edge_index, graph.edge_attr, graph.num_nodes
+    for name, value in (("edge_index", index), ("edge_attr", distance)):
+        if value is not None and not isinstance(value, Tensor):
+            raise TypeError(
+                f"Expected {name!r} of the graph to be a tensor (got {type(value).__name__}). "
+                f"Convert it with torch.as_tensor."
+            )
     if not num_nodes:
         raise ValueError("Expected 'graph' to have at least one node (got none). Set graph.num_nodes.")
     if index is None or index.dim() != 2 or len(index) != 2 or index.dtype != torch.int64:
@@ -94,12 +100,13 @@ def own_k(graph: Data, edges: Edges) -> int:
 
 
 def nearest(edges: Edges, k: int, most: int) -> Edges:
-    """Each node's k nearest neighbours alone, of the ``most`` it has; ties to the earlier edge."""
+    """Each node's k nearest neighbours alone, of the ``most`` it has; ties to the lowest index."""
     k = as_count("k", k, 1, most, ", the graph's own k", "Build the graph with a larger k.")
     if k == most:
         return edges
-    order = edges.distance.argsort(stable=True)
-    order = order[edges.target[order].argsort(stable=True)]
+    order = edges.source.argsort(stable=True)
+    for key in (edges.distance, edges.target):
+        order = order[key[order].argsort(stable=True)]
     target = edges.target[order]
     count = degree(target, edges.num_nodes, torch.int64)
     rank = torch.arange(len(order), device=order.device) - (count.cumsum(0) - count)[target]

@@ -35,7 +35,8 @@ def nearest_of(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     if count == len(points) - 1:
         return neighbour, distance
     unsure = points.at_least(value[:, -1] + base) <= distance[:, -1]
-    for part in unsure.nonzero().flatten().split(max(1, _SEARCH_ELEMENTS // len(points))):
+    again = unsure.nonzero().flatten()
+    for part in again.split(max(1, _SEARCH_ELEMENTS // len(points))) if len(again) else ():
         known = neighbour[part], distance[part]
         neighbour[part], distance[part] = _search(
             points, rows[part], bound[part] + base[part].unsqueeze(1), *known

@@ -14,9 +14,9 @@ from d2pyg.graph import faiss_backend, torch_backend  # noqa: F401  # they regis
 from d2pyg.graph.metric import Metric, as_metric
 from d2pyg.graph.points import Points
 from d2pyg.progress import progress_bar
-from d2pyg.registry import look_up
+from d2pyg.registry import look_up, name_of
 
-AUTO_BACKEND = "torch"  # benchmarks/results: faster than faiss on the CPU, and runs on any device
+AUTO_BACKEND = "torch"  # as fast as faiss on the CPU or faster, and runs on any device
 
 
 def knn_graph(
@@ -88,12 +88,12 @@ def build_graph(
     neighbour = torch.full((num_samples, k), -1, dtype=torch.int64, device=place)
     distance = torch.zeros(num_samples, k, dtype=torch.float64, device=place)
     with torch.no_grad(), progress_bar(num_samples, "kNN graph", "rows", progress) as bar:
-        points = Points(embeddings, measure, place)
         for rows in _split(groups, num_samples, place):
             here = min(k, len(rows) - 1)
             if here:
-                part = points if len(rows) == num_samples else points.take(rows)
-                inside, distance[rows, :here] = find(part, here, bar)
+                whole = len(rows) == num_samples
+                points = Points(embeddings, measure, place, None if whole else rows)
+                inside, distance[rows, :here] = find(points, here, bar)
                 neighbour[rows, :here] = rows[inside]
 
     target, column = (neighbour >= 0).nonzero(as_tuple=True)
@@ -102,8 +102,7 @@ def build_graph(
         edge_attr=distance[target, column],
         num_nodes=num_samples,
     )
-    graph.k, graph.backend = k, backend
-    graph.metric = metric if isinstance(metric, str) else repr(metric)
+    graph.k, graph.metric, graph.backend = k, name_of(metric), name_of(backend)
     return graph
 
 

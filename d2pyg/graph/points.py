@@ -30,20 +30,27 @@ class Points:
     Stability of Numerical Algorithms", section 3.1) and the rounding of the copy itself.
     """
 
-    def __init__(self, embeddings: Tensor, metric: Metric, device: torch.device) -> None:
+    def __init__(
+        self,
+        embeddings: Tensor,
+        metric: Metric,
+        device: torch.device,
+        index: Tensor | None = None,
+    ) -> None:
         self.embeddings = embeddings
         self.metric = metric
         self.device = device
-        self.index: Tensor | None = None  # the rows of `embeddings` that these points are
+        self.index = index  # the rows of `embeddings` that these points are; all of them
+        points = len(embeddings) if index is None else len(index)
         chunk = max(1, _CHUNK_ELEMENTS // embeddings.shape[1])
-        parts = [slice(s, s + chunk) for s in range(0, len(embeddings), chunk)]
+        parts = [slice(s, s + chunk) for s in range(0, points, chunk)]
         mean = torch.stack([self._mapped(part).sum(dim=0) for part in parts]).sum(dim=0)
-        mean /= len(embeddings)
+        mean /= points
         largest = max(float((self._mapped(part) - mean).abs().max()) for part in parts)
-        if not largest < 2.0**500:
+        if largest and not 2.0**-500 < largest < 2.0**500:
             raise ValueError(
-                f"Expected 'embeddings' to be below 1e150 in the metric's space, so that squared "
-                f"distances are finite (got {largest:g}). Divide them by a constant."
+                f"Expected 'embeddings' to differ by 1e-150 to 1e150, so that squared distances are "
+                f"finite and above 0 (got {largest:g}). Multiply them by a constant."
             )
         dim = len(mean)
         rounded = _input_roundoff()
@@ -52,8 +59,8 @@ class Points:
         self.tiny = dim * _UNDERFLOW
         self.scale = 2.0 ** math.frexp(largest)[1]
         # One more column, (1 - c) n, so that a single product gives the bounds: see `column_bounds`.
-        self._table = torch.empty(len(embeddings), dim + 1, device=device)
-        self.norm = torch.empty(len(embeddings), dtype=torch.float64, device=device)
+        self._table = torch.empty(points, dim + 1, dtype=torch.float32, device=device)
+        self.norm = torch.empty(points, dtype=torch.float64, device=device)
         for part in parts:
             approx = ((self._mapped(part) - mean) / self.scale).float()
             self.norm[part] = approx.double().square().sum(dim=1)
@@ -72,15 +79,6 @@ class Points:
     def approx(self) -> Tensor:
         """Float32 [N, dim], the mapped samples, centred and scaled."""
         return self._table[:, :-1]
-
-    def take(self, rows: Tensor) -> Points:
-        """The points of these rows alone."""
-        part = object.__new__(Points)
-        part.__dict__.update(self.__dict__)
-        part.index = rows if self.index is None else self.index[rows]
-        part._table = self._table[rows]
-        part.norm = self.norm[rows]
-        return part
 
     def column_bounds(self, rows: Tensor) -> Tensor:
         """Float32 [C, N]: plus :meth:`row_bound`, at most the scaled squared distances."""
@@ -106,7 +104,11 @@ class Points:
         return self.embeddings[rows.to(self.embeddings.device)].to(self.device).double()
 
     def _mapped(self, rows: slice) -> Tensor:
-        return self.metric.embed(self.embeddings[rows].to(self.device).double())
+        if self.index is None:
+            part = self.embeddings[rows]
+        else:
+            part = self.embeddings[self.index[rows].to(self.embeddings.device)]
+        return self.metric.embed(part.to(self.device).double())
 
 
 def _input_roundoff() -> float:

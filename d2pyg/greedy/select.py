@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
 from d2pyg.budget import check_available, num_kept
-from d2pyg.checks import ArrayLike, as_index, as_tensor, check_finite, check_length
-from d2pyg.coreset import Coreset, versions
+from d2pyg.checks import ArrayLike, as_flag, as_index, as_scores
+from d2pyg.coreset import Coreset, plain, versions
 from d2pyg.graph.edges import edges_of
 from d2pyg.greedy import heap, rounds, sequential  # noqa: F401  # they register themselves
 from d2pyg.greedy.problem import Problem
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
 from d2pyg.progress import progress_bar
-from d2pyg.registry import look_up
+from d2pyg.registry import look_up, name_of
 
 
 def greedy_select(
@@ -68,10 +66,9 @@ def greedy_select(
     """
     edges = edges_of(graph)
     place = edges.edge_index.device
-    score = as_tensor("scores", scores)
-    check_length("scores", score, edges.num_nodes)
-    check_finite("scores", score)
-    score = score.to(place, torch.float64)
+    score = as_scores(scores, edges.num_nodes, signed=True).to(place).clone()
+    clamp = as_flag("clamp", clamp)
+    check_engine(engine)
     budget = num_kept(edges.num_nodes, None, None, budget)
     start = as_index("initial", [] if initial is None else initial, edges.num_nodes).to(place)
     check_available(budget, edges.num_nodes, edges.num_nodes - len(start), len(start))
@@ -87,16 +84,19 @@ def greedy_select(
         clamp=clamp,
     )
     index, pick_scores, engine = run(problem, engine, progress)
-    settings: dict[str, Any] = {
-        "budget": budget,
-        "reverse": reverse if isinstance(reverse, str) else repr(reverse),
-        "gamma_reverse": message.gamma,
-        "clamp": clamp,
-        "num_initial": len(start),
-        "engine": engine,
-        "device": str(place),
-        "versions": versions(),
-    }
+    settings = plain(
+        {
+            "budget": budget,
+            "reverse": name_of(reverse),
+            "gamma_reverse": message.gamma,
+            "clamp": clamp,
+            "initial": start.tolist(),
+            "engine": engine,
+            "device": str(place),
+            "num_samples": edges.num_nodes,
+            "versions": versions(),
+        }
+    )
     return Coreset(node[index], pick_scores, score, settings)
 
 
@@ -107,7 +107,13 @@ def run(problem: Problem, engine: str, progress: bool) -> tuple[Tensor, Tensor, 
     solve = look_up("engine", engine)
     with torch.no_grad(), progress_bar(sum(problem.count), "selection", "picks", progress) as bar:
         index, pick_scores = solve(problem, bar)
-    return index, pick_scores, engine
+    return index, pick_scores, name_of(engine)
+
+
+def check_engine(engine: str) -> None:
+    """A name that is known; asked before the graph is built."""
+    if engine != "auto":
+        look_up("engine", engine)
 
 
 def _best_engine(problem: Problem) -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch_geometric.nn.aggr import Aggregation
+from torch_geometric.utils import scatter
 
-from d2pyg.grid import grid_step, largest_magnitude, snap
+from d2pyg.grid import snap
 
 
 class ExactSum(Aggregation):  # type: ignore[misc]  # PyG's base is untyped
     """Sums messages bit-identically in every edge order and on every device.
 
-    Messages are rounded to a power-of-two grid on which sums of float64 are exact: ``2**-52`` of the
-    largest absolute message times the largest number of messages at a node. For use inside
+    The messages of a node are rounded to a power-of-two grid on which their sums are exact in
+    float64: ``2**-52`` of the largest of them times their number, rounded up. For use inside
     :class:`~d2pyg.nn.ForwardMessagePassing`; rounding has no useful gradient, so training code uses
     PyG's ``"sum"``.
 
@@ -37,11 +38,15 @@ class ExactSum(Aggregation):  # type: ignore[misc]  # PyG's base is untyped
         dim_size: int | None = None,
         dim: int = -2,
     ) -> Tensor:
-        if index is not None:
-            most = int(torch.bincount(index).max()) if index.numel() else 0
-        else:
+        if index is None:
             self.assert_index_present(ptr)
-            most = int(ptr.diff().max()) if ptr is not None and ptr.numel() > 1 else 0
-        step = grid_step(largest_magnitude(x) * most, bits=52)
-        total: Tensor = self.reduce(snap(x, step), index, ptr, dim_size, dim, reduce="sum")
+            ptr = torch.zeros(1, dtype=torch.int64) if ptr is None else ptr
+            index = torch.repeat_interleave(ptr.diff())
+            dim_size = len(ptr) - 1
+        largest = scatter(x.abs(), index, dim, dim_size, reduce="max")
+        count = scatter(torch.ones_like(x), index, dim, dim_size, reduce="sum")
+        bound = largest * count
+        power = (bound / torch.frexp(bound).mantissa).nan_to_num(nan=1.0)  # 2**exponent, exactly
+        step = (power * 2.0**-52).clamp(min=2.0**-1022).index_select(dim, index)
+        total: Tensor = self.reduce(snap(x, step), index, None, dim_size, dim, reduce="sum")
         return total

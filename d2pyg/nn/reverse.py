@@ -16,7 +16,7 @@ class ReverseMessage(ABC):
     r"""What each neighbour of a pick loses: :math:`x_j \leftarrow x_j - \text{message}`.
 
     Subclass it and override :meth:`message`. Two claims about the message let faster engines run it;
-    leave them ``False`` when in doubt:
+    leave them ``False`` when in doubt. A subclass that overrides :meth:`message` does not inherit them:
 
     - ``monotone``: the message is >= 0 for a pick with a positive score, and does not depend on
       ``neighbour_score``.
@@ -38,6 +38,13 @@ class ReverseMessage(ABC):
 
     monotone: ClassVar[bool] = False
     linear: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        if "message" in cls.__dict__:  # a new message: what was claimed of the old one is void
+            for claim in ("monotone", "linear"):
+                if claim not in cls.__dict__:
+                    setattr(cls, claim, False)
 
     def __init__(self, gamma: float = 0.1, kernel: str | Kernel = "rbf") -> None:
         self.gamma = check_gamma("gamma", gamma)

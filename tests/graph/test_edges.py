@@ -16,8 +16,8 @@ def as_dict(e):
     return dict(zip(pairs, e.distance.tolist(), strict=True))
 
 
-def test_nearest_keeps_the_smallest_distances_ties_to_the_earlier_edge():
-    e = edges([[1, 0], [2, 0], [3, 0], [0, 1]], [2.0, 1.0, 1.0, 9.0], 4)
+def test_nearest_keeps_the_smallest_distances_ties_to_the_lowest_index():
+    e = edges([[1, 0], [3, 0], [2, 0], [0, 1]], [2.0, 1.0, 1.0, 9.0], 4)
     assert as_dict(nearest(e, 1, 3)) == {(2, 0): 1.0, (0, 1): 9.0}
     assert as_dict(nearest(e, 2, 3)) == {(2, 0): 1.0, (3, 0): 1.0, (0, 1): 9.0}
     assert nearest(e, 3, 3) is e

@@ -96,6 +96,33 @@ def test_exact_whatever_precision_the_user_allows_for_products(precision, backen
         assert np.array_equal(matrices(made, 5)[0], brute_force(data("blobs"), 5)[0])
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_exact_whatever_the_default_dtype(dtype, backend):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        graph = d2pyg.knn_graph(data("blobs"), 5, backend=backend)
+    finally:
+        torch.set_default_dtype(before)
+    assert np.array_equal(matrices(graph, 5)[0], brute_force(data("blobs"), 5)[0])
+
+
+def test_tight_groups_are_centred_and_scaled_on_their_own(rng, monkeypatch):
+    """Far apart and compact: with one centre for all, no row of a group could be certified."""
+    batch = np.repeat([0, 1, 2], 300)
+    x = 1e3 * rng.normal(size=(3, 8))[batch] + 1e-2 * rng.normal(size=(900, 8))
+
+    def searched(*_):
+        raise AssertionError("a row was not certified")
+
+    monkeypatch.setattr("d2pyg.graph.exact._search", searched)
+    graph = d2pyg.knn_graph(x, 3, batch=batch, backend="torch")
+    lists = graph.edge_index[0].view(900, 3).numpy()
+    for group in range(3):
+        rows = np.arange(900)[batch == group]
+        assert np.array_equal(lists[rows], rows[brute_force(x[rows], 3)[0]])
+
+
 def test_candidates_that_miss_neighbours_are_found_out(monkeypatch):
     """The certificate is what makes results exact: coarse products must change nothing."""
     exact = d2pyg.knn_graph(data("blobs"), 5)
@@ -211,8 +238,9 @@ class TestErrors:
         self.refused("'batch' to have one value for each of the 4", np.eye(4), batch=[0])
         self.refused("'batch' to be integers", np.eye(4), error=TypeError, batch=np.ones(4))
 
-    def test_too_large_to_square(self):
-        self.refused("'embeddings' to be below 1e150", np.eye(4) * 1e200)
+    def test_too_large_or_small_to_square(self):
+        self.refused("'embeddings' to differ by 1e-150 to 1e150", np.eye(4) * 1e200)
+        self.refused("'embeddings' to differ by 1e-150 to 1e150", np.eye(4) * 1e-170)
 
     def test_a_missing_package_names_its_pip_line(self, monkeypatch):
         monkeypatch.setitem(__import__("sys").modules, "faiss", None)

@@ -187,7 +187,7 @@ def test_rounds_hand_chains_over(clamp):
 @pytest.mark.parametrize("clamp", [False, True])
 def test_monotone_messages_that_are_not_linear(clamp, rng):
     class Capped(WeightedReverse):
-        linear = False
+        monotone = True
 
         def message(self, pick_score, neighbour_score, distance):
             return super().message(pick_score, neighbour_score, distance).clamp(max=1.5)
@@ -198,6 +198,14 @@ def test_monotone_messages_that_are_not_linear(clamp, rng):
     assert found.settings["engine"] == "rounds"
     assert found.index.equal(expected.index)
     assert found.pick_scores.equal(expected.pick_scores)
+
+
+def test_the_result_is_no_view_of_the_input(rng):
+    score, graph = random_graph(rng, "floats")
+    coreset = d2pyg.greedy_select(score, graph, 5)
+    before = score.copy()
+    coreset.scores[0] = 99
+    assert (score == before).all()
 
 
 def test_names_and_settings(rng):
@@ -242,7 +250,14 @@ class TestErrors:
         bad.edge_index = torch.tensor([[0, 1], [1, 1]])
         self.refused(r"no self-loops \(got 1, the first at node 1\)", bad)
 
+    def test_tensors(self, graph):
+        for name in "edge_index", "edge_attr":
+            bad = graph.clone()
+            bad[name] = bad[name].numpy()
+            self.refused(rf"'{name}' of the graph to be a tensor \(got ndarray\)", bad, TypeError)
+
     def test_scores_and_budget(self, graph):
+        self.refused("'scores' to be floats or integers", graph, TypeError, scores=[True] * 3)
         self.refused("'scores' to have one value for each of the 3", graph, scores=[1.0])
         self.refused("'scores' to be finite", graph, scores=[1.0, math.inf, 2.0])
         self.refused("'budget' to be between 1 and 3, the number of samples", graph, budget=4)
@@ -285,6 +300,8 @@ class TestErrors:
 
     def test_linear_messages_that_overflow(self, graph, engine):
         class Huge(WeightedReverse):
+            linear = monotone = True
+
             def message(self, pick_score, neighbour_score, distance):
                 return pick_score * 1e200
 

@@ -27,6 +27,21 @@ def test_is_the_sum_within_its_stated_rounding(rng):
             assert float(total[group]) == pytest.approx(exact, abs=error, rel=0)
 
 
+def test_small_sums_are_as_precise_as_large_ones(rng):
+    """Each node has a grid of its own: a tiny sum beside a huge one keeps its digits."""
+    size = 10.0 ** rng.integers(-200, 200, 50)
+    x = torch.as_tensor(rng.random((50, 6)) * size[:, None])
+    index = torch.arange(50).repeat_interleave(6)
+    total = ExactSum()(x.flatten(), index, dim=0)
+    torch.testing.assert_close(total, x.sum(dim=1), rtol=1e-14, atol=0)
+
+
+def test_vectors(rng):
+    x, index = torch.as_tensor(rng.normal(size=(40, 3))), torch.as_tensor(rng.integers(0, 4, 40))
+    columns = [ExactSum()(x[:, i], index, dim=0) for i in range(3)]
+    assert ExactSum()(x, index, dim=0).equal(torch.stack(columns, dim=1))
+
+
 def test_empty():
     nothing = torch.empty(0, dtype=torch.int64)
     assert ExactSum()(torch.empty(0), nothing, dim=0, dim_size=2).tolist() == [0, 0]

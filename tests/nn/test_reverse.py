@@ -42,3 +42,22 @@ def test_bad_gamma():
         WeightedReverse(math.nan)
     with pytest.raises(TypeError, match="'gamma' to be a number"):
         WeightedReverse("high")
+
+
+def test_a_new_message_does_not_inherit_the_claims_of_the_old():
+    class Capped(WeightedReverse):
+        def message(self, pick_score, neighbour_score, distance):
+            return super().message(pick_score, neighbour_score, distance).clamp(max=1.0)
+
+    class Renamed(WeightedReverse):
+        pass
+
+    class Restated(WeightedReverse):
+        monotone = True
+
+        def message(self, pick_score, neighbour_score, distance):
+            return pick_score * 0
+
+    assert Capped.monotone is Capped.linear is False
+    assert Renamed.monotone is Renamed.linear is True
+    assert (Restated.monotone, Restated.linear) == (True, False)
