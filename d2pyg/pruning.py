@@ -40,7 +40,6 @@ from d2pyg.nn.exact_sum import ExactSum
 from d2pyg.nn.forward import ForwardMessagePassing
 from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
-from d2pyg.registry import name_of
 
 
 def select(
@@ -137,7 +136,10 @@ def select(
         tensor([1, 4, 0])
     """
     given = embeddings if isinstance(embeddings, Data) else as_embeddings(embeddings)
-    num_samples, home, place = _places(given, device)
+    ready = edges_of(given) if isinstance(given, Data) else None
+    num_samples = len(given) if ready is None else ready.num_nodes
+    home = as_device(None, given.device if ready is None else ready.edge_index.device)
+    place = as_device(device, home)
     kept = num_kept(num_samples, keep, prune, budget)
     clamp, undirected = as_flag("clamp", clamp), as_flag("undirected", undirected)
     check_scale(scale)
@@ -161,10 +163,10 @@ def select(
     )
 
     with torch.no_grad():
-        if isinstance(given, Data):
-            edges, source = _edges_given(given, pool, group, k, metric, backend, place)
-        else:
+        if ready is None:
             edges, source = _edges_built(given, pool, group, k, metric, backend, place, progress)
+        else:
+            edges, source = _edges_given(given, ready, pool, group, k, metric, backend, place)
         unit = _unit(scale, edges)
         edges = (both_directions(edges) if undirected else edges).in_units_of(unit)
         updated = layer(score[pool], edges.edge_index, edges.distance)
@@ -197,11 +199,11 @@ def select(
                 "budget": budget,
                 "gamma_forward": layer.gamma,
                 "gamma_reverse": message.gamma,
-                "kernel": name_of(kernel),
+                "kernel": kernel,
                 "scale": scale,
                 "scale_value": unit,
                 "update": update,
-                "reverse": name_of(reverse),
+                "reverse": reverse,
                 "clamp": clamp,
                 "undirected": undirected,
                 "balance": balance,
@@ -219,18 +221,6 @@ def select(
         ),
         ids=names,
     )
-
-
-def _places(
-    given: Tensor | Data, device: str | torch.device | None
-) -> tuple[int, torch.device, torch.device]:
-    """How many samples, where the result goes, and where to compute."""
-    if isinstance(given, Data):
-        edges = edges_of(given)
-        num_samples, home = edges.num_nodes, given.edge_index.device
-    else:
-        num_samples, home = len(given), given.device
-    return num_samples, as_device(None, home), as_device(device, home)
 
 
 def _score(scores: ArrayLike | None, num_samples: int) -> Tensor:
@@ -274,6 +264,7 @@ def _edges_built(
 
 def _edges_given(
     graph: Data,
+    edges: Edges,
     pool: Tensor,
     group: Tensor,
     k: int | None,
@@ -288,7 +279,6 @@ def _edges_given(
                 f"Expected {name!r} to be left out with a graph, which was built with its own "
                 f"(got {value!r}). Pass it to knn_graph."
             )
-    edges = edges_of(graph)
     most = own_k(graph, edges)
     if k is not None:
         edges = nearest(edges, k, most)

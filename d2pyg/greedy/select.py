@@ -87,7 +87,7 @@ def greedy_select(
     settings = plain(
         {
             "budget": budget,
-            "reverse": name_of(reverse),
+            "reverse": reverse,
             "gamma_reverse": message.gamma,
             "clamp": clamp,
             "initial": start.tolist(),
