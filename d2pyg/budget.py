@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from d2pyg.checks import as_count, as_real, check_choice
+from d2pyg.grouping import rank_in_group
 
 BALANCES = ("proportional", "uniform")
 
@@ -115,8 +116,7 @@ def nested_seats(
     # All seats of all classes at once, ordered as the one-at-a-time rule would give them: within a
     # class the quotient falls with s, so the rule is a merge of sorted lists, that is, a sort.
     seat_class = torch.repeat_interleave(available)
-    start = available.cumsum(0) - available
-    seat = torch.arange(len(seat_class), device=size.device) - start[seat_class] + taken[seat_class]
+    seat = rank_in_group(seat_class, len(size)) + taken[seat_class]
     first = seat < min_per_class
     # float64 quotients of integers compare as the rationals do up to sizes of 6.7e7
     quotient = size[seat_class] / (2 * seat + 1).double()

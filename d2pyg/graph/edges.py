@@ -11,6 +11,7 @@ from torch_geometric.utils import degree, to_undirected
 from torch_geometric.utils import subgraph as pyg_subgraph
 
 from d2pyg.checks import as_count, as_device, check_finite
+from d2pyg.grouping import rank_in_group
 
 
 @dataclass(frozen=True)
@@ -107,9 +108,7 @@ def nearest(edges: Edges, k: int, most: int) -> Edges:
     order = edges.source.argsort(stable=True)
     for key in (edges.distance, edges.target):
         order = order[key[order].argsort(stable=True)]
-    target = edges.target[order]
-    count = degree(target, edges.num_nodes, torch.int64)
-    rank = torch.arange(len(order), device=order.device) - (count.cumsum(0) - count)[target]
+    rank = rank_in_group(edges.target[order], edges.num_nodes)
     kept = order[rank < k].sort().values
     return Edges(edges.edge_index[:, kept], edges.distance[kept], edges.num_nodes)
 

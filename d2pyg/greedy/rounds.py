@@ -26,6 +26,7 @@ from d2pyg.greedy.heap import heap
 from d2pyg.greedy.problem import Problem, check_message, edge_weights
 from d2pyg.greedy.sequential import sequential
 from d2pyg.grid import snap
+from d2pyg.grouping import rank_in_group
 from d2pyg.progress import Progress
 from d2pyg.registry import register
 
@@ -104,9 +105,7 @@ class _State:
         order = order[(nodes & ~self.problem.taken)[order]]
         order = order[self.group[order].argsort(stable=True)]
         group = self.group[order]
-        size = torch.bincount(group, minlength=len(count))
-        rank = torch.arange(len(order), device=order.device) - (size.cumsum(0) - size)[group]
-        index = order[rank < count[group]]
+        index = order[rank_in_group(group, len(count)) < count[group]]
         return index, self.score[index]
 
     def hand_over(self, initial: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
