@@ -141,7 +141,7 @@ def as_scores(scores: ArrayLike, num_samples: int, signed: bool = False) -> Tens
     return tensor
 
 
-def as_labels(name: str, labels: ArrayLike, num_samples: int) -> Tensor:
+def as_labels(name: str, labels: ArrayLike, num_samples: int, what: str = "samples") -> Tensor:
     """Labels as int64 [N]."""
     if not isinstance(labels, Tensor) and as_array(name, labels).dtype.kind in "USO":
         raise TypeError(
@@ -154,7 +154,7 @@ def as_labels(name: str, labels: ArrayLike, num_samples: int) -> Tensor:
             f"Expected {name!r} to be integers (got {tensor.dtype}). Convert them, such as with "
             f"{name}.astype('int64')."
         )
-    check_length(name, tensor, num_samples)
+    check_length(name, tensor, num_samples, what)
     return tensor.to(torch.int64)
 
 
@@ -187,11 +187,11 @@ def as_index(name: str, index: ArrayLike, num_samples: int) -> Tensor:
     return tensor
 
 
-def check_length(name: str, tensor: Tensor, num_samples: int) -> None:
+def check_length(name: str, tensor: Tensor, num_samples: int, what: str = "samples") -> None:
     """One value a sample."""
     if tensor.dim() != 1 or len(tensor) != num_samples:
         raise ValueError(
-            f"Expected {name!r} to have one value for each of the {num_samples} samples "
+            f"Expected {name!r} to have one value for each of the {num_samples} {what} "
             f"(got shape {tuple(tensor.shape)}). Check that both come from the same data set."
         )
 

@@ -36,6 +36,7 @@ from d2pyg.graph.knn import build_graph, check_k
 from d2pyg.graph.metric import Metric
 from d2pyg.greedy.problem import Problem
 from d2pyg.greedy.select import check_engine, run
+from d2pyg.nn.claims import check_claims
 from d2pyg.nn.exact_sum import ExactSum
 from d2pyg.nn.forward import ForwardMessagePassing
 from d2pyg.nn.kernel import Kernel
@@ -68,6 +69,7 @@ def select(
     backend: str = "auto",
     engine: str = "auto",
     device: str | torch.device | None = None,
+    debug: bool = False,
     progress: bool = False,
 ) -> Coreset:
     r"""Keeps the samples that are hard and diverse: D2 Pruning (arXiv:2310.07931).
@@ -117,6 +119,8 @@ def select(
         engine: See :func:`d2pyg.greedy_select`.
         device: Where to compute; default: where ``embeddings`` are. On MPS, which knows no float64,
             selection runs on the CPU.
+        debug: Try first whether the reverse message keeps what it claims, as in
+            :func:`d2pyg.greedy_select`.
         progress: Show bars of rows and picks done.
 
     Returns:
@@ -142,6 +146,7 @@ def select(
     place = as_device(device, home)
     kept = num_kept(num_samples, keep, prune, budget)
     clamp, undirected = as_flag("clamp", clamp), as_flag("undirected", undirected)
+    debug = as_flag("debug", debug)
     check_scale(scale)
     check_engine(engine)
     score = _score(scores, num_samples).to(place)
@@ -176,6 +181,8 @@ def select(
                 f"'scores' by a constant, or check the kernel {layer.kernel}."
             )
 
+    if debug:
+        check_claims(message, edges.distance)
     problem, node = Problem.build(
         score=updated,
         edges=edges,
@@ -185,12 +192,12 @@ def select(
         reverse=message,
         clamp=clamp,
     )
-    picks, pick_scores, engine = run(problem, engine, progress)
+    picks, how = run(problem, engine, progress)
 
     by_class = seats.argsort(stable=True).argsort()  # each class's picks take its seats, in order
     return Coreset(
-        index=pool[node[picks]][by_class].to(home),
-        pick_scores=pick_scores[by_class].to(home),
+        index=pool[node[picks.index]][by_class].to(home),
+        pick_scores=picks.score[by_class].to(home),
         scores=torch.full_like(score, torch.nan).index_copy(0, pool, updated).to(home),
         settings=plain(
             {
@@ -210,7 +217,7 @@ def select(
                 "min_per_class": min_per_class,
                 "cutoff": cutoff,
                 **source,
-                "engine": engine,
+                **how,
                 "device": str(place),
                 "num_samples": num_samples,
                 "num_classes": None if labels is None else classes,

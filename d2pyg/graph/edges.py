@@ -21,6 +21,7 @@ class Edges:
     edge_index: Tensor  # int64 [2, E]
     distance: Tensor  # float64 [E]
     num_nodes: int
+    symmetric: bool = False  # known to hold both directions of every edge
 
     def in_units_of(self, unit: float) -> Edges:
         """The same edges, all distances divided by ``unit``."""
@@ -126,7 +127,8 @@ def both_directions(edges: Edges) -> Edges:
     index, distance = to_undirected(
         edges.edge_index, edges.distance, num_nodes=edges.num_nodes, reduce="min"
     )
-    return Edges(index.flip(0), distance, edges.num_nodes)  # PyG sorts by source
+    # PyG sorts by source
+    return Edges(index.flip(0), distance, edges.num_nodes, symmetric=True)
 
 
 def median_distance(edges: Edges) -> float:

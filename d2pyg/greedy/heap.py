@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from d2pyg.greedy.problem import Problem, edge_weights, not_finite
+from d2pyg.greedy.problem import Picks, Problem, not_finite
 from d2pyg.progress import Progress
 from d2pyg.registry import register
 
@@ -14,16 +13,13 @@ _PICKS_TOGETHER = 1 << 16  # between looks at the progress bar, and at Ctrl-C
 
 
 @register("engine", "heap")
-def heap(problem: Problem, bar: Progress) -> tuple[Tensor, Tensor]:
+def heap(problem: Problem, bar: Progress) -> Picks:
     """Picks from a heap, on the CPU: O((N + B k) log N), for messages linear in the pick's score.
-
-    Returns:
-        The picks int64 [B], group after group, each in pick order, and their scores float64 [B].
 
     Raises:
         ValueError: If the message is not ``linear``, or not finite.
     """
-    if not problem.reverse.linear:
+    if problem.weight is None:
         raise ValueError(
             f"Expected a message that is linear in the pick's score for the engine 'heap' (got "
             f"{problem.reverse}). Use engine='sequential', or set 'linear' if the claim holds."
@@ -31,14 +27,14 @@ def heap(problem: Problem, bar: Progress) -> tuple[Tensor, Tensor]:
     from d2pyg.greedy import heap_loop  # compiles, so only when it is needed
 
     device = problem.score.device
-    score = (problem.score / problem.step).cpu().numpy()  # a power of two: exact
+    score = problem.score.cpu().numpy().copy()
     group = np.repeat(np.arange(len(problem.count), dtype=np.int32), np.diff(problem.group_ptr))
     initial, taken = problem.initial.cpu().numpy(), problem.taken.cpu().numpy()
     place = np.where(taken, heap_loop.TAKEN, heap_loop.ABSENT).astype(np.int32)
     graph = (
-        problem.neighbour_ptr.cpu().numpy(),
-        problem.neighbour.cpu().numpy(),
-        edge_weights(problem).cpu().numpy(),
+        problem.rows.ptr.cpu().numpy(),
+        problem.rows.other.cpu().numpy(),
+        problem.weight.cpu().numpy(),
     )
 
     def run(members: np.ndarray, count: np.ndarray, bar: Progress | None) -> list[np.ndarray]:
@@ -63,7 +59,7 @@ def heap(problem: Problem, bar: Progress) -> tuple[Tensor, Tensor]:
                 value[block],
             )
             if done == heap_loop.NOT_FINITE:
-                raise not_finite(problem)
+                raise not_finite(problem.reverse)
             if bar is not None:
                 bar.update(done)
         return [index, value]
@@ -72,8 +68,6 @@ def heap(problem: Problem, bar: Progress) -> tuple[Tensor, Tensor]:
     run(first, np.bincount(group[first], minlength=len(problem.count)), None)
     index, value = run((~initial & ~taken).nonzero()[0], np.array(problem.count), bar)
     by_group = np.argsort(group[index], kind="stable")
-    picks = torch.from_numpy(index[by_group]).to(device)
-    pick_scores = torch.from_numpy(value[by_group]).to(device) * problem.step
-    if not bool(pick_scores.isfinite().all()):
-        raise not_finite(problem)
-    return picks, pick_scores
+    return Picks(
+        torch.from_numpy(index[by_group]).to(device), torch.from_numpy(value[by_group]).to(device)
+    )

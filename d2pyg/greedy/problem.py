@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch_geometric.utils.sparse import index2ptr
 
 from d2pyg.graph.edges import Edges
-from d2pyg.grid import GREEDY_BITS, grid_step, largest_magnitude, snap
+from d2pyg.greedy.rows import Rows
+from d2pyg.grid import GREEDY_BITS, grid_step, largest_magnitude
 from d2pyg.nn.reverse import ReverseMessage
 
 
@@ -19,15 +21,16 @@ class Problem:
 
     In each group, first the group's initial nodes are taken, then ``count`` others are picked:
     always the highest current score, ties to the lowest node. Each neighbour j of what is taken
-    loses :math:`\text{snap}(\text{message}(x_k, x_j, d_{kj}))`, with ``snap`` rounding to multiples
-    of ``step`` (:mod:`d2pyg.grid`). Nodes are numbered so that each group is a range.
+    loses :math:`\text{message}(x_k, x_j, d_{kj})`, rounded to a whole number of units
+    (:mod:`d2pyg.grid`). Nodes are numbered so that each group is a range.
     """
 
-    score: Tensor  # float64 [N], multiples of step
-    step: float
-    neighbour_ptr: Tensor  # int64 [N + 1]
-    neighbour: Tensor  # int64 [E], node i's neighbours at neighbour_ptr[i]:neighbour_ptr[i + 1]
-    distance: Tensor  # float64 [E]
+    score: Tensor  # float64 [N], whole numbers of units
+    unit: float  # a power of two
+    rows: Rows  # the nodes that lose when a node is taken
+    distance: Tensor  # float64 [E], along rows
+    weight: Tensor | None  # float64 [E], linear messages for a pick score of 1: shared by all engines
+    symmetric: bool  # the rows are known to hold both directions of every edge
     group_ptr: list[int]  # group g is the nodes group_ptr[g]:group_ptr[g + 1]
     count: list[int]  # picks wanted of each group
     initial: Tensor  # bool [N], taken first
@@ -66,14 +69,15 @@ class Problem:
         if bool((target[1:] < target[:-1]).any()):
             order = target.argsort(stable=True)
             source, target, distance = source[order], target[order], distance[order]
-        step = grid_step(largest_magnitude(score), GREEDY_BITS)
+        unit = grid_step(largest_magnitude(score), GREEDY_BITS)
         sizes = torch.bincount(group, minlength=len(count))
         problem = cls(
-            score=snap(score[node], step),
-            step=step,
-            neighbour_ptr=index2ptr(target, edges.num_nodes),
-            neighbour=source,
+            score=(score[node] / unit).round_(),
+            unit=unit,
+            rows=Rows(index2ptr(target, edges.num_nodes), source),
             distance=distance,
+            weight=edge_weights(reverse, distance) if reverse.linear else None,
+            symmetric=edges.symmetric,
             group_ptr=[0, *sizes.cumsum(0).tolist()],
             count=count.tolist(),
             initial=initial[node],
@@ -83,31 +87,57 @@ class Problem:
         )
         return problem, node
 
+    def message(self, pick_score: Tensor, neighbour_score: Tensor, distance: Tensor) -> Tensor:
+        """The reverse message; scores and message in units, the message not yet rounded."""
+        message = self.reverse.message(pick_score * self.unit, neighbour_score * self.unit, distance)
+        check_message(self.reverse, message, distance)
+        return message / self.unit
 
-def edge_weights(problem: Problem) -> Tensor:
-    """A linear message for a pick score of 1, float64 [E]: computed once, shared by all engines."""
-    one = torch.ones_like(problem.distance)
+
+@dataclass(frozen=True)
+class Picks:
+    """What every engine returns."""
+
+    index: Tensor  # int64 [B], group after group, each in pick order
+    score: Tensor  # float64 [B], their scores when picked, in units
+    report: dict[str, Any] = field(default_factory=dict)  # how it went
+
+
+def edge_weights(reverse: ReverseMessage, distance: Tensor) -> Tensor:
+    """A linear message for a pick score of 1, float64 [E]."""
+    one = torch.ones_like(distance)
     with torch.no_grad():
-        weight = problem.reverse.message(one, torch.zeros_like(one), problem.distance)
-    check_message(problem, weight, one)
+        weight = reverse.message(one, torch.zeros_like(one), distance)
+    check_message(reverse, weight, one)
+    if reverse.monotone and len(weight) and float(weight.min()) < 0:
+        raise ValueError(
+            f"Expected the messages of {reverse} to be at least 0, as it claims to be monotone (got "
+            f"{float(weight.min()):g} for a pick score of 1). Set 'monotone' to False, or change the "
+            f"message or its kernel."
+        )
     return weight
 
 
-def check_message(problem: Problem, message: Tensor, like: Tensor) -> None:
-    """One finite float64 for each neighbour."""
+def check_shape(reverse: ReverseMessage, message: Tensor, like: Tensor) -> None:
+    """One float64 for each neighbour."""
     if message.shape != like.shape or message.dtype != like.dtype:
         raise ValueError(
-            f"Expected the message of {problem.reverse} to be {like.dtype} of shape "
+            f"Expected the message of {reverse} to be {like.dtype} of shape "
             f"{tuple(like.shape)} (got {message.dtype} of shape {tuple(message.shape)}). "
             f"Return one value for each neighbour."
         )
+
+
+def check_message(reverse: ReverseMessage, message: Tensor, like: Tensor) -> None:
+    """One finite float64 for each neighbour."""
+    check_shape(reverse, message, like)
     if not bool(message.isfinite().all()):
-        raise not_finite(problem)
+        raise not_finite(reverse)
 
 
-def not_finite(problem: Problem) -> ValueError:
+def not_finite(reverse: ReverseMessage) -> ValueError:
     """What an engine raises at a message that is NaN or infinite."""
     return ValueError(
-        f"Expected the reverse messages of {problem.reverse} to be finite (got NaN or "
+        f"Expected the reverse messages of {reverse} to be finite (got NaN or "
         f"infinity). Check its message for the distances and scores of this graph."
     )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
 from d2pyg.budget import check_available, num_kept
-from d2pyg.checks import ArrayLike, as_flag, as_index, as_scores
+from d2pyg.checks import ArrayLike, as_flag, as_index, as_labels, as_scores
 from d2pyg.coreset import Coreset, plain, versions
-from d2pyg.graph.edges import edges_of
+from d2pyg.graph.edges import Edges, edges_of
 from d2pyg.greedy import heap, rounds, sequential  # noqa: F401  # they register themselves
-from d2pyg.greedy.problem import Problem
+from d2pyg.greedy.problem import Picks, Problem, not_finite
+from d2pyg.nn.claims import check_claims
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
 from d2pyg.progress import progress_bar
 from d2pyg.registry import look_up, name_of
@@ -20,13 +25,15 @@ from d2pyg.registry import look_up, name_of
 def greedy_select(
     scores: ArrayLike,
     graph: Data,
-    budget: int,
+    budget: int | ArrayLike,
     reverse: str | ReverseMessage = "weighted",
     *,
     gamma_reverse: float | None = None,
     clamp: bool = False,
+    batch: ArrayLike | None = None,
     initial: ArrayLike | None = None,
     engine: str = "auto",
+    debug: bool = False,
     progress: bool = False,
 ) -> Coreset:
     r"""Picks ``budget`` nodes: always the highest score, which then lowers its neighbours'.
@@ -41,19 +48,26 @@ def greedy_select(
         scores: [N], finite; higher is picked earlier.
         graph: ``edge_index`` [2, E] and distances in ``edge_attr`` [E], as from
             :func:`d2pyg.knn_graph`, without self-loops. Taken as it is: directed where it is.
-        budget: Number of picks.
+        budget: Number of picks; with ``batch``, of each group, one number for all or one a group, by
+            ascending number of the group.
         reverse: ``"weighted"``, ``"absolute"`` or a :class:`~d2pyg.nn.ReverseMessage`.
         gamma_reverse: Decay of the message with squared distance, for a name; default 0.1.
         clamp: Picks at or below 0 send no message.
+        batch: Group of each node [N], integers, as PyG's ``Batch.batch``: every group is a selection of
+            its own, all at once. Edges join nodes of one group.
         initial: Nodes taken first, in greedy order among themselves; they are not in the result.
         engine: ``"heap"`` (a priority queue on the CPU, for messages that are ``linear``), ``"rounds"``
             (many picks at once on any device, for messages that are ``monotone``), ``"sequential"``
             (any message, an argmax over all nodes for every pick), or ``"auto"``: the heap on the CPU,
             rounds on CUDA, as far as the message allows. The picks are the same.
+        debug: Try first whether the message keeps its claims (:func:`d2pyg.nn.check_claims`): one
+            that does not would give other picks on another engine.
         progress: Show a bar of picks done.
 
     Returns:
-        A :class:`~d2pyg.Coreset` on the graph's device.
+        A :class:`~d2pyg.Coreset` on the graph's device; with ``batch``, the picks of the first group
+        in their order, then those of the second. ``settings["engine"]`` is the engine used and
+        ``settings["engine_report"]`` how it went, such as ``picks_per_round``.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
@@ -63,51 +77,94 @@ def greedy_select(
         >>> graph = d2pyg.knn_graph(x, k=1)
         >>> greedy_select([3.0, 2.9, 1.0], graph, budget=2).index  # 1 is close to 0, so 2 is next
         tensor([0, 2])
+        >>> x, batch = torch.tensor([[0.0], [0.1], [5.0], [5.3]]), [0, 0, 1, 1]
+        >>> graph = d2pyg.knn_graph(x, k=1, batch=batch)
+        >>> greedy_select([3.0, 2.9, 1.0, 4.0], graph, budget=1, batch=batch).index
+        tensor([0, 3])
     """
     edges = edges_of(graph)
     place = edges.edge_index.device
     score = as_scores(scores, edges.num_nodes, signed=True).to(place).clone()
-    clamp = as_flag("clamp", clamp)
+    clamp, debug = as_flag("clamp", clamp), as_flag("debug", debug)
     check_engine(engine)
-    budget = num_kept(edges.num_nodes, None, None, budget)
-    start = as_index("initial", [] if initial is None else initial, edges.num_nodes).to(place)
-    check_available(budget, edges.num_nodes, edges.num_nodes - len(start), len(start))
+    start = torch.zeros(edges.num_nodes, dtype=torch.bool, device=place)
+    start[as_index("initial", [] if initial is None else initial, edges.num_nodes).to(place)] = True
+    group, count = _groups(budget, batch, edges, start)
     message = as_reverse(reverse, gamma_reverse, None)
+    if debug:
+        check_claims(message, edges.distance)
 
     problem, node = Problem.build(
         score=score,
         edges=edges,
-        group=torch.zeros(edges.num_nodes, dtype=torch.int64, device=place),
-        count=torch.tensor([budget]),
-        initial=torch.zeros(edges.num_nodes, dtype=torch.bool, device=place).index_fill(0, start, True),
+        group=group,
+        count=count,
+        initial=start,
         reverse=message,
         clamp=clamp,
     )
-    index, pick_scores, engine = run(problem, engine, progress)
+    picks, how = run(problem, engine, progress)
     settings = plain(
         {
-            "budget": budget,
+            "budget": count.tolist() if batch is not None else int(count),
             "reverse": reverse,
             "gamma_reverse": message.gamma,
             "clamp": clamp,
-            "initial": start.tolist(),
-            "engine": engine,
+            "num_groups": None if batch is None else len(count),
+            "initial": start.nonzero().flatten().tolist(),
+            **how,
             "device": str(place),
             "num_samples": edges.num_nodes,
             "versions": versions(),
         }
     )
-    return Coreset(node[index], pick_scores, score, settings)
+    return Coreset(node[picks.index], picks.score, score, settings)
 
 
-def run(problem: Problem, engine: str, progress: bool) -> tuple[Tensor, Tensor, str]:
-    """The picks, group after group, their scores, and the engine that found them."""
+def _groups(
+    budget: int | ArrayLike, batch: ArrayLike | None, edges: Edges, start: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The group of each node, 0..G-1, and how many picks each gives."""
+    if batch is None:
+        wanted = num_kept(edges.num_nodes, None, None, budget)
+        taken = int(start.sum())
+        check_available(wanted, edges.num_nodes, edges.num_nodes - taken, taken)
+        return torch.zeros_like(start, dtype=torch.int64), torch.tensor([wanted])
+    number, group = (
+        as_labels("batch", batch, edges.num_nodes).to(start.device).unique(return_inverse=True)
+    )
+    across = group[edges.source] != group[edges.target]
+    if bool(across.any()):
+        raise ValueError(
+            f"Expected edges to join nodes of one group of 'batch' (got {int(across.sum())} of "
+            f"{len(across)} that do not). Build the graph with knn_graph(embeddings, k, batch=batch)."
+        )
+    available = torch.bincount(group[~start], minlength=len(number)).cpu()
+    if isinstance(budget, int | np.integer):
+        budget = [int(budget)] * len(number)
+    count = as_labels("budget", budget, len(number), "groups").cpu()
+    wrong = (count < 0) | (count > available)
+    if bool(wrong.any()):
+        at = int(wrong.nonzero()[0])
+        raise ValueError(
+            f"Expected 'budget' to be between 0 and {int(available[at])}, the nodes that can be "
+            f"picked, for group {int(number[at])} of 'batch' (got {int(count[at])}). Pass one budget "
+            f"a group."
+        )
+    return group, count
+
+
+def run(problem: Problem, engine: str, progress: bool) -> tuple[Picks, dict[str, Any]]:
+    """The picks, their scores in the caller's units, and which engine found them, and how."""
     if engine == "auto":
         engine = _best_engine(problem)
     solve = look_up("engine", engine)
     with torch.no_grad(), progress_bar(sum(problem.count), "selection", "picks", progress) as bar:
-        index, pick_scores = solve(problem, bar)
-    return index, pick_scores, name_of(engine)
+        picks = solve(problem, bar)
+    picks = replace(picks, score=picks.score * problem.unit)
+    if not bool(picks.score.isfinite().all()):
+        raise not_finite(problem.reverse)
+    return picks, {"engine": name_of(engine), "engine_report": picks.report}
 
 
 def check_engine(engine: str) -> None:

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
-from torch import Tensor
 
-from d2pyg.greedy.problem import Problem, check_message, edge_weights, not_finite
-from d2pyg.grid import snap
+from d2pyg.greedy.problem import Picks, Problem, not_finite
+from d2pyg.greedy.window import TAKEN, Window, in_windows
 from d2pyg.progress import Progress
 from d2pyg.registry import register
 
-_TAKEN = -math.inf
+_TRIED = 16  # picks on which windows are compared with rows
 
 
 @register("engine", "sequential")
-def sequential(problem: Problem, bar: Progress) -> tuple[Tensor, Tensor]:
+def sequential(problem: Problem, bar: Progress) -> Picks:
     """Picks as the definition reads: an argmax over the group, then messages to its neighbours.
 
-    Costs an argmax over the group for every pick.
+    Costs an argmax over the group for every pick. On CUDA the host is not asked between picks
+    (:mod:`d2pyg.greedy.window`), if the message allows it.
 
     Returns:
-        The picks int64 [B], group after group, each in pick order, and their scores float64 [B].
+        The picks. On CUDA the report has ``picks_captured``, how many ran in CUDA graphs, and
+        ``eager``, the reason, where the message has to be run from the host.
     """
-    state = _State(problem)
+    if not _without_host(problem):
+        return loop(problem, bar)
+    if problem.weight is None and not same_in_windows(problem):
+        reason = "the message to a neighbour depends on more than its own score and distance"
+        return replace(loop(problem, bar), report={"picks_captured": 0, "eager": reason})
+    return in_windows(problem, bar)
+
+
+def _without_host(problem: Problem) -> bool:
+    """On CUDA waiting for the device costs more than the pick; on the CPU there is no waiting."""
+    return problem.score.is_cuda
+
+
+def loop(problem: Problem, bar: Progress) -> Picks:
+    """The picks, one after the other, each known to the host."""
+    state = Scores(problem)
     index: list[int] = []
     value: list[float] = []
     for group, count in enumerate(problem.count):
@@ -39,39 +56,46 @@ def sequential(problem: Problem, bar: Progress) -> tuple[Tensor, Tensor]:
             value.append(state.take(node))
             bar.update()
     device = problem.score.device
-    return (
+    return Picks(
         torch.tensor(index, dtype=torch.int64, device=device),
         torch.tensor(value, dtype=torch.float64, device=device),
     )
 
 
-class _State:
+def same_in_windows(problem: Problem) -> bool:
+    """Whether a message, tried on some picks, is the same among masked entries of other rows."""
+    rows, window = Scores(problem), Window(problem)
+    for _ in range(min(_TRIED, int((~problem.taken).sum()))):
+        window.pick(0, slice(0, len(problem.score)))
+        rows.take(int(rows.score.argmax()))
+    return window.score.equal(rows.score)
+
+
+class Scores:
     """The scores as they stand; nodes taken are at minus infinity."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.score = problem.score.masked_fill(problem.taken, _TAKEN)
-        self.row = problem.neighbour_ptr.cpu().numpy()
-        self.weight = edge_weights(problem) if problem.reverse.linear else None
+        self.score = problem.score.masked_fill(problem.taken, TAKEN)
+        self.row = problem.rows.ptr.cpu().numpy()
 
     def take(self, node: int) -> float:
         """Takes a node: it leaves, and its neighbours lose its message. Returns its score."""
         problem = self.problem
         score = float(self.score[node])
         if not math.isfinite(score):
-            raise not_finite(problem)
-        self.score[node] = _TAKEN
+            raise not_finite(problem.reverse)
+        self.score[node] = TAKEN
         row = slice(self.row[node], self.row[node + 1])
         if row.start == row.stop or (problem.clamp and score <= 0):
             return score
-        neighbour = problem.neighbour[row]
-        if self.weight is not None:
-            message = self.weight[row] * score
+        neighbour = problem.rows.other[row]
+        if problem.weight is not None:
+            message = problem.weight[row] * score
         else:
-            is_open = self.score[neighbour] > _TAKEN
+            is_open = self.score[neighbour] > TAKEN
             neighbour, distance = neighbour[is_open], problem.distance[row][is_open]
             pick_score = torch.full_like(distance, score)
-            message = problem.reverse.message(pick_score, self.score[neighbour], distance)
-            check_message(problem, message, distance)
-        self.score.index_add_(0, neighbour, snap(message, problem.step), alpha=-1)
+            message = problem.message(pick_score, self.score[neighbour], distance)
+        self.score.index_add_(0, neighbour, message.round_(), alpha=-1)
         return score

@@ -1,5 +1,6 @@
 """Messages: kernels, the forward layer, the reverse messages. What a researcher subclasses."""
 
+from d2pyg.nn.claims import check_claims
 from d2pyg.nn.exact_sum import ExactSum
 from d2pyg.nn.forward import ForwardMessagePassing
 from d2pyg.nn.kernel import Kernel, LaplacianKernel, RBFKernel
@@ -14,4 +15,5 @@ __all__ = [
     "RBFKernel",
     "ReverseMessage",
     "WeightedReverse",
+    "check_claims",
 ]

@@ -140,13 +140,16 @@ def test_scores_of_any_size(engine, rng):
         assert scaled.index.tolist() == expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), data=st.data())
 def test_engines_agree_bit_by_bit(seed, data):
     rng = np.random.default_rng(seed)
     nodes = data.draw(st.integers(1, 40))
+    batch = rng.integers(-1, data.draw(st.integers(0, 5)), nodes)
     pair = rng.integers(0, nodes, (2, data.draw(st.integers(0, 5 * nodes))))
-    pair = pair[:, pair[0] != pair[1]]
+    pair = pair[:, (pair[0] != pair[1]) & (batch[pair[0]] == batch[pair[1]])]
+    if data.draw(st.booleans()):
+        pair = np.unique(np.concatenate([pair, pair[::-1]], axis=1), axis=1)
     graph = Data(
         edge_index=torch.as_tensor(pair),
         edge_attr=torch.as_tensor(rng.choice([0.0, 0.5, 1.0, 3.0, 1e9], pair.shape[1])),
@@ -156,17 +159,77 @@ def test_engines_agree_bit_by_bit(seed, data):
     if data.draw(st.booleans()):
         score = rng.normal(size=nodes).astype(data.draw(st.sampled_from(["f4", "f8"])))
     initial = rng.permutation(nodes)[: data.draw(st.integers(0, nodes - 1))]
+    left = np.delete(batch, initial)
     options = {
-        "budget": data.draw(st.integers(1, nodes - len(initial))),
         "gamma_reverse": data.draw(st.sampled_from([0.0, 0.1, 1.0])),
         "clamp": data.draw(st.booleans()),
         "initial": initial,
     }
+    if data.draw(st.booleans()):
+        options["batch"] = batch
+        options["budget"] = [rng.integers(0, (left == g).sum() + 1) for g in np.unique(batch)]
+    else:
+        options["budget"] = data.draw(st.integers(1, len(left)))
     one = d2pyg.greedy_select(score, graph, engine="sequential", **options)
     for engine in "heap", "rounds":
         two = d2pyg.greedy_select(score, graph, engine=engine, **options)
         assert one.index.equal(two.index)
         assert one.pick_scores.equal(two.pick_scores)
+
+
+def test_groups_are_selections_of_their_own(engine, device, rng):
+    """Against the slow loop, on groups of uneven sizes with ties, one of them without a budget."""
+    nodes = 90
+    batch = rng.choice([7, 2, 40, 11], nodes, p=[0.5, 0.2, 0.1, 0.2])
+    pair = rng.integers(0, nodes, (2, 900))
+    pair = np.unique(pair[:, (pair[0] != pair[1]) & (batch[pair[0]] == batch[pair[1]])], axis=1)
+    graph = Data(edge_index=torch.as_tensor(pair), edge_attr=torch.ones(pair.shape[1]), num_nodes=nodes)
+    score = rng.integers(0, 6, nodes)
+    lists = [[n for n, _ in pairs] for pairs in neighbours(graph)]
+    size = {int(g): int((batch == g).sum()) for g in np.unique(batch)}
+    count = {g: 0 if g == 11 else n - 2 for g, n in size.items()}
+    expected = oracle.greedy_loop(score, lists, lambda i, value, j, other: value, count, batch)
+    options = {"batch": batch, "gamma_reverse": 0.0, "engine": engine}
+    coreset = d2pyg.greedy_select(score, graph.to(device), list(count.values()), **options)
+    found = list(zip(coreset.index.tolist(), coreset.pick_scores.tolist(), strict=True))
+    assert found == [pick for g in count for pick in expected[g]]
+    assert coreset.settings["num_groups"] == 4
+    three = d2pyg.greedy_select(score, graph.to(device), 3, **options).index.tolist()
+    expected = oracle.greedy_loop(
+        score, lists, lambda i, value, j, other: value, dict.fromkeys(size, 3), batch
+    )
+    assert three == [node for g in size for node, _ in expected[g]]
+
+
+@pytest.mark.parametrize("clamp", [False, True])
+def test_a_thousand_groups_at_once(clamp, rng):
+    batch = np.arange(1000).repeat(13)
+    graph = d2pyg.knn_graph(rng.normal(size=(13_000, 2)), 3, batch=batch)
+    score = rng.lognormal(size=13_000)
+    options = {"budget": 4, "batch": batch, "clamp": clamp}
+    rounds = d2pyg.greedy_select(score, graph, engine="rounds", **options)
+    heap = d2pyg.greedy_select(score, graph, engine="heap", **options)
+    assert rounds.index.equal(heap.index)
+    assert len(rounds.settings["engine_report"]["picks_per_round"]) <= 12
+    assert (np.bincount(batch[rounds.index]) == 4).all()
+    assert rounds.settings["budget"] == [4] * 1000
+
+
+def test_the_report_counts_what_rounds_did(rng):
+    """On independent edges each round takes what is ahead; no row is read without need."""
+    graph = Data(  # 0 - 1 - 2 - 3: 0 goes first, then 2, then 1 and 3 are below 0
+        edge_index=torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]]),
+        edge_attr=torch.zeros(6),
+        num_nodes=4,
+    )
+    coreset = d2pyg.greedy_select([9.0, 8.0, 7.0, 6.0], graph, 4, engine="rounds")
+    assert coreset.index.tolist() == [0, 2, 3, 1]
+    assert coreset.settings["engine_report"] == {
+        "picks_per_round": [1, 1],
+        # rows of 0, 1, 2, 3; 0 sends; 1 lost the one it waited for, 2 waited for 1 that fell back
+        "edges_read": 6 + 1 + 2 + 2,
+        "left_to_heap": 2,
+    }
 
 
 @pytest.mark.parametrize("clamp", [False, True])
@@ -263,6 +326,23 @@ class TestErrors:
         self.refused("'budget' to be between 1 and 3, the number of samples", graph, budget=4)
         self.refused("'budget' to be a whole number", graph, TypeError, budget=0.5)
         self.refused("budget to be at most 2", graph, budget=3, initial=[1])
+
+    def test_groups(self, graph):
+        self.refused(r"nodes of one group of 'batch' \(got 1 of 2 ", graph, batch=[0, 0, 1])
+        self.refused("'batch' to be integers", graph, TypeError, batch=[0.0, 0.0, 0.0])
+        self.refused("'batch' to have one value for each of the 3 samples", graph, batch=[0])
+        rule = r"'budget' to be between 0 and 3, .* for group 5 of 'batch' \(got {}\)"
+        self.refused(rule.format(4), graph, batch=[5, 5, 5], budget=4)
+        self.refused(rule.format(-1), graph, batch=[5, 5, 5], budget=[-1])
+        self.refused("'budget' to be between 0 and 2", graph, batch=[5, 5, 5], budget=[3], initial=[0])
+        self.refused(
+            "'budget' to have one value for each of the 1 groups",
+            graph,
+            batch=[5, 5, 5],
+            budget=[1, 1],
+        )
+        self.refused("'budget' to be integers", graph, TypeError, batch=[5, 5, 5], budget=0.5)
+        self.refused("'debug' to be True or False", graph, TypeError, debug=1)
 
     def test_names(self, graph):
         self.refused("'engine' to be one of heap, rounds, sequential", graph, engine="quick")

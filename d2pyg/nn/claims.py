@@ -1,0 +1,106 @@
+"""Whether a reverse message keeps what it claims."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from d2pyg.nn.reverse import ReverseMessage
+
+_TRIED = 4096  # distances
+_CLOSE = 1e-9  # of the largest message: about the engines' grid
+
+
+def check_claims(reverse: ReverseMessage, distance: Tensor) -> None:
+    r"""Tries a message on some scores and distances, and refuses it where its claims are false.
+
+    Any message has to be a function of the scores and the distance of its own entry: the same when
+    it is asked again, in another order, or among other entries. A ``monotone`` one has to be >= 0 for
+    positive picks, whatever ``neighbour_score`` is; a ``linear`` one besides proportional to
+    ``pick_score``, below zero, too. It costs a few messages for up to 4,096 distances, so a claim
+    that fails only elsewhere goes unseen.
+
+    Args:
+        reverse: The message.
+        distance: Distances it will meet, [E]; evenly spaced ones of their sorted values are tried.
+
+    Raises:
+        ValueError: If a claim is false; the message says which, and for which values.
+
+    Example:
+        >>> class Half(d2pyg.nn.ReverseMessage):
+        ...     monotone = True
+        ...     def message(self, pick_score, neighbour_score, distance):
+        ...         return neighbour_score / 2
+        >>> check_claims(Half(), torch.ones(1))
+        Traceback (most recent call last):
+        ...
+        ValueError: Expected the message of Half(gamma=0.1, kernel=RBFKernel()) to be independent of ...
+    """
+    if len(distance) == 0:
+        return
+    distance = distance.double().sort().values
+    spaced = torch.linspace(0, len(distance) - 1, min(len(distance), _TRIED))
+    tried = _Tried(reverse, distance[spaced.round().long().to(distance.device)])
+    tried.check_entries()
+    if reverse.monotone or reverse.linear:
+        tried.check_monotone()
+    if reverse.linear:
+        tried.check_linear()
+
+
+class _Tried:
+    """A message on some distances, with scores that are not round numbers."""
+
+    def __init__(self, reverse: ReverseMessage, distance: Tensor) -> None:
+        self.reverse, self.distance = reverse, distance
+        generator = torch.Generator().manual_seed(0)
+        draw = torch.rand(2, len(distance), generator=generator, dtype=torch.float64)
+        self.pick, self.neighbour = (0.01 + 3 * draw).to(distance.device)
+
+    def message(self, pick: Tensor, neighbour: Tensor, entries: Tensor | None = None) -> Tensor:
+        with torch.no_grad():
+            if entries is None:
+                return self.reverse.message(pick.clone(), neighbour.clone(), self.distance.clone())
+            return self.reverse.message(pick[entries], neighbour[entries], self.distance[entries])
+
+    def check_entries(self) -> None:
+        whole = self.message(self.pick, self.neighbour)
+        rule = "the same for an entry whenever and beside whichever others it is asked"
+        self.same(whole, self.message(self.pick, self.neighbour), rule)
+        turned = torch.arange(len(whole) - 1, -1, -1, device=whole.device)
+        self.same(whole, self.message(self.pick, self.neighbour, turned).flip(0), rule)
+        if len(whole) > 1:
+            half = turned[::2]
+            self.same(whole[half], self.message(self.pick, self.neighbour, half), rule, half)
+
+    def check_monotone(self) -> None:
+        one = self.message(self.pick, self.neighbour)
+        if float(one.min()) < 0:
+            at = int(one.argmin())
+            raise ValueError(
+                f"Expected the message of {self.reverse} to be at least 0 for picks above 0, as it "
+                f"claims to be monotone (got {one[at]:g} for a pick score of {self.pick[at]:g} at "
+                f"distance {self.distance[at]:g}). Set 'monotone' and 'linear' to False, or change it."
+            )
+        rule = "independent of neighbour_score, as it claims to be monotone"
+        for neighbour in (-self.neighbour, 10 * self.neighbour, torch.zeros_like(self.neighbour)):
+            self.same(one, self.message(self.pick, neighbour), rule)
+
+    def check_linear(self) -> None:
+        one = self.message(torch.ones_like(self.pick), self.neighbour)
+        rule = "proportional to pick_score, as it claims to be linear"
+        for pick in (self.pick, 100 * self.pick, -self.pick, torch.zeros_like(self.pick)):
+            self.same(one * pick, self.message(pick, self.neighbour), rule)
+
+    def same(self, expected: Tensor, found: Tensor, rule: str, entries: Tensor | None = None) -> None:
+        """Equal but for rounding."""
+        difference = (expected - found).abs()
+        if bool((difference <= _CLOSE * expected.abs().max()).all()):
+            return
+        at = int(difference.argmax())
+        distance = self.distance if entries is None else self.distance[entries]
+        raise ValueError(
+            f"Expected the message of {self.reverse} to be {rule} (got {found[at]:g} in place of "
+            f"{expected[at]:g} at distance {distance[at]:g}). Change the message or its claims."
+        )
