@@ -1,14 +1,22 @@
-"""Times the selection engines against the per-pick argmax loop, side by side in one run.
+"""Times the selection engines against per-pick argmax loops, side by side in one run.
 
 Graphs are k-d tree neighbours of points in three-dimensional clusters, made undirected, distances
 divided by their median; scores are log-normal. `curve` is ordered data, points along a smooth curve
-with smooth scores, where rounds make long chains. The argmax loop (numpy, one argmax over all samples
-for every pick, without the grid) is timed on its first picks and extrapolated. That the engines'
-picks are equal is checked.
+with smooth scores, where rounds make long chains. The argmax loop is what the authors' code does: numpy,
+one argmax over all samples for every pick. On CUDA the same loop runs in torch on the GPU, too. Both
+are timed on their first picks and extrapolated. That the engines' picks are equal is checked.
 
-    python benchmarks/select_speed.py --nodes 10000 100000 1000000 [--device cuda] [--out results.json]
+    python benchmarks/select_speed.py --nodes 10000 100000 1000000 10000000 --out select-cpu
+    python benchmarks/select_speed.py --nodes 50000 1280000 --k 10 --device cuda --out select-cuda
 
-Writes JSON, and prints a Markdown table.
+Writes JSON and a Markdown table beside it. What the columns say:
+
+- ratio: seconds of the argmax loop over seconds of the engine.
+- rounds, to heap: data-parallel rounds, and the share of the picks that the heap made after them.
+- edges read: rows read in all rounds together, over the edges of the graph.
+- bytes: operands of every torch operation of the rounds engine, over those of one pass over the graph
+  (rows, weights and scores). What an operation reads again inside, as a sort does, is not in it.
+- memory: the graph and what selection needed beside it at its peak, over the graph.
 """
 
 import argparse
@@ -22,13 +30,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
+from torch.profiler import ProfilerActivity, profile
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch_geometric.data import Data
 
 import d2pyg
 from d2pyg.coreset import versions
 from d2pyg.graph.edges import both_directions, edges_of, median_distance
 
-PREFIX = 200  # picks of the argmax loop that are timed
+PREFIX = 200  # picks of the argmax loops that are timed
+SEQUENTIAL_UP_TO = 50_000  # nodes
+GRID_UP_TO = 2_000_000  # nodes
+GRID = [(gamma, keep, clamp) for gamma in (0.1, 1.0) for keep in (0.1, 0.3) for clamp in (False, True)]
+PHASES = ("d2pyg.rounds", "d2pyg.hand_over", "d2pyg.copy")
 
 
 def clusters(nodes, k, rng):
@@ -60,7 +74,7 @@ def graph_of(points, k):
     return graph
 
 
-def argmax_loop(score, graph, gamma, picks, clamp):
+def numpy_loop(score, graph, gamma, picks, clamp):
     """Seconds for ``picks`` picks, one argmax over all samples each."""
     target = graph.edge_index[1].numpy()
     ptr = np.searchsorted(target, np.arange(graph.num_nodes + 1))
@@ -78,63 +92,205 @@ def argmax_loop(score, graph, gamma, picks, clamp):
     return time.perf_counter() - started
 
 
-def timed(run, device):
-    run()  # warm-up: compilation, caches
+def gpu_loop(score, graph, gamma, picks, clamp):
+    """The same in torch, on the GPU."""
+    target = graph.edge_index[1]
+    ptr = torch.searchsorted(target, torch.arange(graph.num_nodes + 1, device=target.device)).tolist()
+    neighbour, weight = graph.edge_index[0], torch.exp(-gamma * graph.edge_attr**2)
+    score = score.clone()
+    for timed_picks in 20, picks:  # the first few are a warm-up
+        torch.cuda.synchronize()
+        started = time.perf_counter()
+        for _ in range(timed_picks):
+            best = int(score.argmax())
+            value = score[best].clone()
+            score[best] = -torch.inf
+            if not (clamp and value <= 0):
+                row = slice(ptr[best], ptr[best + 1])
+                score[neighbour[row]] -= weight[row] * value
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+class Bytes(TorchDispatchMode):
+    """Counts the bytes that operations read and write; of gathers and scatters, what they touch."""
+
+    def __init__(self):
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), kwargs=None):
+        result = function(*arguments, **(kwargs or {}))
+        if not function.is_view:
+            tensors = [t for t in flat((arguments, result)) if isinstance(t, torch.Tensor)]
+            some = [t.numel() * t.itemsize for t in tensors]
+            if "index" in str(function):  # the largest operand is touched at the indexed places alone
+                some.remove(max(some))
+                some.append(max(some))
+            self.total += sum(some)
+        return result
+
+
+def flat(values):
+    for value in values if isinstance(values, list | tuple) else [values]:
+        if isinstance(value, list | tuple):
+            yield from flat(value)
+        else:
+            yield value
+
+
+def peak(run, device):
+    """Bytes that a call needs at its peak beyond what is there."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        run()
+        return torch.cuda.max_memory_allocated() - before
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+    before = status("VmRSS")
+    run()
+    return status("VmHWM") - before
+
+
+def status(name):
+    (line,) = (row for row in Path("/proc/self/status").read_text().splitlines() if name in row)
+    return int(line.split()[1]) * 1024
+
+
+def timed(run, device, repeats):
     seconds = []
-    for _ in range(3):
+    for _ in range(repeats):
+        if device.type == "cuda":
+            torch.cuda.synchronize()
         started = time.perf_counter()
         result = run()
         if device.type == "cuda":
-            torch.cuda.synchronize(device)
+            torch.cuda.synchronize()
         seconds.append(time.perf_counter() - started)
     return float(np.median(seconds)), result
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def phases(run):
+    """Seconds in the parts of the rounds engine, by the labels it sets."""
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        run()
+    return {
+        event.key.removeprefix("d2pyg."): round(event.cpu_time_total / 1e6, 4)
+        for event in profiler.key_averages()
+        if event.key in PHASES
+    }
+
+
+def measure(name, graph, score, gamma, keep, clamp, engines, device, repeats):
+    """A row for each engine, on one graph and setting."""
+    nodes, edges = graph.num_nodes, graph.edge_index.shape[1]
+    budget = int(keep * nodes)
+    prefix = min(PREFIX, budget)
+    there, score_there = graph.clone().to(device), torch.as_tensor(score).to(device)
+    loops = {"argmax_loop_s": numpy_loop(score, graph, gamma, prefix, clamp) * budget / prefix}
+    if device.type == "cuda":
+        loop = gpu_loop(score_there, there, gamma, prefix, clamp)
+        loops["gpu_argmax_loop_s"] = loop * budget / prefix
+    setting = {
+        "data": name, "nodes": nodes, "edges": edges, "gamma": gamma, "keep": keep, "clamp": clamp,
+        **{key: round(value, 4) for key, value in loops.items()},
+    }  # fmt: skip
+    picks = []
+    for engine in engines:
+        if engine == "sequential" and nodes > SEQUENTIAL_UP_TO:
+            continue
+
+        def run(engine=engine):
+            options = {"gamma_reverse": gamma, "clamp": clamp, "engine": engine}
+            return d2pyg.greedy_select(score_there, there, budget, **options)
+
+        memory = peak(run, device)  # compiles and warms up, too
+        seconds, coreset = timed(run, device, repeats)
+        picks.append(coreset.index.cpu())
+        report = coreset.settings["engine_report"]
+        row = {**setting, "engine": engine, "seconds": round(seconds, 4)}
+        row["ratios"] = {key: round(value / seconds, 1) for key, value in loops.items()}
+        row["us_per_pick"] = round(1e6 * seconds / budget, 2)
+        row["memory_over_graph"] = round(1 + memory / (24 * edges), 2)
+        row["report"] = report
+        if engine == "rounds":
+            with Bytes() as counted:
+                run()
+            row["edges_read_over_edges"] = round(report["edges_read"] / edges, 3)
+            row["bytes_over_one_pass"] = round(counted.total / (16 * edges + 16 * nodes), 1)
+            row["phases_s"] = phases(run)
+        yield row
+    if not all(p.equal(picks[0]) for p in picks):
+        raise SystemExit(f"The picks differ: {setting}")
+
+
+def table(rows, header, command):
+    lines = [
+        f"{header['device']}, {header['cores']} cores, {header['date']}, torch {header['torch']}, "
+        f"PyG {header['torch_geometric']}, numpy {header['numpy']}, d2pyg {header['d2pyg']}. Loops "
+        f"are extrapolated from {PREFIX} picks. Columns: see `benchmarks/select_speed.py`.",
+        f"\n    {command}\n",
+        "| data | nodes | edges | gamma | keep | clamp | argmax loop, s | engine | seconds | ratio "
+        "| us a pick | rounds | to heap | edges read | bytes | memory |",
+        "|---" * 16 + "|",
+    ]
+    for row in rows:
+        report = row["report"]
+        rounds = len(report["picks_per_round"]) if row["engine"] == "rounds" else ""
+        left = f"{report.get('left_to_heap', 0) / (row['keep'] * row['nodes']):.0%}" if rounds else ""
+        loop, ratio = list(row["ratios"].items())[-1]  # of the GPU, where there is one
+        cells = (
+            row["data"], row["nodes"], row["edges"], row["gamma"], row["keep"], row["clamp"],
+            f"{row[loop]:.3g}", row["engine"], f"{row['seconds']:.3g}", f"{ratio:.3g}",
+            row["us_per_pick"], rounds, left, row.get("edges_read_over_edges", ""),
+            row.get("bytes_over_one_pass", ""), row["memory_over_graph"],
+        )  # fmt: skip
+        lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--nodes", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--k", type=int, default=5)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--engines", nargs="+", default=["heap", "rounds"])
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
+    parser.add_argument("--engines", nargs="+", default=["heap", "rounds", "sequential"])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--out", type=Path, help="writes OUT.json and OUT.md")
+    arguments = parser.parse_args(argv)
     device = torch.device(arguments.device)
-    rows = []
-    print("| data | nodes | edges | kept | gamma | clamp | argmax loop | engine | seconds | ratio |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    for nodes in arguments.nodes:
-        for make in clusters, curve:
-            graph, score = make(nodes, arguments.k, np.random.default_rng(0))
-            there, score_there = graph.clone().to(device), torch.as_tensor(score).to(device)
-            for gamma, keep, clamp in [(0.1, 0.3, False), (1.0, 0.3, False), (1.0, 0.1, True)]:
-                budget = int(keep * nodes)
-                prefix = argmax_loop(score, graph, gamma, min(PREFIX, budget), clamp)
-                loop = prefix * budget / min(PREFIX, budget)
-                picks = []
-                for engine in arguments.engines:
-                    options = {"gamma_reverse": gamma, "clamp": clamp, "engine": engine}
-                    seconds, coreset = timed(
-                        lambda g=there, s=score_there, b=budget, o=options: d2pyg.greedy_select(
-                            s, g, b, **o
-                        ),
-                        device,
-                    )
-                    picks.append(coreset.index.cpu())
-                    row = {
-                        "data": make.__name__, "nodes": nodes, "edges": graph.edge_index.shape[1],
-                        "kept": budget, "gamma": gamma, "clamp": clamp,
-                        "argmax_loop_extrapolated_s": round(loop, 3), "engine": engine,
-                        "seconds": round(seconds, 4), "ratio": round(loop / seconds, 1),
-                    }  # fmt: skip
-                    rows.append(row)
-                    print("| " + " | ".join(str(value) for value in row.values()) + " |", flush=True)
-                if not all(p.equal(picks[0]) for p in picks):
-                    raise SystemExit(f"The picks differ: {make.__name__} {nodes} {gamma} {keep} {clamp}")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     header = {"date": str(date.today()), "device": name, "cores": os.cpu_count(), **versions()}
-    print(f"\n{json.dumps(header)}")
-    if arguments.out:
-        arguments.out.write_text(json.dumps({**header, "k": arguments.k, "rows": rows}, indent=1))
+    command = f"python benchmarks/select_speed.py --nodes {' '.join(map(str, arguments.nodes))} "
+    command += f"--k {arguments.k} --device {device}"
+    tiny, score = clusters(100, 3, np.random.default_rng(0))
+    for engine in arguments.engines:  # compiled and loaded before anything is measured
+        d2pyg.greedy_select(score, tiny, 9, engine=engine)
+    rows = []
+    for nodes in arguments.nodes:
+        settings, repeats = GRID, arguments.repeats
+        if nodes > GRID_UP_TO:
+            settings, repeats = [(0.1, 0.3, False), (1.0, 0.1, True)], 1
+        for make in clusters, curve:
+            graph, score = make(nodes, arguments.k, np.random.default_rng(0))
+            for gamma, keep, clamp in settings if make is clusters else [(1.0, 0.3, False)]:
+                case = make.__name__, graph, score, gamma, keep, clamp
+                for row in measure(*case, arguments.engines, device, repeats):
+                    rows.append(row)
+                    print(json.dumps(row), flush=True)
+                    if arguments.out:
+                        write(arguments, header, rows, command)
+            del graph
+    print(table(rows, header, command))
+
+
+def write(arguments, header, rows, command):
+    content = {**header, "command": command, "k": arguments.k, "rows": rows}
+    arguments.out.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n")
+    arguments.out.with_suffix(".md").write_text(table(rows, header, command))
 
 
 if __name__ == "__main__":

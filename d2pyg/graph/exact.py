@@ -12,6 +12,7 @@ _BLOCKS = 32
 _PAIR_ELEMENTS = 1 << 22  # float64 elements of exact differences held together, 32 MiB
 _SEARCH_ELEMENTS = 1 << 22  # lower bounds searched together
 _FIRST_COLUMNS = 64
+_REDONE_TOGETHER = 256  # rows
 
 
 def nearest_of(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -78,6 +79,35 @@ def rank(points: Points, rows: Tensor, candidate: Tensor, k: int) -> tuple[Tenso
     )
     distance, order = distance.sort(dim=1, stable=True)
     return candidate.gather(1, order[:, :k]), distance[:, :k].contiguous()
+
+
+def certify(points: Points, rows: Tensor, candidate: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The exact k nearest from candidates that another library found by float32 distances.
+
+    That library has to have taken the candidates as the nearest of ``points.approx``, by squared
+    distances in float32, from differences or from products. Rows where its rounding errors may have
+    cost a neighbour, or where it found fewer than it should, are redone.
+
+    Args:
+        points: All N points.
+        rows: int64 [C], the points whose neighbours are wanted.
+        candidate: int64 [C, M], M between k and N - 1, never the point itself; -1 where the library
+            found nothing.
+        k: 1 to N - 1.
+
+    Returns:
+        As :func:`nearest_of`.
+    """
+    missing = (candidate < 0).any(dim=1)
+    neighbour, distance = rank(points, rows, candidate.clamp(min=0), k)
+    if candidate.shape[1] < len(points) - 1:
+        farthest = points.squared(rows, candidate.clamp(min=0)).amax(dim=1)
+        # Once for the farthest candidate, once for what it was compared with.
+        doubt = 2 * (points.error * (points.norm[rows] + points.norm.max()) + points.tiny)
+        missing |= points.at_least(farthest - doubt) <= distance[:, -1]
+    for again in missing.nonzero().flatten().split(_REDONE_TOGETHER):
+        neighbour[again], distance[again] = nearest_of(points, rows[again], k)
+    return neighbour, distance
 
 
 def _search(

@@ -95,6 +95,16 @@ class Points:
         """The metric's distance for a lower bound on scaled squared distances."""
         return self.metric.from_euclidean(squared.clamp(min=0).sqrt() * self.scale)
 
+    def squared(self, rows: Tensor, others: Tensor) -> Tensor:
+        """Float64 [C, M]: squared distances in ``approx`` from rows [C] to others [C, M]."""
+        chunk = max(1, _CHUNK_ELEMENTS // (others.shape[1] * self.dim))
+        return torch.cat(
+            [
+                (self.approx[r].unsqueeze(1).double() - self.approx[o]).square().sum(dim=2)
+                for r, o in zip(rows.split(chunk), others.split(chunk), strict=True)
+            ]
+        )
+
     def distance(self, rows: Tensor, others: Tensor) -> Tensor:
         """The metric's exact distances, float64, between points of two broadcast index tensors."""
         return self.metric.distance(self._exact(rows), self._exact(others))

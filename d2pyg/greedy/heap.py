@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch.profiler import record_function
 
 from d2pyg.greedy.problem import Picks, Problem, not_finite
 from d2pyg.progress import Progress
@@ -27,15 +28,16 @@ def heap(problem: Problem, bar: Progress) -> Picks:
     from d2pyg.greedy import heap_loop  # compiles, so only when it is needed
 
     device = problem.score.device
-    score = problem.score.cpu().numpy().copy()
+    with record_function("d2pyg.copy"):
+        score = problem.score.cpu().numpy().copy()
+        initial, taken = problem.initial.cpu().numpy(), problem.taken.cpu().numpy()
+        graph = (
+            problem.rows.ptr.cpu().numpy(),
+            problem.rows.other.cpu().numpy(),
+            problem.weight.cpu().numpy(),
+        )
     group = np.repeat(np.arange(len(problem.count), dtype=np.int32), np.diff(problem.group_ptr))
-    initial, taken = problem.initial.cpu().numpy(), problem.taken.cpu().numpy()
     place = np.where(taken, heap_loop.TAKEN, heap_loop.ABSENT).astype(np.int32)
-    graph = (
-        problem.rows.ptr.cpu().numpy(),
-        problem.rows.other.cpu().numpy(),
-        problem.weight.cpu().numpy(),
-    )
 
     def run(members: np.ndarray, count: np.ndarray, bar: Progress | None) -> list[np.ndarray]:
         """Takes ``count`` of each group from among these nodes; their numbers and scores."""

@@ -1,0 +1,32 @@
+"""The benchmark scripts run; what they time is theirs to say."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, capsys):
+    def run(script, *arguments):
+        monkeypatch.setattr(sys, "argv", [script, *arguments, "--out", str(tmp_path / "out")])
+        runpy.run_path(str(BENCHMARKS / script), run_name="__main__")
+        return json.loads((tmp_path / "out.json").read_text()), (tmp_path / "out.md").read_text()
+
+    return run
+
+
+def test_select_speed(run):
+    pytest.importorskip("scipy")
+    result, table = run("select_speed.py", "--nodes", "600", "--repeats", "1")
+    rows = result["rows"]
+    assert {row["engine"] for row in rows} == {"heap", "rounds", "sequential"}
+    assert {row["data"] for row in rows} == {"clusters", "curve"}
+    assert all(row["seconds"] > 0 and row["memory_over_graph"] >= 1 for row in rows)
+    rounds = [row for row in rows if row["engine"] == "rounds"]
+    assert all(row["bytes_over_one_pass"] > 0 and row["phases_s"]["rounds"] > 0 for row in rounds)
+    assert table.count("\n| clusters | 600 |") == 24
