@@ -14,7 +14,6 @@ from d2pyg.budget import after_cutoff, check_available, nested_seats, num_kept
 from d2pyg.checks import (
     ArrayLike,
     as_device,
-    as_embeddings,
     as_flag,
     as_index,
     as_labels,
@@ -32,8 +31,9 @@ from d2pyg.graph.edges import (
     nearest,
     own_k,
 )
-from d2pyg.graph.knn import build_graph, check_k
-from d2pyg.graph.metric import Metric
+from d2pyg.graph.joined import Joined
+from d2pyg.graph.knn import Embeddings, as_embedded, build_graph, check_k
+from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.greedy.problem import Problem
 from d2pyg.greedy.select import check_engine, run
 from d2pyg.nn.claims import check_claims
@@ -41,10 +41,11 @@ from d2pyg.nn.exact_sum import ExactSum
 from d2pyg.nn.forward import ForwardMessagePassing
 from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
+from d2pyg.registry import choices
 
 
 def select(
-    embeddings: Tensor | np.ndarray[Any, Any] | Data,
+    embeddings: Embeddings | Data,
     scores: ArrayLike | None = None,
     *,
     keep: float | None = None,
@@ -65,7 +66,7 @@ def select(
     cutoff: float = 0.0,
     initial: ArrayLike | None = None,
     ids: Sequence[Any] | Tensor | np.ndarray[Any, Any] | None = None,
-    metric: str | Metric | None = None,
+    metric: str | Metric | PairwiseMetric | None = None,
     backend: str = "auto",
     engine: str = "auto",
     device: str | torch.device | None = None,
@@ -84,7 +85,8 @@ def select(
 
     Args:
         embeddings: [N, d], a tensor or array of any float type, finite; or a graph from
-            :func:`d2pyg.knn_graph`, to build it once for many settings.
+            :func:`d2pyg.knn_graph`, to build it once for many settings. Several embeddings of the same
+            samples, as a list or a :class:`d2pyg.graph.Joined`, count together.
         scores: Difficulty [N], >= 0, higher is harder; floats or integers. Default: all ones.
         keep: Fraction kept, floor(keep N + 0.5) samples. Exactly one of ``keep``, ``prune``,
             ``budget`` is given.
@@ -113,8 +115,8 @@ def select(
         initial: Indices already chosen, as in active learning. They are taken first, count as seats
             of their classes, and are not in the result.
         ids: Your own names of the samples [N], integers or strings, each once, carried into files.
-        metric: ``"euclidean"`` (default), ``"cosine"`` or a :class:`d2pyg.graph.Metric`; not with
-            a graph, which has its own.
+        metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`; not with a
+            graph, which has its own.
         backend: See :func:`d2pyg.knn_graph`; not with a graph.
         engine: See :func:`d2pyg.greedy_select`.
         device: Where to compute; default: where ``embeddings`` are. On MPS, which knows no float64,
@@ -139,7 +141,7 @@ def select(
         >>> select(x, scores=[1, 9, 1, 1, 2, 1], budget=3, k=2, labels=[0, 0, 0, 1, 1, 1]).index
         tensor([1, 4, 0])
     """
-    given = embeddings if isinstance(embeddings, Data) else as_embeddings(embeddings)
+    given = _given(embeddings, metric)
     ready = edges_of(given) if isinstance(given, Data) else None
     num_samples = len(given) if ready is None else ready.num_nodes
     home = as_device(None, given.device if ready is None else ready.edge_index.device)
@@ -230,6 +232,24 @@ def select(
     )
 
 
+def _given(embeddings: Any, metric: str | Metric | PairwiseMetric | None) -> Data | Tensor | Joined:
+    """A graph, or checked embeddings; kernels weigh distances, so no other metric will do."""
+    if isinstance(embeddings, Data):
+        measure = embeddings.get("metric")
+        if isinstance(measure, str) and measure in choices("metric"):
+            measure = as_metric(measure)
+    else:
+        measure = as_metric("euclidean" if metric is None else metric)
+    if isinstance(measure, PairwiseMetric) and not measure.is_distance:
+        raise ValueError(
+            f"Expected 'metric' to be a distance, which kernels turn into weights (got {measure}). "
+            f"Use 'cosine', or normalize the embeddings and use 'euclidean'."
+        )
+    if isinstance(embeddings, Data):
+        return embeddings
+    return as_embedded(embeddings, "euclidean" if metric is None else metric)
+
+
 def _score(scores: ArrayLike | None, num_samples: int) -> Tensor:
     if scores is None:
         return torch.ones(num_samples, dtype=torch.float64)
@@ -245,26 +265,26 @@ def _classes(labels: ArrayLike | None, num_samples: int, place: torch.device) ->
 
 
 def _edges_built(
-    embeddings: Tensor,
+    embeddings: Tensor | Joined,
     pool: Tensor,
     group: Tensor,
     k: int | None,
-    metric: str | Metric | None,
+    metric: str | Metric | PairwiseMetric | None,
     backend: str,
     place: torch.device,
     progress: bool,
 ) -> tuple[Edges, dict[str, Any]]:
     """The kNN graph of the pool, class by class."""
     k = max(1, min(5, len(embeddings) - 1)) if k is None else check_k(k, len(embeddings))
-    whole = len(pool) == len(embeddings)
     graph = build_graph(
-        embeddings if whole else embeddings[pool.to(embeddings.device)],
+        embeddings,
         k,
         "euclidean" if metric is None else metric,
         backend,
         group[pool],
         place,
         progress,
+        pool=pool,
     )
     return edges_of(graph), {"k": k, "metric": graph.metric, "backend": graph.backend}
 
@@ -275,7 +295,7 @@ def _edges_given(
     pool: Tensor,
     group: Tensor,
     k: int | None,
-    metric: str | Metric | None,
+    metric: str | Metric | PairwiseMetric | None,
     backend: str,
     place: torch.device,
 ) -> tuple[Edges, dict[str, Any]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
 from d2pyg.graph.points import Points
+from d2pyg.graph.table import Table
 
 EXTRA = 8  # candidates beyond k: the gap to the last of them is what certifies a row
 _BLOCKS = 32
@@ -27,22 +30,50 @@ def nearest_of(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
         Neighbours int64 [C, k] and distances float64 [C, k], by (distance, index), never the point
         itself.
     """
-    bound = points.column_bounds(rows)
-    bound[torch.arange(len(rows), device=rows.device), rows] = torch.inf  # never its own neighbour
-    base = points.row_bound(rows)
+    neighbour = torch.empty(len(rows), k, dtype=torch.int64, device=rows.device)
+    distance = torch.empty(len(rows), k, dtype=torch.float64, device=rows.device)
     count = min(k + EXTRA, len(points) - 1)
-    value, candidate = smallest(bound, count)
-    neighbour, distance = rank(points, rows, candidate, k)
-    if count == len(points) - 1:
-        return neighbour, distance
-    unsure = points.at_least(value[:, -1] + base) <= distance[:, -1]
-    again = unsure.nonzero().flatten()
-    for part in again.split(max(1, _SEARCH_ELEMENTS // len(points))) if len(again) else ():
-        known = neighbour[part], distance[part]
-        neighbour[part], distance[part] = _search(
-            points, rows[part], bound[part] + base[part].unsqueeze(1), *known
-        )
+    unsure = torch.arange(len(rows), device=rows.device)
+    for table in points.tables:
+        here = rows[unsure]
+        value, candidate = _candidates(table, here, count)
+        neighbour[unsure], distance[unsure] = rank(points, here, candidate, k)
+        if count == len(points) - 1:
+            return neighbour, distance
+        # All others are at least as far as the bound of the last candidate says.
+        beyond = points.at_least(value[:, -1] + table.row_bound(points.norm[here]))
+        unsure = unsure[beyond <= distance[unsure, -1]]
+        if len(unsure) == 0:
+            return neighbour, distance
+    for part in unsure.split(_REDONE_TOGETHER):
+        neighbour[part], distance[part] = _search(points, rows[part], neighbour[part], distance[part])
     return neighbour, distance
+
+
+def _candidates(table: Table, rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The ``count`` lowest bounds of each row, ascending, and their columns, a tile at a time."""
+    points, left = table.points, table.rows(rows)
+    width = max(1, points.tile // len(rows))
+    found: list[tuple[Tensor, Tensor]] = []
+    for start in range(0, len(points), width):
+        right = table.rows(slice(start, min(start + width, len(points))))
+        bound = table.bounds(left, right)
+        _put_out(bound, (rows - start).unsqueeze(1))  # never its own neighbour
+        value, column = smallest(bound, min(count, bound.shape[1]))
+        found.append((value, column + start))
+        if len(found) > 1:
+            value, column = (torch.cat(both, dim=1) for both in zip(*found, strict=True))
+            value, place = value.topk(min(count, value.shape[1]), largest=False)
+            found = [(value, column.gather(1, place))]
+    return found[0]
+
+
+def _put_out(bound: Tensor, columns: Tensor) -> None:
+    """Sets a few columns [C, M] of each row to infinity; those outside are left out."""
+    inside = columns.clamp(0, bound.shape[1] - 1)
+    keep = bound.gather(1, inside)
+    out = torch.where(inside == columns, torch.inf, keep)
+    bound.scatter_reduce_(1, inside, out, "amax", include_self=True)
 
 
 def smallest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -67,7 +98,16 @@ def smallest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return value, column.gather(1, place)
 
 
-def rank(points: Points, rows: Tensor, candidate: Tensor, k: int) -> tuple[Tensor, Tensor]:
+class Comparable(Protocol):
+    """Samples whose exact distances can be asked."""
+
+    dim: int
+
+    def distance(self, rows: Tensor, others: Tensor) -> Tensor:
+        """Float64 distances between samples of two broadcast index tensors."""
+
+
+def rank(points: Comparable, rows: Tensor, candidate: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k nearest among candidates [C, M], by (exact distance, index)."""
     candidate = candidate.sort(dim=1).values
     chunk = max(1, _PAIR_ELEMENTS // (candidate.shape[1] * points.dim))
@@ -103,27 +143,31 @@ def certify(points: Points, rows: Tensor, candidate: Tensor, k: int) -> tuple[Te
     if candidate.shape[1] < len(points) - 1:
         farthest = points.squared(rows, candidate.clamp(min=0)).amax(dim=1)
         # Once for the farthest candidate, once for what it was compared with.
-        doubt = 2 * (points.error * (points.norm[rows] + points.norm.max()) + points.tiny)
+        table = points.tables[-1]
+        doubt = 2 * (table.error * (points.norm[rows] + points.norm.max()) + table.tiny)
         missing |= points.at_least(farthest - doubt) <= distance[:, -1]
-    for again in missing.nonzero().flatten().split(_REDONE_TOGETHER):
+    redo = missing.nonzero().flatten()
+    for again in redo.split(_REDONE_TOGETHER) if len(redo) else ():
         neighbour[again], distance[again] = nearest_of(points, rows[again], k)
     return neighbour, distance
 
 
-def _search(
-    points: Points, rows: Tensor, bound: Tensor, neighbour: Tensor, distance: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The exact neighbours from k known ones [C, k] and lower bounds float64 [C, N].
+def _search(points: Points, rows: Tensor, neighbour: Tensor, distance: Tensor) -> tuple[Tensor, Tensor]:
+    """The exact neighbours, from k known ones [C, k], by the finest bounds on all others.
 
     Columns are visited in ascending order, in blocks that grow: where ties or duplicates abound, the
     first blocks settle them, and what follows is skipped.
     """
-    bound.scatter_(1, neighbour, torch.inf)
+    table = points.tables[-1]
+    left, base = table.rows(rows), table.row_bound(points.norm[rows]).unsqueeze(1)
     start, width = 0, _FIRST_COLUMNS
-    while start < bound.shape[1]:
-        columns = torch.arange(start, min(start + width, bound.shape[1]), device=bound.device)
+    while start < len(points):
+        stop = min(start + width, len(points))
+        bound = table.bounds(left, table.rows(slice(start, stop))) + base
+        _put_out(bound, torch.cat([rows.unsqueeze(1), neighbour], dim=1) - start)
+        columns = torch.arange(start, stop, device=rows.device)
         worst, last = distance[:, -1:], neighbour[:, -1:]
-        possible = points.at_least(bound[:, start : start + width]) <= worst
+        possible = points.at_least(bound) <= worst
         possible &= (worst > 0) | (columns < last)  # at distance 0 only the index can be lower
         row, place = possible.nonzero(as_tuple=True)
         if len(row):
@@ -134,7 +178,7 @@ def _search(
                 for r, c in zip(row.split(pairs), found.split(pairs), strict=True)
             ]
             neighbour, distance = _merge(neighbour, distance, row, found, torch.cat(exact))
-        start, width = start + width, 4 * width
+        start, width = stop, min(4 * width, max(_FIRST_COLUMNS, _SEARCH_ELEMENTS // len(rows)))
     return neighbour, distance
 
 

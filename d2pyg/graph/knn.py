@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -11,22 +13,30 @@ from torch_geometric.data import Data
 
 from d2pyg.checks import ArrayLike, as_count, as_device, as_embeddings, as_labels
 from d2pyg.graph import faiss_backend, torch_backend  # noqa: F401  # they register themselves
-from d2pyg.graph.metric import Metric, as_metric
-from d2pyg.graph.points import Points
+from d2pyg.graph.joined import Joined
+from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
+from d2pyg.graph.packed import Pack, packs
+from d2pyg.graph.pairwise import pairwise_neighbours
+from d2pyg.graph.plan import plan
+from d2pyg.graph.points import Points, tile_elements
 from d2pyg.progress import progress_bar
 from d2pyg.registry import look_up, name_of
 
 AUTO_BACKEND = "torch"  # as fast as faiss on the CPU or faster, and runs on any device
+Embeddings: TypeAlias = Tensor | np.ndarray[Any, Any] | Joined | Sequence[Any]
+
+_log = logging.getLogger("d2pyg")
 
 
 def knn_graph(
-    embeddings: Tensor | np.ndarray[Any, Any],
+    embeddings: Embeddings,
     k: int,
     *,
-    metric: str | Metric = "euclidean",
+    metric: str | Metric | PairwiseMetric = "euclidean",
     backend: str = "auto",
     batch: ArrayLike | None = None,
     device: str | torch.device | None = None,
+    memory: float | None = None,
     progress: bool = False,
 ) -> Data:
     r"""Joins every sample with its k nearest others: exact, in memory that grows with N, not N^2.
@@ -37,14 +47,19 @@ def knn_graph(
     neighbours, duplicates and badly scaled data included, and ties go to the lowest index.
 
     Args:
-        embeddings: [N, d], any float type; memory-mapped arrays are read in chunks.
+        embeddings: [N, d], any float type; memory-mapped arrays are read in chunks. Several embeddings
+            of the same samples, as a list or a :class:`~d2pyg.graph.Joined`, count together.
         k: Neighbours a sample, 1 to N - 1. With ``batch``, a group of n samples gives each of them
             min(k, n - 1).
-        metric: ``"euclidean"``, ``"cosine"`` or a :class:`~d2pyg.graph.Metric`.
+        metric: ``"euclidean"``, ``"cosine"``, ``"mahalanobis"`` (covariance estimated),
+            ``"inner_product"`` (nearest is the largest product), a :class:`~d2pyg.graph.Metric` or, for
+            dissimilarities that are no map into a space, a :class:`~d2pyg.graph.PairwiseMetric`.
         backend: ``"torch"``, ``"faiss"`` (on the CPU, needs faiss-cpu) or ``"auto"``, which is
             ``"torch"``.
         batch: [N] integers: samples are joined only with samples of the same number.
         device: Where to compute; default: where ``embeddings`` are. The graph is left there.
+        memory: Bytes that the search may use there beyond its input and the graph; default: a quarter
+            of what is free. What it will take is logged at level INFO, by the logger ``d2pyg``.
         progress: Show a bar of rows done.
 
     Returns:
@@ -65,44 +80,94 @@ def knn_graph(
         >>> graph.edge_attr
         tensor([1., 1., 2.], dtype=torch.float64)
     """
-    embeddings = as_embeddings(embeddings)
-    groups = None if batch is None else as_labels("batch", batch, len(embeddings))
-    place = as_device(device, embeddings.device)
-    return build_graph(embeddings, check_k(k, len(embeddings)), metric, backend, groups, place, progress)
+    given = as_embedded(embeddings, metric)
+    groups = None if batch is None else as_labels("batch", batch, len(given))
+    place = as_device(device, given.device)
+    k = check_k(k, len(given))
+    return build_graph(given, k, metric, backend, groups, place, progress, memory=memory)
+
+
+def as_embedded(embeddings: Any, metric: str | Metric | PairwiseMetric) -> Tensor | Joined:
+    """Checked embeddings: one tensor, or several joined."""
+    several = isinstance(embeddings, list | tuple) and len(embeddings) > 0
+    if several and all(isinstance(part, Tensor | np.ndarray) for part in embeddings):
+        return Joined(embeddings, metric=metric)
+    if isinstance(embeddings, Joined):
+        if metric != "euclidean":
+            raise ValueError(
+                f"Expected 'metric' to be left out with joined embeddings, which have their own (got "
+                f"{metric!r}). Pass it to Joined."
+            )
+        return embeddings
+    return as_embeddings(embeddings)
 
 
 def build_graph(
-    embeddings: Tensor,
+    embeddings: Tensor | Joined,
     k: int,
-    metric: str | Metric,
+    metric: str | Metric | PairwiseMetric,
     backend: str,
     groups: Tensor | None,
     place: torch.device,
     progress: bool,
+    pool: Tensor | None = None,
+    memory: float | None = None,
 ) -> Data:
-    """:func:`knn_graph` for arguments that have been checked; k may exceed N - 1."""
-    measure = as_metric(metric)
+    """:func:`knn_graph` for arguments that have been checked; k may exceed N - 1.
+
+    Nodes are the rows ``pool`` (ascending) of the embeddings, and ``groups`` theirs.
+    """
+    measure = embeddings.metric if isinstance(embeddings, Joined) else as_metric(metric)
     backend = AUTO_BACKEND if backend == "auto" else backend
     find = look_up("backend", backend)
-    num_samples = len(embeddings)
-    neighbour = torch.full((num_samples, k), -1, dtype=torch.int64, device=place)
-    distance = torch.zeros(num_samples, k, dtype=torch.float64, device=place)
-    with torch.no_grad(), progress_bar(num_samples, "kNN graph", "rows", progress) as bar:
-        for rows in _split(groups, num_samples, place):
-            here = min(k, len(rows) - 1)
-            if here:
-                whole = len(rows) == num_samples
-                points = Points(embeddings, measure, place, None if whole else rows)
-                inside, distance[rows, :here] = find(points, here, bar)
-                neighbour[rows, :here] = rows[inside]
+    pool = torch.arange(len(embeddings), device=place) if pool is None else pool.to(place)
+    total = len(pool)
+    takes = plan(total, k, place, memory)
+    _log.info(
+        "kNN graph of %d samples, %d coordinates, k %d, %s, %s on %s: %.3g operations; %s",
+        total, embeddings.shape[1], k, name_of(measure), backend, place,
+        2.0 * total * total * embeddings.shape[1], takes,
+    )  # fmt: skip
+    neighbour = torch.full((total, k), -1, dtype=torch.int64, device=place)
+    distance = torch.zeros(total, k, dtype=torch.float64, device=place)
+
+    def found(rows: Tensor, inside: Tensor, values: Tensor) -> None:
+        neighbour[rows, : inside.shape[1]] = inside
+        distance[rows, : inside.shape[1]] = values
+
+    with torch.no_grad(), progress_bar(total, "kNN graph", "rows", progress) as bar:
+        order, sizes = _by_group(groups, total, place)
+        if isinstance(measure, PairwiseMetric):
+            check_backend(backend, measure)
+            for rows in order.split(sizes.tolist()):
+                if len(rows) > 1:
+                    inside, values = pairwise_neighbours(
+                        embeddings, measure, place, pool[rows], min(k, len(rows) - 1), bar
+                    )
+                    found(rows, rows[inside], values)
+        else:
+            measure = measure.fit(embeddings, place) if isinstance(embeddings, Tensor) else measure
+            small = _packable(sizes, backend, place)
+            in_small = small.repeat_interleave(sizes)
+            for rows in order[~in_small].split(sizes[~small].tolist()):
+                if len(rows) > 1:
+                    points = Points(embeddings, measure, place, pool[rows], takes.memory)
+                    inside, values = find(points, min(k, len(rows) - 1), bar)
+                    found(rows, rows[inside], values)
+            dim = embeddings.shape[1]
+            for member, here in packs(order[in_small], sizes[small], k, dim, takes.memory):
+                pack = Pack(embeddings, measure, place, pool, member, takes.memory)
+                found(*pack.neighbours(here))
+                bar.update(int(pack.here.sum()))
 
     target, column = (neighbour >= 0).nonzero(as_tuple=True)
     graph = Data(
         edge_index=torch.stack([neighbour[target, column], target]),
         edge_attr=distance[target, column],
-        num_nodes=num_samples,
+        num_nodes=total,
     )
-    graph.k, graph.metric, graph.backend = k, name_of(metric), name_of(backend)
+    graph.k, graph.backend = k, name_of(backend)
+    graph.metric = name_of(measure if isinstance(embeddings, Joined) else metric)
     return graph
 
 
@@ -118,11 +183,25 @@ def check_k(k: int, num_samples: int) -> int:
     )
 
 
-def _split(groups: Tensor | None, num_samples: int, place: torch.device) -> tuple[Tensor, ...]:
-    """The sample indices of each group, ascending inside, groups by ascending number."""
+def check_backend(backend: str, metric: PairwiseMetric) -> None:
+    """Other libraries cannot call a user's function for pairs."""
+    if backend != "torch":
+        raise ValueError(
+            f"Expected 'backend' to be 'torch' with a metric that compares pairs (got {backend!r} and "
+            f"{name_of(metric)}). Leave 'backend' out."
+        )
+
+
+def _by_group(groups: Tensor | None, total: int, place: torch.device) -> tuple[Tensor, Tensor]:
+    """The samples, group after group, ascending inside, and the sizes of the groups."""
     if groups is None:
-        return (torch.arange(num_samples, device=place),)
+        return torch.arange(total, device=place), torch.tensor([total], device=place)
     groups = groups.to(place)
-    sizes = groups.unique(return_counts=True)[1]
-    rows: tuple[Tensor, ...] = groups.argsort(stable=True).split(sizes.tolist())
-    return rows
+    return groups.argsort(stable=True), groups.unique(return_counts=True)[1]
+
+
+def _packable(sizes: Tensor, backend: str, place: torch.device) -> Tensor:
+    """Which groups are searched many at a time: those whose pairs fit into a tile."""
+    if backend != "torch" or len(sizes) == 1:
+        return torch.zeros_like(sizes, dtype=torch.bool)
+    return (sizes > 1) & (sizes * sizes <= tile_elements(place))

@@ -10,7 +10,7 @@ from d2pyg.graph.points import Points
 from d2pyg.progress import Progress
 from d2pyg.registry import register
 
-_CHUNK_ELEMENTS = 1 << 23  # float32 elements of one chunk's N columns, 32 MiB: larger is slower
+_FEWEST_ROWS = 256  # together: with fewer, products are slow
 
 
 @register("backend", "torch")
@@ -18,7 +18,7 @@ def torch_neighbours(points: Points, k: int, bar: Progress) -> tuple[Tensor, Ten
     """All neighbours, a chunk of rows at a time: 2 N^2 d operations, never an N x N matrix."""
     neighbour = torch.empty(len(points), k, dtype=torch.int64, device=points.device)
     distance = torch.empty(len(points), k, dtype=torch.float64, device=points.device)
-    rows_together = max(1, _CHUNK_ELEMENTS // len(points))
+    rows_together = max(_FEWEST_ROWS, points.tile // len(points))
     for rows in torch.arange(len(points), device=points.device).split(rows_together):
         neighbour[rows], distance[rows] = nearest_of(points, rows, k)
         bar.update(len(rows))

@@ -1,5 +1,7 @@
 """Every backend against brute force in float64, on data that tempts it to be wrong."""
 
+import math
+
 import numpy as np
 import oracle
 import pytest
@@ -7,9 +9,11 @@ import torch
 
 import d2pyg
 from d2pyg.extras import require
-from d2pyg.graph import CosineMetric, Metric
+from d2pyg.graph import CosineMetric, Metric, exact, plan, points, torch_backend
 from d2pyg.graph.exact import smallest
+from d2pyg.graph.packed import Pack
 from d2pyg.graph.points import Points
+from d2pyg.graph.table import Table
 
 
 @pytest.fixture(params=["torch", "faiss"])
@@ -82,6 +86,43 @@ def test_equals_brute_force(name, k, backend, device):
     assert graph.edge_index.device.type == device.type
 
 
+@pytest.fixture
+def half_in_small_tiles(monkeypatch):
+    """As on CUDA, and as with little memory: float16 first, tiles of few columns, no table kept."""
+    monkeypatch.setattr(points, "precisions", lambda device, dim: [torch.float16, torch.float32])
+    monkeypatch.setattr(points, "_TILE_ELEMENTS", {"cpu": 3000, "cuda": 3000})
+    monkeypatch.setattr(torch_backend, "_FEWEST_ROWS", 50)
+    monkeypatch.setattr(plan, "_LEAST", 0)
+    return {"memory": 100_000}
+
+
+@pytest.mark.parametrize("name", DATA)
+@pytest.mark.parametrize("k", [3, 40])
+def test_half_precision_and_small_tiles_change_nothing(name, k, half_in_small_tiles, device):
+    x = torch.as_tensor(data(name).copy(), device=device)
+    k = min(k, len(x) - 1)
+    graph = d2pyg.knn_graph(x, k, backend="torch", **half_in_small_tiles)
+    neighbour, distance = matrices(graph, k)
+    expected_neighbour, expected_distance = brute_force(data(name), k)
+    np.testing.assert_allclose(distance, expected_distance, rtol=1e-13, atol=0)
+    assert (neighbour != expected_neighbour).mean() < (1e-3 if name == "tight clusters" else 1e-9)
+
+
+def test_half_precision_certifies_most_rows(half_in_small_tiles, monkeypatch, rng):
+    redone = []
+    honest = exact._candidates
+
+    def counted(table, rows, count):
+        redone.append((table.dtype, len(rows)))
+        return honest(table, rows, count)
+
+    monkeypatch.setattr(exact, "_candidates", counted)
+    d2pyg.knn_graph(rng.normal(size=(2000, 32)), 5, backend="torch", **half_in_small_tiles)
+    rows = {dtype: sum(n for d, n in redone if d == dtype) for dtype in (torch.float16, torch.float32)}
+    assert rows[torch.float16] == 2000
+    assert rows.get(torch.float32, 0) < 100
+
+
 @pytest.mark.parametrize("precision", ["high", "medium"])
 def test_exact_whatever_precision_the_user_allows_for_products(precision, backend):
     before = torch.get_float32_matmul_precision()
@@ -107,7 +148,8 @@ def test_exact_whatever_the_default_dtype(dtype, backend):
     assert np.array_equal(matrices(graph, 5)[0], brute_force(data("blobs"), 5)[0])
 
 
-def test_tight_groups_are_centred_and_scaled_on_their_own(rng, monkeypatch):
+@pytest.mark.parametrize("packed", [False, True])
+def test_tight_groups_are_centred_and_scaled_on_their_own(packed, rng, monkeypatch):
     """Far apart and compact: with one centre for all, no row of a group could be certified."""
     batch = np.repeat([0, 1, 2], 300)
     x = 1e3 * rng.normal(size=(3, 8))[batch] + 1e-2 * rng.normal(size=(900, 8))
@@ -115,7 +157,12 @@ def test_tight_groups_are_centred_and_scaled_on_their_own(rng, monkeypatch):
     def searched(*_):
         raise AssertionError("a row was not certified")
 
+    def none_in_doubt(pack, unsure, *_):
+        assert len(unsure) == 0
+
     monkeypatch.setattr("d2pyg.graph.exact._search", searched)
+    monkeypatch.setattr("d2pyg.graph.packed.Pack._redo", none_in_doubt)
+    monkeypatch.setattr("d2pyg.graph.knn._packable", lambda sizes, *_: sizes > (0 if packed else 999))
     graph = d2pyg.knn_graph(x, 3, batch=batch, backend="torch")
     lists = graph.edge_index[0].view(900, 3).numpy()
     for group in range(3):
@@ -126,24 +173,32 @@ def test_tight_groups_are_centred_and_scaled_on_their_own(rng, monkeypatch):
 def test_candidates_that_miss_neighbours_are_found_out(monkeypatch):
     """The certificate is what makes results exact: coarse products must change nothing."""
     exact = d2pyg.knn_graph(data("blobs"), 5)
-    honest = Points.column_bounds
+    honest = Table.bounds
 
-    def coarse(self, rows):
+    def coarse(self, left, right):
         # Rounded to 8 bits, as bfloat16 products would be; the error bound says so.
-        return honest(self, rows).bfloat16().float() - 2.0**-6 * self.norm.max().float()
+        bound = honest(self, left, right)
+        return bound.bfloat16().float() - 2.0**-6 * self.points.norm.max().float()
 
-    monkeypatch.setattr(Points, "column_bounds", coarse)
+    monkeypatch.setattr(Table, "bounds", coarse)
     assert d2pyg.knn_graph(data("blobs"), 5).edge_index.equal(exact.edge_index)
 
 
 def test_the_bound_is_a_bound(rng):
     for name in "blobs", "an outlier", "float32, far from the origin", "tight clusters":
         x = data(name)
-        points = Points(torch.as_tensor(x), d2pyg.graph.EuclideanMetric(), torch.device("cpu"))
+        made = Points(torch.as_tensor(x), d2pyg.graph.EuclideanMetric(), torch.device("cpu"))
         rows = torch.arange(len(x))
-        bound = points.column_bounds(rows).double() + points.row_bound(rows).unsqueeze(1)
-        exact = np.square(np.asarray(x, np.float64)[:, None] - np.asarray(x, np.float64)).sum(2)
-        assert (bound.numpy() <= exact / points.scale**2).all()
+        true = np.square(np.asarray(x, np.float64)[:, None] - np.asarray(x, np.float64)).sum(2)
+        true /= made.scale**2
+        for dtype in torch.float32, torch.float16:
+            table = Table(made, dtype, math.inf)
+            bound = table.bounds(table.rows(rows), table.rows(rows)).double()
+            bound += table.row_bound(made.norm).unsqueeze(1)
+            assert (bound.numpy() <= true).all()
+            # and no looser than twice the error it allows for, so that rows can be certified
+            allowed = table.error * 2 * float(made.norm.max()) + table.tiny
+            assert (true - bound.numpy() <= 2 * allowed).all()
 
 
 @pytest.mark.parametrize("columns", [5, 33, 700, 5003])
@@ -203,6 +258,34 @@ def test_groups_are_graphs_of_their_own(backend, device, rng):
     assert graph.num_nodes == 200
 
 
+@pytest.mark.parametrize("name", ["blobs", "duplicates", "integers with ties", "float16"])
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_packed_groups_are_the_graphs_of_each_group(name, metric, device, rng, monkeypatch):
+    """Groups of all sizes, packed and not, with rows in doubt among them."""
+    x = torch.as_tensor(data(name).copy(), device=device)
+    batch = torch.as_tensor(rng.geometric(0.06, len(x)), device=device)
+    packed = d2pyg.knn_graph(x, 6, batch=batch, metric=metric, backend="torch")
+    monkeypatch.setattr("d2pyg.graph.knn._packable", lambda sizes, *_: sizes > len(x))
+    single = d2pyg.knn_graph(x, 6, batch=batch, metric=metric, backend="torch")
+    assert packed.edge_index.equal(single.edge_index)
+    assert packed.edge_attr.equal(single.edge_attr)
+
+
+def test_a_thousand_groups_are_searched_in_a_few_packs(rng, monkeypatch):
+    made = []
+    honest = Pack.neighbours
+
+    def counted(pack, k):
+        made.append(pack.member.shape)
+        return honest(pack, k)
+
+    monkeypatch.setattr(Pack, "neighbours", counted)
+    batch = np.arange(1000).repeat(13)
+    graph = d2pyg.knn_graph(rng.normal(size=(13_000, 4)), 3, batch=batch)
+    assert made == [(1000, 13)]
+    assert (batch[graph.edge_index[0]] == batch[graph.edge_index[1]]).all()
+
+
 def test_memory_mapped_files_are_read_in_place(tmp_path, backend):
     x = data("float16")
     np.save(tmp_path / "x.npy", x)
@@ -231,7 +314,8 @@ class TestErrors:
         self.refused(r"'k' to be a whole number \(got float 2.0\)", x, 2.0, TypeError)
 
     def test_names(self):
-        self.refused("'metric' to be one of cosine, euclidean", np.eye(4), metric="l1")
+        names = "cosine, euclidean, inner_product, mahalanobis"
+        self.refused(f"'metric' to be one of {names}", np.eye(4), metric="l1")
         self.refused("'backend' to be one of faiss, torch", np.eye(4), backend="annoy")
 
     def test_batch(self):

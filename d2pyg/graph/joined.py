@@ -1,0 +1,142 @@
+"""Several embeddings of the same samples, such as of an image and its text, as one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from d2pyg.checks import as_embeddings, as_real
+from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
+
+_ROWS_TOGETHER = 4096
+
+
+class Joined:
+    r"""Embeddings side by side: each divided by its own scale and weighed.
+
+    .. math:: d_{ij}^2 = \sum_m w_m \left( \frac{d^{(m)}_{ij}}{s_m} \right)^2
+
+    with :math:`d^{(m)}` the Euclidean distance in the space of the m-th metric: for ``"cosine"`` between
+    directions. To concatenate scaled embeddings, as D2 Pruning does with those of images and texts, and
+    to add up their weighed squared distances is the same thing. Nothing is copied: memory-mapped
+    arrays stay on disk.
+
+    Args:
+        embeddings: Arrays or tensors [N, d_m] of any float type, of the same N samples in one order.
+        weights: :math:`w_m`, > 0; default: all 1.
+        scale: :math:`s_m`: ``"rms"``, the root mean square distance between two samples (1 where all are
+            the same), so that no embedding counts more for having larger numbers; None for 1; or
+            numbers, one an embedding.
+        metric: ``"euclidean"``, ``"cosine"``, ... or a :class:`Metric`, for all; or a list, one an
+            embedding.
+
+    Example:
+        >>> image, text = torch.tensor([[0.0], [1.0], [9.0]]), torch.tensor([[0.0], [8.0], [1.0]])
+        >>> d2pyg.knn_graph([image, text], k=1).edge_index[0]
+        tensor([2, 0, 0])
+        >>> d2pyg.knn_graph(d2pyg.graph.Joined([image, text], weights=[9, 1]), k=1).edge_index[0]
+        tensor([1, 0, 1])
+    """
+
+    def __init__(
+        self,
+        embeddings: Sequence[Tensor | np.ndarray[Any, Any]],
+        weights: Sequence[float] | None = None,
+        scale: str | Sequence[float] | None = "rms",
+        metric: str | Metric | PairwiseMetric | Sequence[str | Metric] = "euclidean",
+    ) -> None:
+        self.parts = [as_embeddings(part) for part in embeddings]
+        if not self.parts or len({len(part) for part in self.parts}) > 1:
+            raise ValueError(
+                f"Expected 'embeddings' to have one row for each sample in every array (got "
+                f"{[len(part) for part in self.parts]} rows). Put all in the order of one data set."
+            )
+        self.device = self.parts[0].device
+        self.shape = (len(self.parts[0]), sum(part.shape[1] for part in self.parts))
+        named: Any = metric if isinstance(metric, list | tuple) else [metric] * len(self.parts)
+        metrics = [as_metric(one) for one in named]
+        weight = self._numbers("weights", [1.0] * len(self.parts) if weights is None else weights)
+        self._one_each("metric", metrics)
+        fitted = []
+        for one, part in zip(metrics, self.parts, strict=True):
+            if isinstance(one, PairwiseMetric):
+                raise ValueError(
+                    f"Expected the 'metric' of joined embeddings to map into a Euclidean space (got "
+                    f"{one}). Join them in a PairwiseMetric of your own."
+                )
+            fitted.append(one.fit(part, self.device))
+        if isinstance(scale, str) and scale != "rms":
+            raise ValueError(
+                f"Expected 'scale' to be 'rms', None or numbers, one an embedding (got {scale!r}). "
+                f"'rms' divides by the root mean square distance."
+            )
+        if isinstance(scale, str):
+            scales = [self._rms(m, p) for m, p in zip(fitted, self.parts, strict=True)]
+        else:
+            scales = self._numbers("scale", [1.0] * len(self.parts) if scale is None else scale)
+        self.metric = JoinedMetric(
+            [part.shape[1] for part in self.parts],
+            fitted,
+            [math.sqrt(w) / s for w, s in zip(weight, scales, strict=True)],
+        )
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice | Tensor) -> Tensor:
+        """The rows of all embeddings side by side, float64."""
+        found = []
+        for part in self.parts:
+            here = rows.to(part.device) if isinstance(rows, Tensor) else rows
+            found.append(part[here].to(self.device).double())
+        return torch.cat(found, dim=-1)
+
+    def _rms(self, metric: Metric, part: Tensor) -> float:
+        """sqrt(2 * total variance), which is the root mean square distance between two samples."""
+        count, mean, scatter = 0, torch.zeros(()).double(), torch.zeros(()).double()
+        for start in range(0, len(part), _ROWS_TOGETHER):
+            mapped = metric.embed(part[start : start + _ROWS_TOGETHER].to(self.device).double())
+            inside = mapped.mean(dim=0)
+            far = (inside - mean.to(inside)).square().sum().cpu()
+            together = count + len(mapped)
+            scatter += (mapped - inside).square().sum().cpu() + far * count * len(mapped) / together
+            mean = mean.to(inside) + (inside - mean.to(inside)) * len(mapped) / together
+            count = together
+        return math.sqrt(2 * float(scatter) / count) or 1.0
+
+    def _numbers(self, name: str, values: Any) -> list[float]:
+        self._one_each(name, values)
+        numbers = [as_real(name, value, "Pass one number an embedding.") for value in values]
+        if min(numbers) <= 0:
+            raise ValueError(
+                f"Expected {name!r} to be above 0 (got {min(numbers):g}). Leave out an embedding "
+                f"that should not count."
+            )
+        return numbers
+
+    def _one_each(self, name: str, values: Any) -> None:
+        if not isinstance(values, list | tuple) or len(values) != len(self.parts):
+            raise ValueError(
+                f"Expected {name!r} to be a list, one for each of the {len(self.parts)} embeddings "
+                f"(got {values!r}). Pass as many."
+            )
+
+
+class JoinedMetric(Metric):
+    """Each part of the coordinates mapped by its own metric, times a factor."""
+
+    def __init__(self, dims: list[int], metrics: list[Metric], factors: list[float]) -> None:
+        self.dims, self.metrics, self.factors = dims, metrics, factors
+
+    def embed(self, x: Tensor) -> Tensor:
+        parts = zip(x.split(self.dims, dim=-1), self.metrics, self.factors, strict=True)
+        return torch.cat([metric.embed(part) * factor for part, metric, factor in parts], dim=-1)
+
+    def __repr__(self) -> str:
+        parts = zip(self.metrics, self.factors, strict=True)
+        return f"JoinedMetric({', '.join(f'{factor:.6g} * {metric}' for metric, factor in parts)})"

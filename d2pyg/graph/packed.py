@@ -1,0 +1,135 @@
+"""Neighbours inside many small groups at once: as `exact`, a batch of groups at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from d2pyg.graph.exact import EXTRA, nearest_of, rank, smallest
+from d2pyg.graph.joined import Joined
+from d2pyg.graph.metric import Metric
+from d2pyg.graph.points import TILE_BYTES, Points, check_range, tile_elements
+from d2pyg.graph.table import Rounded, precisions
+
+
+class Pack:
+    """Some groups, padded to the size of the largest. Samples have a number: group * size + place."""
+
+    def __init__(
+        self,
+        embeddings: Tensor | Joined,
+        metric: Metric,
+        device: torch.device,
+        pool: Tensor,
+        member: Tensor,
+        memory: float,
+    ) -> None:
+        """``member`` int64 [G, n]: each group's nodes, and -1 where it has ended.
+
+        Node i is row ``pool[i]`` of the embeddings.
+        """
+        self.embeddings, self.metric, self.device = embeddings, metric, device
+        self.pool, self.member, self.memory = pool, member, memory
+        self.here = member >= 0
+        rows = pool[member.clamp(min=0).flatten()]
+        self.given = embeddings[rows.to(embeddings.device)].to(device).double()
+        mapped = metric.embed(self.given).view(*member.shape, -1)
+        self.dim = mapped.shape[-1]
+        # Each group has a centre and a scale of its own: compact groups far apart stay comparable.
+        out = ~self.here.unsqueeze(2)
+        mean = mapped.masked_fill(out, 0).sum(dim=1) / self.here.sum(dim=1, keepdim=True)
+        mapped = (mapped - mean.unsqueeze(1)).masked_fill(out, 0)
+        largest = mapped.abs().flatten(1).amax(dim=1)
+        check_range(float(largest.max()))
+        check_range(float(torch.where(largest > 0, largest, math.inf).min().nan_to_num(posinf=0)))
+        self.scale = torch.ldexp(torch.ones_like(largest), largest.frexp().exponent)
+        self.centred = mapped / self.scale.view(-1, 1, 1)
+        self.norm = self.centred.square().sum(dim=2)
+
+    def distance(self, rows: Tensor, others: Tensor) -> Tensor:
+        """Exact distances between samples of two broadcast tensors of numbers.
+
+        Infinite to a sample itself and to what pads its group: they come among the candidates of groups
+        that have no more.
+        """
+        exact = self.metric.distance(self.given[rows], self.given[others])
+        return exact.masked_fill(~self.here.flatten()[others] | (rows == others), torch.inf)
+
+    def neighbours(self, k: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The groups' nodes [M], their k nearest in their groups [M, k], and the distances."""
+        groups, size = self.member.shape
+        count = min(k + EXTRA, size - 1)
+        rounded = Rounded(precisions(self.device, self.dim)[0], self.dim)
+        table = rounded.of(self.centred, self.norm)
+        bound = rounded.bounds(table, table)
+        bound.masked_fill_(~self.here.unsqueeze(1), torch.inf)
+        bound.diagonal(dim1=1, dim2=2).fill_(torch.inf)
+        value, column = smallest(bound.flatten(0, 1), count)
+        del bound
+        number = torch.arange(groups * size, device=self.device)
+        candidate = column + (number - number % size).unsqueeze(1)
+        present = self.here.flatten()
+        number, candidate, value = number[present], candidate[present], value[present]
+        neighbour, distance = rank(self, number, candidate, k)
+        row, neighbour = self.member.flatten()[number], self.member.flatten()[neighbour]
+        # All others are at least as far as the bound of the last candidate says.
+        beyond = value[:, -1] + rounded.row_bound(self.norm.flatten()[number])
+        scale = self.scale[number // size]
+        unsure = self.metric.from_euclidean(beyond.clamp(min=0).sqrt() * scale) <= distance[:, -1]
+        self._redo(unsure.nonzero().flatten(), number, neighbour, distance)
+        return row, neighbour, distance
+
+    def _redo(self, unsure: Tensor, number: Tensor, neighbour: Tensor, distance: Tensor) -> None:
+        """Finds the neighbours of rows that could not be certified, group by group."""
+        size = self.member.shape[1]
+        for group in (number[unsure] // size).unique().tolist():
+            again = unsure[number[unsure] // size == group]
+            rows = self.member[group][self.here[group]]
+            index = self.pool[rows]
+            points = Points(self.embeddings, self.metric, self.device, index, self.memory)
+            inside, distance[again] = nearest_of(points, number[again] % size, neighbour.shape[1])
+            neighbour[again] = rows[inside]
+
+
+def packs(order: Tensor, sizes: Tensor, k: int, dim: int, memory: float) -> Iterator[tuple[Tensor, int]]:
+    """Small groups, put together so that padding and memory stay small.
+
+    Args:
+        order: int64 [N], samples, group after group.
+        sizes: int64 [G].
+        k: Neighbours wanted.
+        dim: Coordinates of a sample.
+        memory: Bytes a pack may take.
+
+    Yields:
+        ``member`` as :class:`Pack` wants it, and the neighbours each sample of it gets.
+    """
+    starts = sizes.cumsum(0) - sizes
+    by_size = sizes.argsort(stable=True)
+    size_of = sizes[by_size].tolist()
+    most = min(memory, TILE_BYTES * tile_elements(order.device))
+    first = 0
+    while first < len(size_of):
+        # Groups too small for k neighbours of their own size go with their like.
+        last = first
+        while (
+            last < len(size_of)
+            and min(k, size_of[last] - 1) == min(k, size_of[first] - 1)
+            and size_of[last] <= 2 * size_of[first]
+            and (last == first or (last - first + 1) * _bytes(size_of[last], dim) <= most)
+        ):
+            last += 1
+        group = by_size[first:last]
+        place = torch.arange(size_of[last - 1], device=order.device)
+        inside = place < sizes[group].unsqueeze(1)
+        member = order[torch.where(inside, starts[group].unsqueeze(1) + place, 0)]
+        yield torch.where(inside, member, -1), min(k, size_of[first] - 1)
+        first = last
+
+
+def _bytes(size: int, dim: int) -> int:
+    """What a group takes: its bounds, and its samples in float64 a few times over."""
+    return TILE_BYTES * size * size + 48 * size * dim

@@ -1,0 +1,76 @@
+"""Neighbours by a user's pairwise function: every pair in float64, a tile at a time."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from d2pyg.graph.joined import Joined
+from d2pyg.graph.metric import PairwiseMetric
+from d2pyg.progress import Progress
+
+_TILE_ELEMENTS = 1 << 22  # float64, 32 MiB
+_ROWS_TOGETHER = 256
+
+
+def pairwise_neighbours(
+    embeddings: Tensor | Joined,
+    metric: PairwiseMetric,
+    device: torch.device,
+    index: Tensor,
+    k: int,
+    bar: Progress,
+) -> tuple[Tensor, Tensor]:
+    """The k lowest of each row, by (value, index), among the samples ``index`` (ascending).
+
+    Returns:
+        Neighbours int64 [N, k], as places in ``index``, and values float64 [N, k].
+    """
+
+    def given(places: Tensor) -> Tensor:
+        return embeddings[index[places].to(embeddings.device)].to(device).double()
+
+    place = torch.arange(len(index), device=device)
+    width = max(1, _TILE_ELEMENTS // min(_ROWS_TOGETHER, len(index)))
+    neighbours, values = [], []
+    for rows in place.split(_ROWS_TOGETHER):
+        left = given(rows)
+        column = torch.empty(len(rows), 0, dtype=torch.int64, device=device)
+        value = torch.empty(len(rows), 0, dtype=torch.float64, device=device)
+        for columns in place.split(width):
+            found = _checked(metric, metric.pairwise(left, given(columns)), (len(rows), len(columns)))
+            found = found.masked_fill(rows.unsqueeze(1) == columns, torch.inf)
+            column = torch.cat([column, columns.expand(len(rows), -1)], dim=1)
+            value = torch.cat([value, found], dim=1)
+            kept = lowest(value, min(k, value.shape[1]))
+            column, value = column.gather(1, kept), value.gather(1, kept)
+        value, order = value.sort(dim=1, stable=True)
+        neighbours.append(column.gather(1, order))
+        values.append(value)
+        bar.update(len(rows))
+    return torch.cat(neighbours), torch.cat(values)
+
+
+def lowest(values: Tensor, count: int) -> Tensor:
+    """The columns of the ``count`` lowest of each row, ascending; ties to the lowest column.
+
+    Example:
+        >>> lowest(torch.tensor([[2.0, 1.0, 2.0, 2.0]]), 3)
+        tensor([[0, 1, 2]])
+    """
+    last = values.kthvalue(count, dim=1, keepdim=True).values
+    below = values < last
+    level = values == last
+    seats = count - below.sum(dim=1, keepdim=True)
+    chosen = below | (level & (level.cumsum(dim=1) <= seats))
+    return chosen.nonzero()[:, 1].view(len(values), count)
+
+
+def _checked(metric: PairwiseMetric, values: Tensor, shape: tuple[int, int]) -> Tensor:
+    if values.shape != shape or values.dtype != torch.float64 or not bool(values.isfinite().all()):
+        raise ValueError(
+            f"Expected {metric}.pairwise to return finite float64 of shape {shape} (got "
+            f"{values.dtype} of shape {tuple(values.shape)}, or NaN or infinity in it). Return one "
+            f"value for each pair."
+        )
+    return values

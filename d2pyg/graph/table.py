@@ -1,0 +1,115 @@
+"""Lower bounds on squared distances, from one matrix product of rounded samples."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from d2pyg.graph.points import Points
+
+_FLOAT32_ROUNDOFF = 2.0**-24
+_FLOAT16_ROUNDOFF = 2.0**-11
+_FLOAT16_TINY = 2.0**-25  # absolute error of a float16 below its normal range
+_FLOAT16_LARGEST = 65504
+_UNDERFLOW = 2.0**-100  # absolute error of float32 products of coordinates of at most 1
+# What torch may round the inputs of a float32 product to, by the user's own global setting.
+_INPUT_ROUNDOFF = {"highest": 0.0, "high": 2.0**-11, "medium": 2.0**-8}
+_ALIGNED = 8  # tensor cores want rows of so many entries
+
+
+def precisions(device: torch.device, dim: int) -> list[torch.dtype]:
+    """What products are made in: on CUDA first in float16, whose tensor cores are the fastest."""
+    float32_sums = "dtype" in torch.ops.aten.mm.overloads()  # of float16 products, from torch 2.8 on
+    if device.type == "cuda" and float32_sums and dim < _FLOAT16_LARGEST:
+        return [torch.float16, torch.float32]
+    return [torch.float32]
+
+
+class Rounded:
+    r"""How samples y are rounded to float32 or float16, and what that can do to their distances.
+
+    The samples are centred and scaled so that no coordinate exceeds 1. With
+    :math:`n = \lVert y \rVert^2` and ``error`` c,
+
+    .. math:: d_{ij}^2 \ge \underbrace{(1 - c)\, n_i - \text{tiny}}_{\text{row bound}}
+        + \underbrace{(1 - c)\, n_j - 2\, y_i \cdot y_j}_{\text{one product}} .
+
+    Rounding the inputs by u changes :math:`2\, y_i \cdot y_j` by at most
+    :math:`2 (2u + u^2) \lVert y_i \rVert \lVert y_j \rVert \le (2u + u^2)(n_i + n_j)`; adding in
+    float32 by the standard bound of a dot product (Higham, "Accuracy and Stability of Numerical
+    Algorithms", section 3.1).
+    """
+
+    def __init__(self, dtype: torch.dtype, dim: int) -> None:
+        self.dtype, self.dim = dtype, dim
+        half = dtype == torch.float16
+        # More columns hold (1 - c) n, so that the product gives the bounds: in float16 as a sum.
+        self._norms = 3 if half else 1
+        self.width = dim + self._norms
+        if half:
+            self.width = -(-self.width // _ALIGNED) * _ALIGNED
+        rounded = max(_FLOAT16_ROUNDOFF if half else 0.0, _input_roundoff())
+        adding = 2 if rounded else 1  # tensor cores truncate where they add
+        self.error = 2.01 * rounded + 2 * adding * (dim + 16) * _FLOAT32_ROUNDOFF
+        self.tiny = dim * _UNDERFLOW
+        if half:  # of 2 tiny (|y_i| + |y_j|), summed over coordinates; |y| <= (1 + n) / 2
+            self.error += math.sqrt(dim) * _FLOAT16_TINY
+            self.tiny += 2 * math.sqrt(dim) * _FLOAT16_TINY
+
+    def of(self, values: Tensor, norm: Tensor) -> Tensor:
+        """The rounded samples [..., M, width] of float64 [..., M, dim] and their n [..., M]."""
+        shape = (*norm.shape, self.width)
+        made = torch.zeros(shape, dtype=self.dtype, device=values.device)
+        made[..., : self.dim] = values
+        rest = (1 - self.error) * norm
+        for column in range(self.dim, self.dim + self._norms):
+            made[..., column] = rest
+            rest = rest - made[..., column].double()
+        return made
+
+    def bounds(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """Float32 [..., C, M]: plus :meth:`row_bound`, at most the scaled squared distances."""
+        left, right = rows * -2, columns.mT
+        left[..., self.dim :] = 1
+        with torch.autocast(left.device.type, enabled=False):
+            if self.dtype == torch.float32:
+                return left @ right
+            if left.is_cuda:
+                product = torch.mm if left.dim() == 2 else torch.bmm
+                return product(left, right, out_dtype=torch.float32)
+            return left.float() @ right.float()
+
+    def row_bound(self, norm: Tensor) -> Tensor:
+        """Float64, the part of the bound that a row's columns share."""
+        return (1 - self.error) * norm - self.tiny
+
+
+class Table(Rounded):
+    """The rounded samples of all points: kept where they fit into ``memory`` bytes, else made anew."""
+
+    def __init__(self, points: Points, dtype: torch.dtype, memory: float) -> None:
+        super().__init__(dtype, points.dim)
+        self.points = points
+        self._kept: Tensor | None = None
+        if len(points) * self.width * dtype.itemsize <= memory:
+            self._kept = torch.empty(len(points), self.width, dtype=dtype, device=points.device)
+            for part in points.parts:
+                self._kept[part] = self.rows(part, kept=False)
+
+    def rows(self, rows: slice | Tensor, kept: bool = True) -> Tensor:
+        """The rounded samples [C, width] of these points."""
+        if kept and self._kept is not None:
+            return self._kept[rows]
+        return self.of(self.points.centred(rows), self.points.norm[rows])
+
+
+def _input_roundoff() -> float:
+    try:
+        setting = torch.get_float32_matmul_precision()
+    except RuntimeError:  # set through torch's newer, finer switches: assume the worst
+        setting = "medium"
+    return _INPUT_ROUNDOFF[setting]

@@ -1,0 +1,198 @@
+"""Metrics in the graph, against NumPy over all pairs."""
+
+import numpy as np
+import pytest
+import torch
+
+import d2pyg
+from d2pyg.graph import InnerProductMetric, Joined, MahalanobisMetric, PairwiseMetric
+from d2pyg.graph.pairwise import lowest
+
+
+def nearest(matrix, k):
+    """The k lowest of each row but its own, by (value, index)."""
+    matrix = matrix.copy()
+    np.fill_diagonal(matrix, np.inf)
+    order = np.argsort(matrix, axis=1, kind="stable")[:, :k]
+    return order, np.take_along_axis(matrix, order, axis=1)
+
+
+def check(graph, matrix, k, **tolerance):
+    order, value = nearest(matrix, k)
+    np.testing.assert_allclose(graph.edge_attr.view(-1, k).cpu(), value, **tolerance)
+    assert np.array_equal(graph.edge_index[0].view(-1, k).cpu(), order)
+
+
+def euclidean(x):
+    return np.sqrt(np.square(x[:, None] - x[None]).sum(-1))
+
+
+@pytest.fixture
+def x(rng):
+    return rng.normal(size=(300, 5)) @ rng.normal(size=(5, 5)) + 3
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_mahalanobis(given, x, device):
+    covariance = np.cov(x, rowvar=False)
+    difference = x[:, None] - x[None]
+    inverse = np.linalg.inv(covariance)
+    expected = np.sqrt(np.einsum("ijd,de,ije->ij", difference, inverse, difference))
+    metric = MahalanobisMetric(torch.as_tensor(covariance)) if given else "mahalanobis"
+    graph = d2pyg.knn_graph(torch.as_tensor(x, device=device), 6, metric=metric)
+    check(graph, expected, 6, rtol=1e-9)
+    assert graph.metric == ("MahalanobisMetric(shrinkage=0.0)" if given else "mahalanobis")
+
+
+def test_mahalanobis_shrunk_all_the_way_is_euclidean_in_units_of_the_spread(x):
+    graph = d2pyg.knn_graph(x, 4, metric=MahalanobisMetric(shrinkage=1.0))
+    spread = np.sqrt(x.var(axis=0, ddof=1).mean())
+    check(graph, euclidean(x) / spread, 4, rtol=1e-9)
+
+
+def test_inner_product(x, device):
+    graph = d2pyg.knn_graph(torch.as_tensor(x, device=device), 6, metric="inner_product")
+    check(graph, -x @ x.T, 6, rtol=1e-9)
+    assert graph.metric == "inner_product"
+
+
+class Manhattan(PairwiseMetric):
+    def pairwise(self, x, y):
+        return (x.unsqueeze(1) - y).abs().sum(dim=2)
+
+
+def test_pairwise_with_ties_in_tiles_and_groups(rng, monkeypatch, device):
+    monkeypatch.setattr("d2pyg.graph.pairwise._TILE_ELEMENTS", 700)
+    monkeypatch.setattr("d2pyg.graph.pairwise._ROWS_TOGETHER", 50)
+    x = rng.integers(0, 3, (200, 3)).astype(np.float32)
+    matrix = np.abs(x[:, None] - x[None]).sum(-1).astype(np.float64)
+    there = torch.as_tensor(x, device=device)
+    check(d2pyg.knn_graph(there, 7, metric=Manhattan()), matrix, 7)
+    batch = np.arange(200) % 3
+    graph = d2pyg.knn_graph(there, 7, metric=Manhattan(), batch=batch)
+    for group in range(3):
+        rows = np.arange(200)[batch == group]
+        order, value = nearest(matrix[np.ix_(rows, rows)], 7)
+        assert np.array_equal(graph.edge_index[0].view(-1, 7).cpu()[rows], rows[order])
+        assert np.array_equal(graph.edge_attr.view(-1, 7).cpu()[rows], value)
+
+
+def test_lowest_breaks_ties_to_the_lowest_column(rng):
+    values = rng.integers(0, 4, (50, 30)).astype(np.float64)
+    for count in 1, 7, 30:
+        expected = np.sort(np.argsort(values, axis=1, kind="stable")[:, :count], axis=1)
+        assert np.array_equal(lowest(torch.as_tensor(values), count), expected)
+
+
+def test_select_takes_distances_and_refuses_others(x):
+    assert len(d2pyg.select(x, budget=5, metric=Manhattan())) == 5
+    assert len(d2pyg.select(x, budget=5, metric="mahalanobis")) == 5
+    match = "'metric' to be a distance, .* \\(got InnerProductMetric"
+    for metric in "inner_product", InnerProductMetric():
+        with pytest.raises(ValueError, match=match):
+            d2pyg.select(x, budget=5, metric=metric)
+    graph = d2pyg.knn_graph(x, 3, metric="inner_product")
+    with pytest.raises(ValueError, match=match):
+        d2pyg.select(graph, budget=5)
+
+
+class TestJoined:
+    @pytest.fixture
+    def parts(self, rng):
+        return [100 * rng.normal(size=(200, 4)), rng.normal(size=(200, 3)).astype(np.float16)]
+
+    def test_is_the_weighed_sum_of_squares(self, parts, device):
+        one, two = (euclidean(part.astype(np.float64)) for part in parts)
+        others = 1 - np.eye(200)
+        scales = [np.sqrt(np.square(d).sum() / 200**2) for d in (one, two)]
+        expected = np.sqrt(np.square(one / scales[0]) + np.square(two / scales[1])) * others
+        there = [torch.as_tensor(part, device=device) for part in parts]
+        check(d2pyg.knn_graph(there, 5), expected, 5, rtol=1e-9)
+        expected = np.sqrt(4 * np.square(one / 50) + 9 * np.square(two / 2))
+        joined = Joined(there, weights=[4, 9], scale=[50, 2])
+        check(d2pyg.knn_graph(joined, 5), expected, 5, rtol=1e-9)
+
+    def test_concatenates_without_scales(self, parts):
+        whole = np.concatenate([part.astype(np.float64) for part in parts], axis=1)
+        for joined in Joined(parts, scale=None), Joined(parts, weights=[1, 1], scale=[1, 1]):
+            graph, plain = d2pyg.knn_graph(joined, 5), d2pyg.knn_graph(whole, 5)
+            assert graph.edge_index.equal(plain.edge_index)
+
+    def test_each_with_its_metric(self, parts):
+        direction = parts[0] / np.linalg.norm(parts[0], axis=1, keepdims=True)
+        joined = Joined(parts, scale=None, metric=["cosine", "euclidean"])
+        whole = np.concatenate([direction, parts[1].astype(np.float64)], axis=1)
+        check(d2pyg.knn_graph(joined, 5), euclidean(whole), 5, rtol=1e-9)
+        assert d2pyg.knn_graph(joined, 5).metric == (
+            "JoinedMetric(1 * CosineMetric(), 1 * EuclideanMetric())"
+        )
+
+    def test_a_constant_embedding_has_scale_1(self, parts):
+        graph = d2pyg.knn_graph([parts[0], np.ones((200, 2))], 5)
+        assert graph.edge_index.equal(d2pyg.knn_graph(parts[0], 5).edge_index)
+
+    def test_selects_with_groups_cutoff_and_backends(self, parts, rng):
+        scores, labels = rng.exponential(size=200), np.arange(200) % 4
+        options = {"labels": labels, "keep": 0.3, "cutoff": 0.1}
+        coreset = d2pyg.select(parts, scores, **options)
+        joined = Joined(parts)
+        whole = joined.metric.embed(joined[:])
+        assert coreset.index.equal(d2pyg.select(whole, scores, **options).index)
+        pytest.importorskip("faiss")
+        one, two = (d2pyg.knn_graph(parts, 5, backend=name) for name in ("torch", "faiss"))
+        assert one.edge_index.equal(two.edge_index)
+
+    def refused(self, match, *arguments, error=ValueError, **options):
+        with pytest.raises(error, match=match):
+            d2pyg.knn_graph(Joined(*arguments, **options), 2)
+
+    def test_errors(self, parts):
+        self.refused(
+            r"one row for each sample in every array \(got \[200, 3\] rows", [parts[0], np.eye(3)]
+        )
+        self.refused(r"every array \(got \[\] rows", [])
+        self.refused("'weights' to be a list, one for each of the 2", parts, weights=[1])
+        self.refused("'weights' to be above 0", parts, weights=[1, 0])
+        self.refused("'weights' to be a number", parts, weights=[1, "2"], error=TypeError)
+        self.refused("'scale' to be 'rms', None or numbers", parts, scale="median")
+        self.refused("'scale' to be a list", parts, scale=2.0)
+        self.refused("'metric' to be a list", parts, metric=["cosine"])
+        self.refused("map into a Euclidean space .*Manhattan", parts, metric=Manhattan())
+        with pytest.raises(ValueError, match="'metric' to be left out with joined embeddings"):
+            d2pyg.knn_graph(Joined(parts), 2, metric="cosine")
+        with pytest.raises(TypeError, match="'embeddings' to be a tensor"):
+            d2pyg.knn_graph([[1.0], [2.0]], 1)
+
+
+class TestErrors:
+    def test_covariance(self, x):
+        for bad in np.ones((2, 3)), np.ones(4):
+            with pytest.raises(ValueError, match=r"'covariance' to be a matrix \[d, d\]"):
+                MahalanobisMetric(torch.as_tensor(bad))
+        for bad in np.ones((2, 2)), np.array([[1.0, 0.5], [0.0, 1.0]]), np.diag([1.0, np.nan]):
+            with pytest.raises(ValueError, match="symmetric and positive definite"):
+                MahalanobisMetric(torch.as_tensor(bad))
+        with pytest.raises(ValueError, match=r"have the 5 coordinates .* \(got 3\)"):
+            d2pyg.knn_graph(x, 2, metric=MahalanobisMetric(torch.eye(3)))
+        with pytest.raises(ValueError, match="Pass a 'shrinkage'"):
+            d2pyg.knn_graph(x * [1, 1, 1, 1, 0], 2, metric="mahalanobis")
+        assert d2pyg.knn_graph(x * [1, 1, 1, 1, 0], 2, metric=MahalanobisMetric(shrinkage=0.1)).k == 2
+        with pytest.raises(ValueError, match="'shrinkage' to be in 0 to 1"):
+            MahalanobisMetric(shrinkage=2)
+        with pytest.raises(RuntimeError, match="Call fit"):
+            MahalanobisMetric().embed(torch.ones(3).double())
+
+    def test_pairwise(self, x):
+        class Wrong(PairwiseMetric):
+            def pairwise(self, x, y):
+                return torch.zeros(len(x), 1)
+
+        class Nan(PairwiseMetric):
+            def pairwise(self, x, y):
+                return torch.full((len(x), len(y)), torch.nan, dtype=torch.float64)
+
+        for metric in Wrong(), Nan():
+            with pytest.raises(ValueError, match="pairwise to return finite float64"):
+                d2pyg.knn_graph(x, 2, metric=metric)
+        with pytest.raises(ValueError, match="'backend' to be 'torch' with a metric that compares"):
+            d2pyg.knn_graph(x, 2, metric=Manhattan(), backend="faiss")
