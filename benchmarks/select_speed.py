@@ -38,6 +38,8 @@ import d2pyg
 from d2pyg.coreset import versions
 from d2pyg.graph.edges import both_directions, edges_of, median_distance
 
+from measure import peak, timed
+
 PREFIX = 200  # picks of the argmax loops that are timed
 SEQUENTIAL_UP_TO = 50_000  # nodes
 GRID_UP_TO = 2_000_000  # nodes
@@ -137,38 +139,6 @@ def flat(values):
             yield from flat(value)
         else:
             yield value
-
-
-def peak(run, device):
-    """Bytes that a call needs at its peak beyond what is there."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        run()
-        return torch.cuda.max_memory_allocated() - before
-    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
-    before = status("VmRSS")
-    run()
-    return status("VmHWM") - before
-
-
-def status(name):
-    (line,) = (row for row in Path("/proc/self/status").read_text().splitlines() if name in row)
-    return int(line.split()[1]) * 1024
-
-
-def timed(run, device, repeats):
-    seconds = []
-    for _ in range(repeats):
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        started = time.perf_counter()
-        result = run()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - started)
-    return float(np.median(seconds)), result
 
 
 def phases(run):

@@ -13,6 +13,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 @pytest.fixture
 def run(monkeypatch, tmp_path, capsys):
     def run(script, *arguments):
+        monkeypatch.syspath_prepend(BENCHMARKS)
         monkeypatch.setattr(sys, "argv", [script, *arguments, "--out", str(tmp_path / "out")])
         runpy.run_path(str(BENCHMARKS / script), run_name="__main__")
         return json.loads((tmp_path / "out.json").read_text()), (tmp_path / "out.md").read_text()
@@ -30,3 +31,11 @@ def test_select_speed(run):
     rounds = [row for row in rows if row["engine"] == "rounds"]
     assert all(row["bytes_over_one_pass"] > 0 and row["phases_s"]["rounds"] > 0 for row in rounds)
     assert table.count("\n| clusters | 600 |") == 24
+
+
+def test_knn_speed(run):
+    result, table = run("knn_speed.py", "--sizes", "400x8", "--repeats", "1", "--k", "5")
+    rows = {row["backend"]: row for row in result["rows"]}
+    assert rows["torch"]["recall"] == 1
+    assert all(row["recall"] > 0.9 and row["seconds"] > 0 for row in rows.values())
+    assert "| 400 | 8 | 5 | torch |" in table
