@@ -11,8 +11,9 @@ Passing for Balancing Diversity and Difficulty in Data Pruning", ICLR 2024 (arXi
 
 __version__ = "0.1.0"  # before the imports: `settings` records it
 
-from d2pyg import graph, greedy, nn
+from d2pyg import graph, greedy, nn, scores
 from d2pyg.coreset import Coreset
+from d2pyg.embed import embed
 from d2pyg.graph import knn_graph
 from d2pyg.greedy import greedy_select
 from d2pyg.pruning import select
@@ -21,11 +22,13 @@ from d2pyg.registry import register
 __all__ = [
     "Coreset",
     "__version__",
+    "embed",
     "graph",
     "greedy",
     "greedy_select",
     "knn_graph",
     "nn",
     "register",
+    "scores",
     "select",
 ]

@@ -1,0 +1,39 @@
+"""Difficulty scores: finite, at least 0, higher is harder.
+
+From training (:class:`TrainingDynamics`, or saved logits), from embeddings alone, or carried from some
+samples to all.
+"""
+
+from d2pyg.scores.dynamics import TrainingDynamics
+from d2pyg.scores.extrapolate import Extrapolation, extrapolate, rank_correlation
+from d2pyg.scores.functions import (
+    aum,
+    confidence,
+    correctness,
+    dual,
+    dyn_unc,
+    el2n,
+    entropy,
+    forgetting,
+    variance,
+)
+from d2pyg.scores.unlabelled import neighbour_distance, ones, prototypicality
+
+__all__ = [
+    "Extrapolation",
+    "TrainingDynamics",
+    "aum",
+    "confidence",
+    "correctness",
+    "dual",
+    "dyn_unc",
+    "el2n",
+    "entropy",
+    "extrapolate",
+    "forgetting",
+    "neighbour_distance",
+    "ones",
+    "prototypicality",
+    "rank_correlation",
+    "variance",
+]

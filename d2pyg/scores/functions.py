@@ -1,0 +1,139 @@
+"""Scores from logits of a training run that were saved, a function a score."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from d2pyg.checks import ArrayLike, as_labels, as_tensor
+from d2pyg.scores.dynamics import TrainingDynamics
+
+_ROWS_TOGETHER = 1 << 16
+Logits = Tensor | np.ndarray[Any, Any]
+
+
+def recorded(logits: Logits, target: ArrayLike, **options: Any) -> TrainingDynamics:
+    """A recorder fed with saved logits.
+
+    Args:
+        logits: [T, N, C], the logits of all samples in each epoch, in data set order, or [N, C] for one
+            epoch; any float type. Memory-mapped arrays are read in chunks.
+        target: int [N].
+        options: Of :class:`TrainingDynamics`.
+    """
+    values = as_tensor("logits", logits)
+    if values.dim() not in (2, 3):
+        raise ValueError(
+            f"Expected 'logits' to have shape (epochs, N, C), or (N, C) for one epoch (got "
+            f"{tuple(values.shape)}). Stack the epochs first."
+        )
+    if values.dim() == 2:
+        values = values.unsqueeze(0)
+    epochs, num_samples = values.shape[:2]
+    label = as_labels("target", target, num_samples)
+    dynamics = TrainingDynamics(num_samples, **options)
+    for epoch in range(epochs):
+        for start in range(0, num_samples, _ROWS_TOGETHER):
+            rows = slice(start, min(start + _ROWS_TOGETHER, num_samples))
+            dynamics.update(np.arange(rows.start, rows.stop), values[epoch, rows], label[rows])
+        dynamics.end_epoch()
+    return dynamics
+
+
+def forgetting(logits: Logits, target: ArrayLike) -> Tensor:
+    """See :meth:`TrainingDynamics.forgetting`.
+
+    Args:
+        logits: [T, N, C], as for all functions here.
+        target: int [N].
+
+    Example:
+        >>> logits = torch.tensor([[[2.0, 0.0]], [[0.0, 2.0]], [[2.0, 0.0]]])  # right, wrong, right
+        >>> forgetting(logits, [0])
+        tensor([1.], dtype=torch.float64)
+    """
+    return recorded(logits, target).forgetting()
+
+
+def aum(logits: Logits, target: ArrayLike, margin: str = "logits", raw: bool = False) -> Tensor:
+    """See :meth:`TrainingDynamics.aum`.
+
+    Example:
+        >>> aum(torch.tensor([[3.0, 1.0], [1.0, 2.0]]), [0, 0], raw=True)
+        tensor([ 2., -1.], dtype=torch.float64)
+    """
+    return recorded(logits, target, margin=margin).aum(raw)
+
+
+def el2n(logits: Logits, target: ArrayLike, epochs: int = 10) -> Tensor:
+    """See :meth:`TrainingDynamics.el2n`.
+
+    Example:
+        >>> el2n(torch.tensor([[0.0, 0.0]]), [0])
+        tensor([0.7071], dtype=torch.float64)
+    """
+    return recorded(logits, target, el2n_epochs=epochs).el2n()
+
+
+def entropy(logits: Logits, target: ArrayLike | None = None) -> Tensor:
+    """See :meth:`TrainingDynamics.entropy`. It needs no targets.
+
+    Example:
+        >>> entropy(torch.tensor([[0.0, 0.0]]))
+        tensor([0.6931], dtype=torch.float64)
+    """
+    if target is None:
+        target = np.zeros(as_tensor("logits", logits).shape[-2], dtype=np.int64)
+    return recorded(logits, target).entropy()
+
+
+def variance(logits: Logits, target: ArrayLike) -> Tensor:
+    """See :meth:`TrainingDynamics.variance`.
+
+    Example:
+        >>> variance(torch.tensor([[[0.0, 0.0]], [[0.0, 50.0]]]), [1])  # 1/2, then 1
+        tensor([0.0625], dtype=torch.float64)
+    """
+    return recorded(logits, target).variance()
+
+
+def confidence(logits: Logits, target: ArrayLike, raw: bool = False) -> Tensor:
+    """See :meth:`TrainingDynamics.confidence`.
+
+    Example:
+        >>> confidence(torch.tensor([[[0.0, 0.0]], [[0.0, 50.0]]]), [1])
+        tensor([0.2500], dtype=torch.float64)
+    """
+    return recorded(logits, target).confidence(raw)
+
+
+def correctness(logits: Logits, target: ArrayLike, raw: bool = False) -> Tensor:
+    """See :meth:`TrainingDynamics.correctness`.
+
+    Example:
+        >>> correctness(torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]]), [1])
+        tensor([0.5000], dtype=torch.float64)
+    """
+    return recorded(logits, target).correctness(raw)
+
+
+def dyn_unc(logits: Logits, target: ArrayLike, window: int = 10) -> Tensor:
+    """See :meth:`TrainingDynamics.dyn_unc`.
+
+    Example:
+        >>> dyn_unc(torch.tensor([[[0.0, 0.0]], [[0.0, 50.0]]]), [1], window=2)  # of 1/2 and 1
+        tensor([0.3536], dtype=torch.float64)
+    """
+    return recorded(logits, target, window=window).dyn_unc()
+
+
+def dual(logits: Logits, target: ArrayLike, window: int = 10) -> Tensor:
+    """See :meth:`TrainingDynamics.dual`.
+
+    Example:
+        >>> dual(torch.tensor([[[0.0, 0.0]], [[0.0, 50.0]]]), [1], window=2)  # a quarter of it
+        tensor([0.0884], dtype=torch.float64)
+    """
+    return recorded(logits, target, window=window).dual()
