@@ -16,7 +16,8 @@ from torch import Tensor
 
 import d2pyg
 from d2pyg import formats
-from d2pyg.checks import as_array, as_signed, as_tensor
+from d2pyg.checks import as_array, as_count, as_signed, as_tensor
+from d2pyg.explanation import Explanation, Trace
 from d2pyg.io import check_input, readable, replacing
 from d2pyg.registry import name_of
 
@@ -32,6 +33,7 @@ class Coreset:
             sample.
         settings: Every argument, the engine and backend used, and versions: enough to repeat it.
         ids: The user's own names of all N samples, int64 or str, or None.
+        trace: What :meth:`explain` needs: the graph, which it keeps in memory. Not saved.
 
     Example:
         >>> x = torch.tensor([[0.0], [0.1], [5.0], [5.2]])
@@ -47,6 +49,7 @@ class Coreset:
     scores: Tensor
     settings: dict[str, Any] = field(default_factory=dict)
     ids: np.ndarray[Any, Any] | None = None
+    trace: Trace | None = field(default=None, repr=False)
 
     @property
     def mask(self) -> Tensor:
@@ -60,6 +63,36 @@ class Coreset:
     def __repr__(self) -> str:
         engine = self.settings.get("engine")
         return f"Coreset({len(self)} of {len(self.scores)}, engine={engine!r})"
+
+    def explain(self, sample: int) -> Explanation:
+        """Why a sample was picked, or which picks lowered it and by how much.
+
+        Args:
+            sample: Its index, 0 to N - 1.
+
+        Returns:
+            An :class:`~d2pyg.explanation.Explanation`; print it.
+
+        Raises:
+            ValueError: If the coreset was loaded from a file, which does not hold the graph, or made
+                by a method without messages.
+
+        Example:
+            >>> x = torch.tensor([[0.0], [0.0], [5.0]])
+            >>> coreset = d2pyg.select(x, scores=[3.0, 2.0, 1.0], budget=1, k=1)
+            >>> print(coreset.explain(1))
+            sample 1: not picked, with -0.367879 left
+              score 2, after the forward pass 5, rank 2 of 3
+              pick 1, sample 0, took 5.36788
+        """
+        if self.trace is None:
+            raise ValueError(
+                "Expected a coreset fresh from select or greedy_select (got one without a graph: loaded "
+                "from a file, or of another method). Select again, or use 'd2pyg explain'."
+            )
+        last = len(self.scores) - 1
+        remedy = "Samples are numbered from 0."
+        return self.trace.explain(self, as_count("sample", sample, 0, last, "", remedy))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the coreset, in the format that the suffix says.

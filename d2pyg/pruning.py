@@ -22,6 +22,7 @@ from d2pyg.checks import (
     check_choice,
 )
 from d2pyg.coreset import Coreset, as_ids, plain, versions
+from d2pyg.explanation import Trace
 from d2pyg.graph.edges import (
     Edges,
     both_directions,
@@ -229,6 +230,7 @@ def select(
             }
         ),
         ids=names,
+        trace=Trace(score, problem, pool[node]),
     )
 
 

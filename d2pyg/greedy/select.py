@@ -13,6 +13,7 @@ from torch_geometric.data import Data
 from d2pyg.budget import check_available, num_kept
 from d2pyg.checks import ArrayLike, as_flag, as_index, as_labels, as_scores
 from d2pyg.coreset import Coreset, plain, versions
+from d2pyg.explanation import Trace
 from d2pyg.graph.edges import Edges, edges_of
 from d2pyg.greedy import heap, rounds, sequential  # noqa: F401  # they register themselves
 from d2pyg.greedy.problem import Picks, Problem, not_finite
@@ -118,7 +119,8 @@ def greedy_select(
             "versions": versions(),
         }
     )
-    return Coreset(node[picks.index], picks.score, score, settings)
+    trace = Trace(score, problem, node)
+    return Coreset(node[picks.index], picks.score, score, settings, trace=trace)
 
 
 def _groups(

@@ -1,0 +1,114 @@
+"""Every sample's messages sum to the difference they explain, exactly."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch_geometric.data import Data
+
+import d2pyg
+from d2pyg.nn import ReverseMessage
+
+
+def check(coreset):
+    """What holds of every explanation, whatever the setting."""
+    place = {int(i): n for n, i in enumerate(coreset.index)}
+    for sample in range(len(coreset.scores)):
+        found = coreset.explain(sample)
+        if found.fate == "cut":
+            assert math.isnan(coreset.scores[sample])
+            assert "dropped by the cutoff" in str(found)
+            continue
+        assert found.score_after - sum(m.loss for m in found.messages) == found.score_last
+        assert found.score_after == pytest.approx(float(coreset.scores[sample]), abs=1e-8)
+        assert found.place == place.get(sample)
+        if found.place is not None:
+            assert found.score_last == float(coreset.pick_scores[found.place])
+            assert f"picked as number {found.place + 1}" in str(found)
+        places = [-1 if m.place is None else m.place for m in found.messages]
+        assert places == sorted(places)
+        for m in found.messages:
+            assert m.place is None or int(coreset.index[m.place]) == m.sample
+            assert found.place is None or m.place is None or m.place < found.place
+
+
+@pytest.mark.parametrize("clamp", [False, True])
+@pytest.mark.parametrize("undirected", [False, True])
+@pytest.mark.parametrize("reverse", ["weighted", "absolute"])
+def test_messages_sum_to_the_difference(clamp, undirected, reverse, rng, device):
+    x = torch.as_tensor(rng.normal(size=(120, 2)), device=device)
+    options = {"clamp": clamp, "undirected": undirected, "reverse": reverse}
+    check(d2pyg.select(x, rng.exponential(size=120), keep=0.7, **options))
+
+
+def test_with_classes_cutoff_initial_and_ids(rng):
+    x, labels = rng.normal(size=(120, 2)), rng.integers(0, 3, 120)
+    names = [f"sample-{i}" for i in range(120)]
+    scores = rng.exponential(size=120)
+    options = {"labels": labels, "cutoff": 0.1, "initial": np.argsort(scores)[:9], "ids": names}
+    coreset = d2pyg.select(x, scores, keep=0.5, **options)
+    check(coreset)
+    found = coreset.explain(int(np.argsort(scores)[3]))
+    assert found.fate == "initial"
+    assert found.id == f"sample-{found.sample}"
+    assert found.score_before == scores[found.sample]
+    assert "taken first, as one of 'initial'" in str(found)
+    everyone = [coreset.explain(i) for i in range(120)]
+    for label in range(3):
+        here = [e for e in everyone if labels[e.sample] == label and e.fate != "cut"]
+        assert sorted(e.rank for e in here) == list(range(1, len(here) + 1))
+        assert {e.group_size for e in here} == {len(here)}
+        by_rank = sorted(here, key=lambda e: e.rank)
+        assert [e.score_after for e in by_rank] == sorted((e.score_after for e in here), reverse=True)
+
+
+def test_a_message_on_the_neighbours_score_and_parallel_edges(rng):
+    class Half(ReverseMessage):
+        def message(self, pick_score, neighbour_score, distance):
+            return (pick_score + neighbour_score) / 4
+
+    pair = rng.integers(0, 30, (2, 150))
+    pair = pair[:, pair[0] != pair[1]]
+    pair = np.concatenate([pair, pair[:, :40]], axis=1)
+    graph = Data(edge_index=torch.as_tensor(pair), edge_attr=torch.ones(pair.shape[1]), num_nodes=30)
+    check(d2pyg.greedy_select(rng.exponential(size=30), graph, 25, Half(), initial=[4, 9, 11]))
+    batch = np.arange(30) % 2
+    graph = d2pyg.knn_graph(rng.normal(size=(30, 2)), 3, batch=batch)
+    check(d2pyg.greedy_select(rng.exponential(size=30), graph, 10, Half(), batch=batch))
+
+
+def test_by_hand():
+    # 0 - 1 - 2 at distance 0: picking 1 (5) takes 5 from both; 0 is then at -1, 2 at -4, 3 alone at 2.
+    graph = Data(
+        edge_index=torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]), edge_attr=torch.zeros(4), num_nodes=4
+    )
+    coreset = d2pyg.greedy_select([4.0, 5.0, 1.0, 2.0], graph, 3)
+    found = coreset.explain(0)
+    assert found.messages == [(1, 0, 5.0)]
+    assert (found.fate, found.place, found.rank, found.score_last) == ("picked", 2, 2, -1.0)
+    assert str(coreset.explain(2)) == (
+        "sample 2: not picked, with -4 left\n"
+        "  score 1, after the forward pass 1, rank 4 of 4\n"
+        "  pick 1, sample 1, took 5"
+    )
+    assert str(coreset.explain(3)).endswith("no pick before was its neighbour")
+
+
+def test_the_text_shows_the_largest_messages():
+    star = torch.tensor([[0] * 15, list(range(1, 16))])  # 0 is a neighbour of all
+    graph = Data(edge_index=star, edge_attr=torch.zeros(15), num_nodes=16)
+    coreset = d2pyg.greedy_select([0.0, *range(1, 16)], graph, 15)
+    text = str(coreset.explain(0))
+    assert text.count("took") == 10
+    assert "and 5 smaller messages" in text
+    assert "pick 1, sample 15, took 15" in text
+
+
+def test_errors(rng, tmp_path):
+    coreset = d2pyg.select(rng.normal(size=(20, 2)), budget=5)
+    with pytest.raises(ValueError, match=r"'sample' to be between 0 and 19 \(got 20\)"):
+        coreset.explain(20)
+    coreset.save(tmp_path / "c.npz")
+    with pytest.raises(ValueError, match="fresh from select or greedy_select"):
+        d2pyg.Coreset.load(tmp_path / "c.npz").explain(0)
