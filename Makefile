@@ -1,14 +1,15 @@
 # make demo   prune real data, train on what is left, draw a figure (in demo-output/)
-# make test   run the tests
+# make test   run the tests;  make test-extensions   those of packages that are built from source
 # make lint   check style;  make types   check types
 #
 # Each makes a virtual environment in .venv first, with everything it needs. To use an environment
 # that has torch already:   make demo PYTHON=/path/to/its/python
 
-.PHONY: demo test lint types clean own-demo own-dev
+.PHONY: demo test test-extensions lint types clean own-demo own-dev
 
 TORCH ?= torch==2.13.0# what a new .venv gets; any from 2.6 on works
 DEMO_FLAGS ?=
+FORCE_ONLY_CPU ?= 1# 0: torch-cluster and torch-scatter are built for CUDA too, where nvcc is
 
 ifeq ($(origin PYTHON),undefined)
 PYTHON := .venv/bin/python
@@ -24,6 +25,16 @@ demo: $(READY_DEMO)
 
 test: $(READY_DEV)
 	$(PYTHON) -m pytest
+
+# torch-cluster and torch-scatter come as source, and need torch at hand where they are built.
+test-extensions: $(READY_DEV)
+	$(PYTHON) -c 'import torch_cluster, torch_scatter' 2>/dev/null || { \
+		$(PYTHON) -m pip install -q setuptools wheel && \
+		DIST_EXTRA_CONFIG=$(CURDIR)/.ci/compile-two.cfg CFLAGS=-g0 FORCE_ONLY_CPU=$(FORCE_ONLY_CPU) \
+		$(PYTHON) -m pip install --no-build-isolation --no-binary torch-cluster,torch-scatter \
+			torch-cluster torch-scatter; }
+	$(PYTHON) -c 'import pynndescent' 2>/dev/null || $(PYTHON) -m pip install -q -e '.[ann]'
+	$(PYTHON) -m pytest -m extensions
 
 lint: $(READY_DEV)
 	$(PYTHON) -m ruff check .

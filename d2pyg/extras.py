@@ -6,8 +6,13 @@ from importlib import import_module
 from types import ModuleType
 
 
-def require(module: str, package: str) -> ModuleType:
+def require(module: str, package: str, pip_line: str | None = None) -> ModuleType:
     """The module, or an ImportError that says how to install its package.
+
+    Args:
+        module: What is imported.
+        package: What the package is called.
+        pip_line: What follows ``pip install``, where that is more than the package.
 
     Example:
         >>> require("no_such_module", "no-such-package")
@@ -21,6 +26,6 @@ def require(module: str, package: str) -> ModuleType:
         if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
             raise
         raise ImportError(
-            f"This needs the package {package}. Install it with: pip install {package}",
+            f"This needs the package {package}. Install it with: pip install {pip_line or package}",
             name=module,
         ) from error

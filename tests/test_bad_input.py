@@ -76,7 +76,7 @@ ONES = np.ones(10)
         ({"reverse": "x"}, ValueError, r"'reverse' to be one of absolute, weighted"),
         ({"balance": "even"}, ValueError, r"'balance' to be one of proportional, uniform"),
         ({"metric": "l1"}, ValueError, r"'metric' to be one of cosine, euclidean"),
-        ({"backend": "x"}, ValueError, r"'backend' to be one of faiss, torch"),
+        ({"backend": "x"}, ValueError, r"'backend' to be one of faiss, pyg_lib, pynndescent, torch, torch_cluster"),
         ({"engine": "x"}, ValueError, r"'engine' to be one of heap, rounds, sequential"),
         ({"scores": [[1], [1, 2]]}, ValueError, r"'scores' to be an array of one shape"),
         ({"labels": [[1], [1, 2]]}, ValueError, r"'labels' to be an array of one shape"),

@@ -35,6 +35,8 @@ def nearest_of(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     count = min(k + EXTRA, len(points) - 1)
     unsure = torch.arange(len(rows), device=rows.device)
     for table in points.tables:
+        if len(unsure) == 0:
+            return neighbour, distance
         here = rows[unsure]
         value, candidate = _candidates(table, here, count)
         neighbour[unsure], distance[unsure] = rank(points, here, candidate, k)
@@ -43,9 +45,7 @@ def nearest_of(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
         # All others are at least as far as the bound of the last candidate says.
         beyond = points.at_least(value[:, -1] + table.row_bound(points.norm[here]))
         unsure = unsure[beyond <= distance[unsure, -1]]
-        if len(unsure) == 0:
-            return neighbour, distance
-    for part in unsure.split(_REDONE_TOGETHER):
+    for part in unsure.split(_REDONE_TOGETHER) if len(unsure) else ():
         neighbour[part], distance[part] = _search(points, rows[part], neighbour[part], distance[part])
     return neighbour, distance
 
@@ -146,8 +146,7 @@ def certify(points: Points, rows: Tensor, candidate: Tensor, k: int) -> tuple[Te
         table = points.tables[-1]
         doubt = 2 * (table.error * (points.norm[rows] + points.norm.max()) + table.tiny)
         missing |= points.at_least(farthest - doubt) <= distance[:, -1]
-    redo = missing.nonzero().flatten()
-    for again in redo.split(_REDONE_TOGETHER) if len(redo) else ():
+    for again in missing.nonzero().flatten().split(_REDONE_TOGETHER):
         neighbour[again], distance[again] = nearest_of(points, rows[again], k)
     return neighbour, distance
 

@@ -12,7 +12,13 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from d2pyg.checks import ArrayLike, as_count, as_device, as_embeddings, as_labels
-from d2pyg.graph import faiss_backend, torch_backend  # noqa: F401  # they register themselves
+from d2pyg.graph import (  # noqa: F401  # they register themselves
+    faiss_backend,
+    pyg_lib_backend,
+    pynndescent_backend,
+    torch_backend,
+    torch_cluster_backend,
+)
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.graph.packed import Pack, packs

@@ -1,72 +1,36 @@
 """Every backend against brute force in float64, on data that tempts it to be wrong."""
 
 import math
+import sys
 
 import numpy as np
 import oracle
 import pytest
 import torch
+from knn_cases import DATA, brute_force, data, matrices
 
 import d2pyg
 from d2pyg.extras import require
 from d2pyg.graph import CosineMetric, Metric, exact, plan, points, torch_backend
 from d2pyg.graph.exact import smallest
+from d2pyg.graph.knn_op import most_found
 from d2pyg.graph.packed import Pack
 from d2pyg.graph.points import Points
 from d2pyg.graph.table import Table
 
+EXTENSIONS = ["torch_cluster", "pyg_lib"]
 
-@pytest.fixture(params=["torch", "faiss"])
+
+@pytest.fixture(
+    params=["torch", "faiss", *(pytest.param(e, marks=pytest.mark.extensions) for e in EXTENSIONS)]
+)
 def backend(request):
-    if request.param != "torch":
-        pytest.importorskip("faiss")
+    pytest.importorskip(request.param)  # each is called as its package
+    device = request.node.callspec.params.get("device", "cpu")
+    on_cuda = request.param == "torch_cluster" and device == "cuda"
+    if on_cuda and torch.ops.torch_cluster.cuda_version() == -1:
+        pytest.skip("torch-cluster was built for the CPU alone")
     return request.param
-
-
-def brute_force(x, k, distance=None):
-    """Neighbours and distances [N, k], by (distance, index)."""
-    x = np.asarray(x, dtype=np.float64)
-    found = []
-    for i in range(len(x)):
-        d = np.sqrt(np.square(x - x[i]).sum(axis=1)) if distance is None else distance(x[i], x)
-        d[i] = np.inf
-        order = np.lexsort([np.arange(len(x)), d])[:k]
-        found.append((order, d[order]))
-    return np.array([o for o, _ in found]), np.array([d for _, d in found])
-
-
-def matrices(graph, k):
-    return graph.edge_index[0].view(-1, k).cpu().numpy(), graph.edge_attr.view(-1, k).cpu().numpy()
-
-
-def data(name):
-    rng = np.random.default_rng(7)
-    blobs = rng.normal(0, 5, (8, 16))[rng.integers(0, 8, 700)] + rng.normal(size=(700, 16))
-    return {
-        "blobs": blobs.astype(np.float32),
-        "float16": blobs.astype(np.float16),
-        "float64, far from the origin": 1e6 + 1e-4 * blobs,
-        "float32, far from the origin": (1e4 + blobs).astype(np.float32),
-        "an outlier": np.concatenate([blobs, [[1e7] * 16]]).astype(np.float32),
-        "tiny": (1e-30 * blobs).astype(np.float64),
-        "huge": (1e100 * blobs).astype(np.float64),
-        "tight clusters": np.repeat(rng.normal(size=(7, 4)), 100, axis=0)
-        + 1e-9 * rng.normal(size=(700, 4)),
-        "duplicates": np.repeat(blobs[:200], 3, axis=0).astype(np.float32),
-        "many duplicates": np.concatenate([np.zeros((400, 16)), blobs[:300]]).astype(np.float32),
-        "constant": np.ones((600, 5), np.float32),
-        "one dimension": rng.normal(size=(600, 1)).astype(np.float16),
-        "integers with ties": rng.integers(0, 3, (900, 3)).astype(np.float32),
-        "not contiguous": blobs.astype(np.float32)[::2, 1::3],
-        "two": np.array([[0.0], [1.0]]),
-    }[name]
-
-
-DATA = [
-    "blobs", "float16", "float64, far from the origin", "float32, far from the origin",
-    "an outlier", "tiny", "huge", "tight clusters", "duplicates", "many duplicates", "constant",
-    "one dimension", "integers with ties", "not contiguous", "two",
-]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", DATA)
@@ -74,6 +38,8 @@ DATA = [
 def test_equals_brute_force(name, k, backend, device):
     x = data(name)
     k = len(x) - 1 if k == -1 or k >= len(x) else k
+    if backend in EXTENSIONS and device.type == "cuda":
+        k = min(k, most_found(device) - 1)
     graph = d2pyg.knn_graph(torch.as_tensor(x.copy(), device=device), k, backend=backend)
     neighbour, distance = matrices(graph, k)
     expected_neighbour, expected_distance = brute_force(x, k)
@@ -316,7 +282,11 @@ class TestErrors:
     def test_names(self):
         names = "cosine, euclidean, inner_product, mahalanobis"
         self.refused(f"'metric' to be one of {names}", np.eye(4), metric="l1")
-        self.refused("'backend' to be one of faiss, torch", np.eye(4), backend="annoy")
+        self.refused(
+            "'backend' to be one of faiss, pyg_lib, pynndescent, torch, torch_cluster",
+            np.eye(4),
+            backend="annoy",
+        )
 
     def test_batch(self):
         self.refused("'batch' to have one value for each of the 4", np.eye(4), batch=[0])
@@ -326,10 +296,19 @@ class TestErrors:
         self.refused("'embeddings' to differ by 1e-150 to 1e150", np.eye(4) * 1e200)
         self.refused("'embeddings' to differ by 1e-150 to 1e150", np.eye(4) * 1e-170)
 
-    def test_a_missing_package_names_its_pip_line(self, monkeypatch):
-        monkeypatch.setitem(__import__("sys").modules, "faiss", None)
-        with pytest.raises(ImportError, match="pip install faiss-cpu"):
-            d2pyg.knn_graph(np.eye(4), 1, backend="faiss")
+    @pytest.mark.parametrize(
+        ("backend", "pip_line"),
+        [
+            ("faiss", "package faiss-cpu. Install it with: pip install faiss-cpu"),
+            ("torch_cluster", "package torch-cluster. Install it with: pip install --no-build-isolation torch-cluster"),
+            ("pynndescent", "package pynndescent. Install it with: pip install pynndescent"),
+            ("pyg_lib", r"package pyg-lib. Install it with: pip install 'pyg-lib>=0.6' -f https://data.pyg.org/whl/torch-2\.\d+\.0\+"),
+        ],
+    )  # fmt: skip
+    def test_a_missing_package_names_its_pip_line(self, backend, pip_line, monkeypatch):
+        monkeypatch.setitem(sys.modules, backend, None)
+        with pytest.raises(ImportError, match=pip_line):
+            d2pyg.knn_graph(np.eye(4), 1, backend=backend)
 
     def test_a_broken_package_is_not_called_missing(self, tmp_path, monkeypatch):
         (tmp_path / "half_installed.py").write_text("import something_it_needs")

@@ -1,0 +1,70 @@
+"""The knn op that torch-cluster and pyg-lib share: what it is given, and what it leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from d2pyg.graph.exact import EXTRA, certify
+from d2pyg.graph.points import Points
+from d2pyg.grouping import rank_in_group
+from d2pyg.progress import Progress
+
+# (x [N, dim], y [C, dim], count) -> int64 [2, E]: rows of y, ascending, and for each of them the rows
+# of x that are nearest, the nearest first; count of them, or fewer.
+KnnOp: TypeAlias = Callable[[Tensor, Tensor, int], Tensor]
+
+_MOST_ON_CUDA = 100  # the size of an array in its kernel
+_CANDIDATES_TOGETHER = 1 << 22  # the op sorts all points into a tree again for every call
+
+
+def op_neighbours(points: Points, k: int, bar: Progress, op: KnnOp) -> tuple[Tensor, Tensor]:
+    """The op's candidates, by exact distance; rows in doubt are redone by matrix products.
+
+    Raises:
+        ValueError: If the op cannot find k neighbours and the point itself on the points' device.
+    """
+    most = most_found(points.device)
+    if most is not None and k + 1 > most:
+        raise ValueError(
+            f"Expected 'k' to be at most {most - 1} for this backend on {points.device.type} (got {k}): "
+            f"it finds at most {most} points, and one is the sample itself. Use backend='torch'."
+        )
+    approx = points.approx.contiguous()  # the op reads its memory as it lies
+    count = min(k + EXTRA + 1, len(points), most or len(points))
+    neighbours, distances = [], []
+    everything = torch.arange(len(points), device=points.device)
+    for rows in everything.split(max(1, _CANDIDATES_TOGETHER // count)):
+        candidate = as_candidates(op(approx, approx[rows], count), rows, count - 1)
+        neighbour, distance = certify(points, rows, candidate, k)
+        neighbours.append(neighbour)
+        distances.append(distance)
+        bar.update(len(rows))
+    return torch.cat(neighbours), torch.cat(distances)
+
+
+def most_found(device: torch.device) -> int | None:
+    """The most points that the op finds for one row, itself included; None where any number."""
+    return _MOST_ON_CUDA if device.type == "cuda" else None
+
+
+def as_candidates(pairs: Tensor, rows: Tensor, count: int) -> Tensor:
+    """Candidates int64 [C, count] for :func:`~d2pyg.graph.exact.certify` from pairs of a search.
+
+    A search does not know which point asks: that point is dropped here, or the farthest where ties
+    crowded it out.
+
+    Args:
+        pairs: int64 [2, E], places in ``rows``, ascending, and what was found there, nearest first.
+        rows: int64 [C], the points that asked.
+        count: Candidates wanted; where there are fewer, the rest is -1.
+    """
+    place, found = pairs[:, rows[pairs[0]] != pairs[1]]
+    column = rank_in_group(place, len(rows))
+    kept = column < count
+    candidate = torch.full((len(rows), count), -1, device=rows.device)
+    candidate[place[kept], column[kept]] = found[kept]
+    return candidate
