@@ -1,0 +1,54 @@
+"""The command line: doors into the Python functions, with no logic of their own. One file a command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from d2pyg import __version__
+from d2pyg.cli import select
+
+USAGE_STATUS = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit status: 0, or 2 where an argument or a file is wrong."""
+    arguments = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], None] = arguments.command
+    problem: str | None = None
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            command(arguments)
+        except (ValueError, TypeError, ImportError, OSError, RuntimeError, MemoryError) as error:
+            problem = " ".join(str(error).split()) or type(error).__name__
+        except KeyboardInterrupt:
+            print("d2pyg: interrupted, nothing was written", file=sys.stderr)
+            return 130
+    if problem is not None:
+        print(f"d2pyg: error: {problem}", file=sys.stderr)
+        return USAGE_STATUS
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        line = " ".join(message.split())
+        self.exit(USAGE_STATUS, f"d2pyg: error: {line} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="d2pyg", description="Keep the part of a training set worth training on.")
+    parser.add_argument("--version", action="version", version=f"d2pyg {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    select.add_to(commands)
+    return parser
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"d2pyg: warning: {message}", file=sys.stderr)
