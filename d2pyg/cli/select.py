@@ -17,6 +17,7 @@ from d2pyg import formats
 from d2pyg.cli import common
 from d2pyg.coreset import Coreset
 from d2pyg.io import check_output, replacing
+from d2pyg.metrics import class_counts
 from d2pyg.pruning import select
 
 _INPUTS = ("embeddings", "scores", "labels", "initial", "ids")
@@ -126,9 +127,8 @@ def _summary(coreset: Coreset, scores: Tensor | None, labels: Tensor | None) -> 
     after = coreset.scores[~coreset.scores.isnan()]
     kept_per_class = None
     if labels is not None:
-        label, place = labels.long().unique(return_inverse=True)
-        count = place[coreset.index].bincount(minlength=len(label))
-        kept_per_class = dict(zip(map(str, label.tolist()), count.tolist(), strict=True))
+        count = class_counts(labels, coreset.index)
+        kept_per_class = {str(label): kept for label, kept in count.items()}
     return {
         "kept": len(coreset),
         "of": len(coreset.scores),
