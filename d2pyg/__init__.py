@@ -13,7 +13,7 @@ __version__ = "0.1.0"  # before the imports: `settings` records it
 
 from d2pyg import graph, greedy, metrics, nn
 from d2pyg.coreset import Coreset
-from d2pyg.graph import knn_graph
+from d2pyg.graph import knn_graph, load_graph, save_graph
 from d2pyg.greedy import greedy_select
 from d2pyg.pruning import select
 from d2pyg.registry import register
@@ -25,8 +25,10 @@ __all__ = [
     "greedy",
     "greedy_select",
     "knn_graph",
+    "load_graph",
     "metrics",
     "nn",
     "register",
+    "save_graph",
     "select",
 ]

@@ -1,6 +1,16 @@
-"""The kNN graph over embeddings: metrics, backends (one file each), and edge bookkeeping."""
+"""The kNN graph over embeddings: metrics, backends (one file each), edge bookkeeping, files."""
 
+from d2pyg.graph.edges import nearest_graph
+from d2pyg.graph.files import load_graph, save_graph
 from d2pyg.graph.knn import knn_graph
 from d2pyg.graph.metric import CosineMetric, EuclideanMetric, Metric
 
-__all__ = ["CosineMetric", "EuclideanMetric", "Metric", "knn_graph"]
+__all__ = [
+    "CosineMetric",
+    "EuclideanMetric",
+    "Metric",
+    "knn_graph",
+    "load_graph",
+    "nearest_graph",
+    "save_graph",
+]
