@@ -17,6 +17,7 @@ from d2pyg.graph import knn_graph, load_graph, save_graph
 from d2pyg.greedy import greedy_select
 from d2pyg.pruning import select
 from d2pyg.registry import register
+from d2pyg.sweep import sweep
 
 __all__ = [
     "Coreset",
@@ -31,4 +32,5 @@ __all__ = [
     "register",
     "save_graph",
     "select",
+    "sweep",
 ]

@@ -244,6 +244,11 @@ def _classes(labels: ArrayLike | None, num_samples: int, place: torch.device) ->
     return len(label), group
 
 
+def k_of(k: int | None, num_samples: int) -> int:
+    """The k asked for, or 5, or what there is if that is less."""
+    return max(1, min(5, num_samples - 1)) if k is None else check_k(k, num_samples)
+
+
 def _edges_built(
     embeddings: Tensor,
     pool: Tensor,
@@ -255,7 +260,7 @@ def _edges_built(
     progress: bool,
 ) -> tuple[Edges, dict[str, Any]]:
     """The kNN graph of the pool, class by class."""
-    k = max(1, min(5, len(embeddings) - 1)) if k is None else check_k(k, len(embeddings))
+    k = k_of(k, len(embeddings))
     whole = len(pool) == len(embeddings)
     graph = build_graph(
         embeddings if whole else embeddings[pool.to(embeddings.device)],
