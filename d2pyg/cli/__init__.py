@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from d2pyg import __version__
-from d2pyg.cli import select
+from d2pyg.cli import graph, select, sweep
 
 USAGE_STATUS = 2
 
@@ -46,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="d2pyg", description="Keep the part of a training set worth training on.")
     parser.add_argument("--version", action="version", version=f"d2pyg {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    select.add_to(commands)
+    for command in (select, graph, sweep):
+        command.add_to(commands)
     return parser
 
 

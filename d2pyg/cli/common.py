@@ -10,6 +10,7 @@ from typing import Any
 
 from d2pyg.budget import BALANCES
 from d2pyg.checks import as_tensor
+from d2pyg.graph.files import read_graph_or_array
 from d2pyg.io import path_of, read_array
 from d2pyg.nn.forward import UPDATES
 from d2pyg.registry import choices
@@ -18,6 +19,9 @@ FILES = """\
 files:
   Arrays are read from .npy (memory-mapped), .npz, .pt and .safetensors files, names from .txt files,
   one a line. Where a file holds several arrays, write file.npz:key. Nothing is ever unpickled.
+"""
+GRAPHS = """\
+  A graph that d2pyg graph wrote can stand in place of the embeddings.
 """
 
 METHOD = (
@@ -78,10 +82,11 @@ def check_no_input(given: Mapping[str, str | None], outputs: Mapping[str, Path |
 
 
 def read_inputs(given: Mapping[str, str | None]) -> dict[str, Any]:
-    """The array of each file that is named."""
-    files: dict[str, Any] = {
-        name: None if file is None else read_array(name, file) for name, file in given.items()
-    }
+    """The array of each file that is named; in place of embeddings, a graph."""
+    files: dict[str, Any] = {}
+    for name, file in given.items():
+        read = read_graph_or_array if name == "embeddings" else read_array
+        files[name] = None if file is None else read(name, file)
     for name in ("scores", "labels", "initial"):  # names, read from text, are refused further on
         values = files.get(name)
         if values is not None and getattr(values.dtype, "kind", "") != "U":

@@ -36,6 +36,11 @@ examples:
   As the authors' code does it:
     d2pyg select f.npy --scores s.npy --budget 5000 --kernel laplacian --scale none --out c.csv
 
+  A graph that is built once, for two selections:
+    d2pyg graph embeddings.npy --k 15 --out graph.pt
+    d2pyg select graph.pt --scores scores.npy --k 5 --keep 0.1 --out small.npz
+    d2pyg select graph.pt --scores scores.npy --k 15 --keep 0.3 --out large.npz
+
 --json prints one object on stdout:
   out            the file written
   kept           number of samples kept
@@ -55,13 +60,13 @@ def add_to(commands: Any) -> None:
         "select",
         help="embeddings and difficulty scores in, coreset out",
         description="Keep the samples that are hard and diverse (D2 Pruning, arXiv:2310.07931).",
-        epilog=common.FILES + _EPILOG,
+        epilog=common.FILES + common.GRAPHS + _EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.set_defaults(command=_select)
     add = parser.add_argument
-    add("embeddings", metavar="EMBEDDINGS", help="file of N x d floats")
+    add("embeddings", metavar="EMBEDDINGS", help="file of N x d floats, or a graph")
     add("--out", required=True, metavar="FILE", help=f"where to write: {' '.join(formats.WRITERS)}")
     add("--scores", metavar="FILE", help="difficulty, N numbers >= 0, higher is harder (default: 1)")
     add("--labels", metavar="FILE", help="N integers: a graph and a budget a class")
@@ -74,7 +79,8 @@ def add_to(commands: Any) -> None:
     group.add_argument("--budget", type=int, metavar="N", help="number of samples kept")
 
     add = parser.add_argument_group("the method").add_argument
-    add("--k", type=int, metavar="K", help="neighbours a sample (default 5)")
+    add("--k", type=int, metavar="K",
+        help="neighbours a sample (default 5, or all that a graph has)")  # fmt: skip
     add("--gamma-forward", type=float, default=1.0, metavar="G",
         help="decay of forward messages with distance (default %(default)s)")  # fmt: skip
     add("--gamma-reverse", type=float, metavar="G",
