@@ -52,8 +52,8 @@ def sweep(
 
     The graph is built once, at the largest k (once for each cutoff, as samples that are dropped are
     nobody's neighbours). All budgets of a setting come from one run, as ``index[:b]`` is the coreset
-    of size b. Each row is what :func:`d2pyg.select` with these settings gives. To get a coreset, call
-    it with the row you chose.
+    of size b. Each row measures what :func:`d2pyg.select` gives with these settings; for the coreset
+    itself, call that with the settings of the row you chose.
 
     Args:
         embeddings: [N, d], or a graph with the largest k, as for :func:`d2pyg.select`.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from d2pyg.graph.exact import smallest
 from d2pyg.graph.points import Points
 
 _BOUNDS_TOGETHER = 1 << 22  # float32 lower bounds held together, 16 MiB
@@ -40,7 +41,7 @@ def to_nearest(points: Points, rows: Tensor, chosen: Tensor) -> Tensor:
     """The distance of each point to the nearest chosen one, float64 [R].
 
     A float32 product gives lower bounds on squared distances (:class:`Points`). The chosen point with
-    the lowest is measured exactly, and so is every other whose bound is not above that.
+    the lowest is measured exactly, and if another's bound is below that, so is every such one.
 
     Args:
         points: All N points.
@@ -49,23 +50,22 @@ def to_nearest(points: Points, rows: Tensor, chosen: Tensor) -> Tensor:
     """
     found = torch.empty(len(rows), dtype=torch.float64, device=rows.device)
     table = points.approx[chosen].T.contiguous()
-    column = ((1 - points.error) * points.norm[chosen]).float()
+    norm = ((1 - points.error) * points.norm[chosen]).float()
     chunk = max(1, _BOUNDS_TOGETHER // len(chosen))
     for start in range(0, len(rows), chunk):
         part = rows[start : start + chunk]
         with torch.autocast(points.device.type, enabled=False):
-            bound = torch.addmm(column, points.approx[part], table, alpha=-2)
+            bound = torch.addmm(norm, points.approx[part], table, alpha=-2)
         base = points.row_bound(part)
-        first = bound.argmin(dim=1)
-        distance = points.distance(part, chosen[first])
-        bound.scatter_(1, first.unsqueeze(1), torch.inf)
-        unsure = (points.at_least(bound.amin(dim=1) + base) < distance).nonzero().flatten()
+        value, place = smallest(bound, min(2, len(chosen)))
+        distance = points.distance(part, chosen[place[:, 0]])
+        unsure = (points.at_least(value[:, -1] + base) < distance).nonzero().flatten()
         if len(unsure):
             possible = points.at_least(bound[unsure] + base[unsure].unsqueeze(1))
-            row, place = (possible < distance[unsure].unsqueeze(1)).nonzero(as_tuple=True)
+            row, column = (possible < distance[unsure].unsqueeze(1)).nonzero(as_tuple=True)
             row = unsure[row]
             pairs = _PAIR_ELEMENTS // points.dim + 1
-            for r, p in zip(row.split(pairs), place.split(pairs), strict=True):
-                distance.scatter_reduce_(0, r, points.distance(part[r], chosen[p]), "amin")
+            for r, c in zip(row.split(pairs), column.split(pairs), strict=True):
+                distance.scatter_reduce_(0, r, points.distance(part[r], chosen[c]), "amin")
         found[start : start + chunk] = distance
     return found
