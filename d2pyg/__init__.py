@@ -11,13 +11,14 @@ Passing for Balancing Diversity and Difficulty in Data Pruning", ICLR 2024 (arXi
 
 __version__ = "0.1.0"  # before the imports: `settings` records it
 
-from d2pyg import graph, greedy, nn, scores
+from d2pyg import graph, greedy, metrics, nn, scores
 from d2pyg.coreset import Coreset
 from d2pyg.embed import embed
-from d2pyg.graph import knn_graph
+from d2pyg.graph import knn_graph, load_graph, save_graph
 from d2pyg.greedy import greedy_select
 from d2pyg.pruning import select
 from d2pyg.registry import register
+from d2pyg.sweep import sweep
 
 __all__ = [
     "Coreset",
@@ -27,8 +28,12 @@ __all__ = [
     "greedy",
     "greedy_select",
     "knn_graph",
+    "load_graph",
+    "metrics",
     "nn",
     "register",
+    "save_graph",
     "scores",
     "select",
+    "sweep",
 ]

@@ -75,30 +75,30 @@ def as_flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def as_embeddings(values: Tensor | np.ndarray[Any, Any]) -> Tensor:
+def as_embeddings(values: Tensor | np.ndarray[Any, Any], name: str = "embeddings") -> Tensor:
     """Embeddings as a floating tensor [N, d], N and d at least 1, all finite."""
     if not isinstance(values, Tensor | np.ndarray):
         raise TypeError(
-            f"Expected 'embeddings' to be a tensor, an array or a kNN graph "
-            f"(got {type(values).__name__}). Pass numpy.asarray(embeddings, dtype='float32')."
+            f"Expected {name!r} to be a tensor, an array or a kNN graph "
+            f"(got {type(values).__name__}). Pass numpy.asarray({name}, dtype='float32')."
         )
-    tensor = as_tensor("embeddings", values)
+    tensor = as_tensor(name, values)
     if tensor.dtype not in _FLOATS:
         raise TypeError(
-            f"Expected 'embeddings' to be floating point of 16, 32 or 64 bits (got {tensor.dtype}). "
-            f"Convert them, such as with embeddings.astype('float32')."
+            f"Expected {name!r} to be floating point of 16, 32 or 64 bits (got {tensor.dtype}). "
+            f"Convert them, such as with {name}.astype('float32')."
         )
     if tensor.dim() != 2:
         raise ValueError(
-            f"Expected 'embeddings' to have two dimensions, samples and features "
+            f"Expected {name!r} to have two dimensions, samples and features "
             f"(got shape {tuple(tensor.shape)}). Reshape to (N, d)."
         )
     if 0 in tensor.shape:
         raise ValueError(
-            f"Expected 'embeddings' to have at least one sample and one feature "
+            f"Expected {name!r} to have at least one sample and one feature "
             f"(got shape {tuple(tensor.shape)}). Check that the file or array is complete."
         )
-    check_finite("embeddings", tensor)
+    check_finite(name, tensor)
     return tensor
 
 
@@ -158,8 +158,8 @@ def as_labels(name: str, labels: ArrayLike, num_samples: int, what: str = "sampl
     return tensor.to(torch.int64)
 
 
-def as_index(name: str, index: ArrayLike, num_samples: int) -> Tensor:
-    """Distinct sample indices as int64 [I], each in 0..N-1."""
+def as_index(name: str, index: ArrayLike, num_samples: int | None) -> Tensor:
+    """Distinct sample indices as int64 [I], each in 0..N-1, or at least 0 where N is not known."""
     tensor = as_tensor(name, index)
     if tensor.numel() == 0:
         return torch.empty(0, dtype=torch.int64)
@@ -174,10 +174,11 @@ def as_index(name: str, index: ArrayLike, num_samples: int) -> Tensor:
             f"Expected {name!r} to have one dimension (got shape {tuple(tensor.shape)}). Flatten it."
         )
     low, high = int(tensor.min()), int(tensor.max())
-    if low < 0 or high >= num_samples:
+    if low < 0 or (num_samples is not None and high >= num_samples):
+        rule = "be at least 0" if num_samples is None else f"lie in 0 to {num_samples - 1}, the samples"
         raise ValueError(
-            f"Expected {name!r} to lie in 0 to {num_samples - 1}, the samples "
-            f"(got {low if low < 0 else high}). Leave out what is not in this data set."
+            f"Expected {name!r} to {rule} (got {low if low < 0 else high}). "
+            f"Leave out what is not in this data set."
         )
     if len(tensor.unique()) < len(tensor):
         raise ValueError(

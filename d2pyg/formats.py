@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from d2pyg.extras import require
-from d2pyg.io import check_output
+from d2pyg.io import check_output, load_pt
 
 if TYPE_CHECKING:
     from d2pyg.coreset import Coreset
@@ -115,7 +115,7 @@ def _from_npz(path: Path) -> Fields:
 
 
 def _from_pt(path: Path) -> Fields:
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    content = load_pt(path)
     ids = np.asarray(content["ids"]) if "ids" in content else None
     settings = json.loads(content["settings"])
     return content["index"], content["pick_scores"], content["scores"], settings, ids

@@ -183,8 +183,17 @@ def _npz(path: Path, pick: Pick) -> Any:
         return pick(content)
 
 
+def load_pt(path: Path) -> Any:
+    """Tensors and plain values, on the CPU; nothing is unpickled."""
+    with path.open("rb") as file:
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        except OSError as error:  # torch's word for some damaged content
+            raise ValueError(str(error)) from error
+
+
 def _pt(path: Path, pick: Pick) -> Any:
-    return pick(torch.load(path, map_location="cpu", weights_only=True))
+    return pick(load_pt(path))
 
 
 def _safetensors(path: Path, pick: Pick) -> Any:

@@ -142,7 +142,7 @@ def select(
         >>> select(x, scores=[1, 9, 1, 1, 2, 1], budget=3, k=2, labels=[0, 0, 0, 1, 1, 1]).index
         tensor([1, 4, 0])
     """
-    given = _given(embeddings, metric)
+    given = as_given(embeddings, metric)
     ready = edges_of(given) if isinstance(given, Data) else None
     num_samples = len(given) if ready is None else ready.num_nodes
     home = as_device(None, given.device if ready is None else ready.edge_index.device)
@@ -234,7 +234,7 @@ def select(
     )
 
 
-def _given(embeddings: Any, metric: str | Metric | PairwiseMetric | None) -> Data | Tensor | Joined:
+def as_given(embeddings: Any, metric: str | Metric | PairwiseMetric | None) -> Data | Tensor | Joined:
     """A graph, or checked embeddings; kernels weigh distances, so no other metric will do."""
     if isinstance(embeddings, Data):
         measure = embeddings.get("metric")
@@ -266,6 +266,11 @@ def _classes(labels: ArrayLike | None, num_samples: int, place: torch.device) ->
     return len(label), group
 
 
+def k_of(k: int | None, num_samples: int) -> int:
+    """The k asked for, or 5, or what there is if that is less."""
+    return max(1, min(5, num_samples - 1)) if k is None else check_k(k, num_samples)
+
+
 def _edges_built(
     embeddings: Tensor | Joined,
     pool: Tensor,
@@ -277,7 +282,7 @@ def _edges_built(
     progress: bool,
 ) -> tuple[Edges, dict[str, Any]]:
     """The kNN graph of the pool, class by class."""
-    k = max(1, min(5, len(embeddings) - 1)) if k is None else check_k(k, len(embeddings))
+    k = k_of(k, len(embeddings))
     graph = build_graph(
         embeddings,
         k,

@@ -235,7 +235,7 @@ def test_running_out_of_memory_is_one_line(files, monkeypatch, capsys):
     def out(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr("d2pyg.cli.select", out)
+    monkeypatch.setattr("d2pyg.cli.select.select", out)
     assert main(["select", "x.npy", "--keep", "0.5", "--out", "c.npz"]) == 2
     assert capsys.readouterr().err == "d2pyg: error: MemoryError\n"
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import d2pyg
+
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 KINDS = {"bash", "python", "text", "bibtex"}
@@ -61,6 +63,10 @@ def test_code_blocks_run(name, tmp_path, monkeypatch):
         assert (tmp_path / "venv" / "bin" / "d2pyg").exists()
         assert len(names["coreset"]) == 539
         assert len(names["more"]) == 100
+        assert len(names["rows"]) == 18
+        assert names["widest"]["kept"] == 539
+        assert d2pyg.load_graph(tmp_path / "graph.pt").k == 15
+        assert len((tmp_path / "sweep.csv").read_text().splitlines()) == 7
         assert len((tmp_path / "delete.txt").read_text().splitlines()) == 1258
         assert (tmp_path / "demo-output" / "coreset.png").stat().st_size > 10_000
         # The demo's output in the README has the lines that it prints today, numbers apart.

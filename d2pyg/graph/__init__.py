@@ -1,5 +1,7 @@
-"""The kNN graph over embeddings: metrics, backends (one file each), and edge bookkeeping."""
+"""The kNN graph over embeddings: metrics, backends (one file each), edge bookkeeping, files."""
 
+from d2pyg.graph.edges import nearest_graph
+from d2pyg.graph.files import load_graph, save_graph
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import knn_graph
 from d2pyg.graph.metric import (
@@ -20,4 +22,7 @@ __all__ = [
     "Metric",
     "PairwiseMetric",
     "knn_graph",
+    "load_graph",
+    "nearest_graph",
+    "save_graph",
 ]

@@ -114,6 +114,36 @@ def nearest(edges: Edges, k: int, most: int) -> Edges:
     return Edges(edges.edge_index[:, kept], edges.distance[kept], edges.num_nodes)
 
 
+def nearest_graph(graph: Data, k: int) -> Data:
+    """The k nearest of the neighbours that a graph has: one graph at a large k serves every smaller.
+
+    Args:
+        graph: From :func:`d2pyg.knn_graph`, or any directed one with distances in ``edge_attr``.
+        k: 1 to the graph's own k.
+
+    Returns:
+        What :func:`d2pyg.knn_graph` gives at this k, bit by bit; attributes that it does not make are
+        left out.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [1.0], [3.0]])
+        >>> nearest_graph(d2pyg.knn_graph(x, k=2), k=1).edge_index
+        tensor([[1, 0, 1],
+                [0, 1, 2]])
+    """
+    edges = edges_of(graph)
+    few = nearest(edges, k, own_k(graph, edges))
+    result = Data(edge_index=few.edge_index, edge_attr=few.distance, num_nodes=few.num_nodes)
+    result.k = int(k)
+    for name in ("metric", "backend"):
+        if name in graph:
+            result[name] = graph[name]
+    return result
+
+
 def induced(edges: Edges, nodes: Tensor) -> Edges:
     """The edges among these nodes (ascending), which become 0, 1, 2, ..."""
     index, distance = pyg_subgraph(

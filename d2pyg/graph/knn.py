@@ -108,6 +108,21 @@ def as_embedded(embeddings: Any, metric: str | Metric | PairwiseMetric) -> Tenso
     return as_embeddings(embeddings)
 
 
+def points_of(
+    embeddings: Tensor | Joined, metric: str | Metric | PairwiseMetric, place: torch.device
+) -> Points:
+    """Embeddings to be measured; what compares pairs alone cannot."""
+    measure = embeddings.metric if isinstance(embeddings, Joined) else as_metric(metric)
+    if isinstance(measure, PairwiseMetric):
+        raise ValueError(
+            f"Expected 'metric' to map into a space with distances (got {measure}). Measure with "
+            f"'euclidean' or 'cosine'."
+        )
+    if isinstance(embeddings, Tensor):
+        measure = measure.fit(embeddings, place)
+    return Points(embeddings, measure, place)
+
+
 def build_graph(
     embeddings: Tensor | Joined,
     k: int,

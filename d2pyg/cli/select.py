@@ -1,4 +1,4 @@
-"""The command line: a door into the Python functions, with no logic of its own."""
+"""d2pyg select: embeddings and scores in, coreset out."""
 
 from __future__ import annotations
 
@@ -7,32 +7,27 @@ import io
 import json
 import sys
 import time
-import warnings
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from d2pyg import __version__, formats
-from d2pyg.budget import BALANCES
-from d2pyg.checks import as_tensor
+from d2pyg import formats
+from d2pyg.cli import common
 from d2pyg.coreset import Coreset
-from d2pyg.io import check_output, path_of, read_array, replacing
-from d2pyg.nn.forward import UPDATES
+from d2pyg.io import check_output, replacing
+from d2pyg.metrics import class_counts
 from d2pyg.pruning import select
-from d2pyg.registry import choices
 
-USAGE_STATUS = 2
 _INPUTS = ("embeddings", "scores", "labels", "initial", "ids")
+_OPTIONS = (
+    "keep", "prune", "budget", "k", "gamma_forward", "gamma_reverse", "clamp", "cutoff", "backend",
+    "engine", "device",
+)  # fmt: skip
 _LISTS = (".npy", ".txt", ".json")
 
-_SELECT_EPILOG = """\
-files:
-  Arrays are read from .npy (memory-mapped), .npz, .pt and .safetensors files, names from .txt files,
-  one a line. Where a file holds several arrays, write file.npz:key. Nothing is ever unpickled.
-
+_EPILOG = """
 examples:
   Keep the 30% that are hard and diverse, class by class:
     d2pyg select embeddings.npy --scores scores.npy --labels labels.npy --keep 0.3 --out coreset.npz
@@ -40,6 +35,11 @@ examples:
     d2pyg select run.npz:features --prune 0.7 --out kept.npy --removed delete.txt
   As the authors' code does it:
     d2pyg select f.npy --scores s.npy --budget 5000 --kernel laplacian --scale none --out c.csv
+
+  A graph that is built once, for two selections:
+    d2pyg graph embeddings.npy --k 15 --out graph.pt
+    d2pyg select graph.pt --scores scores.npy --k 5 --keep 0.1 --out small.npz
+    d2pyg select graph.pt --scores scores.npy --k 15 --keep 0.3 --out large.npz
 
 --json prints one object on stdout:
   out            the file written
@@ -54,54 +54,19 @@ examples:
 """
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command and returns its exit status: 0, or 2 where an argument or a file is wrong."""
-    arguments = _parser().parse_args(argv)
-    command: Callable[[argparse.Namespace], None] = arguments.command
-    problem: str | None = None
-    with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
-        try:
-            command(arguments)
-        except (ValueError, TypeError, ImportError, OSError, RuntimeError, MemoryError) as error:
-            problem = " ".join(str(error).split()) or type(error).__name__
-        except KeyboardInterrupt:
-            print("d2pyg: interrupted, nothing was written", file=sys.stderr)
-            return 130
-    if problem is not None:
-        print(f"d2pyg: error: {problem}", file=sys.stderr)
-        return USAGE_STATUS
-    return 0
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        line = " ".join(message.split())
-        self.exit(USAGE_STATUS, f"d2pyg: error: {line} (see {self.prog} --help)\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="d2pyg", description="Keep the part of a training set worth training on.")
-    parser.add_argument("--version", action="version", version=f"d2pyg {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_select(commands)
-    return parser
-
-
-def _add_select(commands: Any) -> None:
+def add_to(commands: Any) -> None:
+    """The command's arguments."""
     parser = commands.add_parser(
         "select",
         help="embeddings and difficulty scores in, coreset out",
         description="Keep the samples that are hard and diverse (D2 Pruning, arXiv:2310.07931).",
-        epilog=_SELECT_EPILOG,
+        epilog=common.FILES + common.GRAPHS + _EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.set_defaults(command=_select)
     add = parser.add_argument
-    add("embeddings", metavar="EMBEDDINGS", help="file of N x d floats")
+    add("embeddings", metavar="EMBEDDINGS", help="file of N x d floats, or a graph")
     add("--out", required=True, metavar="FILE", help=f"where to write: {' '.join(formats.WRITERS)}")
     add("--scores", metavar="FILE", help="difficulty, N numbers >= 0, higher is harder (default: 1)")
     add("--labels", metavar="FILE", help="N integers: a graph and a budget a class")
@@ -114,40 +79,21 @@ def _add_select(commands: Any) -> None:
     group.add_argument("--budget", type=int, metavar="N", help="number of samples kept")
 
     add = parser.add_argument_group("the method").add_argument
-    add("--k", type=int, metavar="K", help="neighbours a sample (default 5)")
+    add("--k", type=int, metavar="K",
+        help="neighbours a sample (default 5, or all that a graph has)")  # fmt: skip
     add("--gamma-forward", type=float, default=1.0, metavar="G",
         help="decay of forward messages with distance (default %(default)s)")  # fmt: skip
     add("--gamma-reverse", type=float, metavar="G",
         help="decay of reverse messages with distance (default 0.1)")  # fmt: skip
-    add("--kernel", default="rbf", metavar="NAME",
-        help=f"{', '.join(choices('kernel'))} (default %(default)s)")  # fmt: skip
-    add("--scale", type=_scale, default="median", metavar="S",
-        help="distances are divided by: median, none or a number (default %(default)s)")  # fmt: skip
-    add("--update", default="sum", metavar="NAME",
-        help=f"{', '.join(UPDATES)} (default %(default)s)")  # fmt: skip
-    add("--reverse", default="weighted", metavar="NAME",
-        help=f"{', '.join(choices('reverse'))} (default %(default)s)")  # fmt: skip
     add("--clamp", action=argparse.BooleanOptionalAction, default=False,
         help="picks at or below 0 send no message")  # fmt: skip
-    add("--undirected", action=argparse.BooleanOptionalAction, default=True,
-        help="an edge in either direction joins both samples")  # fmt: skip
-    add("--metric", metavar="NAME", help=f"{', '.join(choices('metric'))} (default euclidean)")
     add("--cutoff", type=float, default=0.0, metavar="F",
         help="fraction of the hardest samples dropped first (default %(default)s)")  # fmt: skip
-    add("--balance", default="proportional", metavar="NAME",
-        help=f"{', '.join(BALANCES)}: seats of the classes (default %(default)s)")  # fmt: skip
-    add("--min-per-class", type=int, default=0, metavar="N",
-        help="seats each class gets first (default %(default)s)")  # fmt: skip
+    common.add_method(add)
 
     add = parser.add_argument_group("how it runs").add_argument
-    add("--backend", default="auto", metavar="NAME",
-        help=f"kNN: auto, {', '.join(choices('backend'))} (default %(default)s)")  # fmt: skip
-    add("--engine", default="auto", metavar="NAME",
-        help=f"selection: auto, {', '.join(choices('engine'))} (default %(default)s)")  # fmt: skip
-    add("--device", metavar="NAME", help="cpu, cuda, cuda:1, ... (default cpu)")
-    add("--progress", action=argparse.BooleanOptionalAction, default=None,
-        help="show progress bars (default: on a terminal)")  # fmt: skip
-    add("--json", action="store_true", help="print a summary for programs on stdout")
+    common.add_engine(add)
+    common.add_running(add)
     add("--removed", metavar="FILE",
         help=f"write what is not kept: names, or indices without --ids: {' '.join(_LISTS)}")  # fmt: skip
 
@@ -161,27 +107,10 @@ def _select(arguments: argparse.Namespace) -> None:
             f"Expected 'removed' to differ from 'out' (got {str(out)!r} for both). Name two files."
         )
     given = {name: getattr(arguments, name) for name in _INPUTS}
-    for name, output in (("out", out), ("removed", removed)):
-        if output and output.resolve() in {path_of(file).resolve() for file in given.values() if file}:
-            raise ValueError(
-                f"Expected {name!r} to differ from the inputs (got {str(output)!r}). Name another file."
-            )
-    files: dict[str, Any] = {
-        name: None if file is None else read_array(name, file) for name, file in given.items()
-    }
-    for name in ("scores", "labels", "initial"):  # names, read from text, are select's to refuse
-        if files[name] is not None and getattr(files[name].dtype, "kind", "") != "U":
-            files[name] = as_tensor(name, files[name])
-    options = {
-        name: getattr(arguments, name)
-        for name in (
-            "keep", "prune", "budget", "k", "gamma_forward", "gamma_reverse", "kernel", "scale",
-            "update", "reverse", "clamp", "undirected", "balance", "min_per_class", "cutoff",
-            "metric", "backend", "engine", "device",
-        )
-    }  # fmt: skip
-    progress = sys.stderr.isatty() if arguments.progress is None else arguments.progress
-    coreset = select(files.pop("embeddings"), **files, **options, progress=progress)
+    common.check_no_input(given, {"out": out, "removed": removed})
+    files = common.read_inputs(given)
+    options = {name: getattr(arguments, name) for name in (*_OPTIONS, *common.METHOD)}
+    coreset = select(files.pop("embeddings"), **files, **options, progress=common.progress(arguments))
     coreset.settings["files"] = given
     summary = {"out": str(out), **_summary(coreset, files["scores"], files["labels"])}
 
@@ -204,9 +133,8 @@ def _summary(coreset: Coreset, scores: Tensor | None, labels: Tensor | None) -> 
     after = coreset.scores[~coreset.scores.isnan()]
     kept_per_class = None
     if labels is not None:
-        label, place = labels.long().unique(return_inverse=True)
-        count = place[coreset.index].bincount(minlength=len(label))
-        kept_per_class = dict(zip(map(str, label.tolist()), count.tolist(), strict=True))
+        count = class_counts(labels, coreset.index)
+        kept_per_class = {str(label): kept for label, kept in count.items()}
     return {
         "kept": len(coreset),
         "of": len(coreset.scores),
@@ -253,16 +181,3 @@ def _list_of(coreset: Coreset, index: Tensor, suffix: str) -> bytes:
 
 def _range(values: Tensor) -> list[float]:
     return [float(values.min()), float(values.max())]
-
-
-def _scale(text: str) -> str | float | None:
-    if text in ("median", "none"):
-        return None if text == "none" else text
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected median, none or a number (got {text!r})") from None
-
-
-def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"d2pyg: warning: {message}", file=sys.stderr)

@@ -1,0 +1,73 @@
+"""The command line: doors into the Python functions, with no logic of their own. One file a command."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from d2pyg import __version__
+from d2pyg.cli import graph, select, sweep
+
+USAGE_STATUS = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit status: 0, or 2 where an argument or a file is wrong."""
+    arguments = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], None] = arguments.command
+    problem: str | None = None
+    with warnings.catch_warnings(), _told(arguments.verbose):
+        warnings.showwarning = _show_warning
+        try:
+            command(arguments)
+        except (ValueError, TypeError, ImportError, OSError, RuntimeError, MemoryError) as error:
+            problem = " ".join(str(error).split()) or type(error).__name__
+        except KeyboardInterrupt:
+            print("d2pyg: interrupted, nothing was written", file=sys.stderr)
+            return 130
+    if problem is not None:
+        print(f"d2pyg: error: {problem}", file=sys.stderr)
+        return USAGE_STATUS
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        line = " ".join(message.split())
+        self.exit(USAGE_STATUS, f"d2pyg: error: {line} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="d2pyg", description="Keep the part of a training set worth training on.")
+    parser.add_argument("--version", action="version", version=f"d2pyg {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (select, graph, sweep):
+        command.add_to(commands)
+    return parser
+
+
+@contextmanager
+def _told(verbose: bool) -> Iterator[None]:
+    """What the library logs about its plans, on stderr."""
+    log, handler = logging.getLogger("d2pyg"), logging.StreamHandler(sys.stderr)
+    before = log.level
+    if verbose:
+        handler.setFormatter(logging.Formatter("d2pyg: %(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"d2pyg: warning: {message}", file=sys.stderr)

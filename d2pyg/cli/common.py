@@ -1,0 +1,109 @@
+"""What several commands share: options, inputs, progress."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from d2pyg.budget import BALANCES
+from d2pyg.checks import as_tensor
+from d2pyg.graph.files import read_graph_or_array
+from d2pyg.io import path_of, read_array
+from d2pyg.nn.forward import UPDATES
+from d2pyg.registry import choices
+
+FILES = """\
+files:
+  Arrays are read from .npy (memory-mapped), .npz, .pt and .safetensors files, names from .txt files,
+  one a line. Where a file holds several arrays, write file.npz:key. Nothing is ever unpickled.
+"""
+GRAPHS = """\
+  A graph that d2pyg graph wrote can stand in place of the embeddings.
+"""
+
+METHOD = (
+    "kernel", "scale", "update", "reverse", "undirected", "metric", "balance", "min_per_class",
+)  # fmt: skip
+
+Add = Callable[..., Any]
+
+
+def add_method(add: Add) -> None:
+    """The options of :data:`METHOD`."""
+    add("--kernel", default="rbf", metavar="NAME",
+        help=f"{', '.join(choices('kernel'))} (default %(default)s)")  # fmt: skip
+    add("--scale", type=_scale, default="median", metavar="S",
+        help="distances are divided by: median, none or a number (default %(default)s)")  # fmt: skip
+    add("--update", default="sum", metavar="NAME",
+        help=f"{', '.join(UPDATES)} (default %(default)s)")  # fmt: skip
+    add("--reverse", default="weighted", metavar="NAME",
+        help=f"{', '.join(choices('reverse'))} (default %(default)s)")  # fmt: skip
+    add("--undirected", action=argparse.BooleanOptionalAction, default=True,
+        help="an edge in either direction joins both samples")  # fmt: skip
+    add_metric(add)
+    add("--balance", default="proportional", metavar="NAME",
+        help=f"{', '.join(BALANCES)}: seats of the classes (default %(default)s)")  # fmt: skip
+    add("--min-per-class", type=int, default=0, metavar="N",
+        help="seats each class gets first (default %(default)s)")  # fmt: skip
+
+
+def add_metric(add: Add) -> None:
+    """How near two samples are."""
+    add("--metric", metavar="NAME", help=f"{', '.join(choices('metric'))} (default euclidean)")
+
+
+def add_engine(add: Add) -> None:
+    """How picks are found."""
+    add("--engine", default="auto", metavar="NAME",
+        help=f"selection: auto, {', '.join(choices('engine'))} (default %(default)s)")  # fmt: skip
+
+
+def add_running(add: Add) -> None:
+    """How a command runs and reports."""
+    add("--backend", default="auto", metavar="NAME",
+        help=f"kNN: auto, {', '.join(choices('backend'))} (default %(default)s)")  # fmt: skip
+    add("--device", metavar="NAME", help="cpu, cuda, cuda:1, ... (default cpu)")
+    add("--progress", action=argparse.BooleanOptionalAction, default=None,
+        help="show progress bars (default: on a terminal)")  # fmt: skip
+    add("--json", action="store_true", help="print a summary for programs on stdout")
+    add("--verbose", action="store_true", help="say first what the graph will take")
+
+
+def check_no_input(given: Mapping[str, str | None], outputs: Mapping[str, Path | None]) -> None:
+    """No output takes the place of an input."""
+    inputs = {path_of(file).resolve() for file in given.values() if file}
+    for name, output in outputs.items():
+        if output and output.resolve() in inputs:
+            raise ValueError(
+                f"Expected {name!r} to differ from the inputs (got {str(output)!r}). Name another file."
+            )
+
+
+def read_inputs(given: Mapping[str, str | None]) -> dict[str, Any]:
+    """The array of each file that is named; in place of embeddings, a graph."""
+    files: dict[str, Any] = {}
+    for name, file in given.items():
+        read = read_graph_or_array if name == "embeddings" else read_array
+        files[name] = None if file is None else read(name, file)
+    for name in ("scores", "labels", "initial"):  # names, read from text, are refused further on
+        values = files.get(name)
+        if values is not None and getattr(values.dtype, "kind", "") != "U":
+            files[name] = as_tensor(name, values)
+    return files
+
+
+def progress(arguments: argparse.Namespace) -> bool:
+    """What was asked for, or whether this is a terminal."""
+    return sys.stderr.isatty() if arguments.progress is None else bool(arguments.progress)
+
+
+def _scale(text: str) -> str | float | None:
+    if text in ("median", "none"):
+        return None if text == "none" else text
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected median, none or a number (got {text!r})") from None

@@ -1,0 +1,94 @@
+"""d2pyg graph: embeddings in, kNN graph out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from typing import Any
+
+from d2pyg.checks import as_labels
+from d2pyg.cli import common
+from d2pyg.graph.files import SUFFIXES, save_graph
+from d2pyg.graph.knn import knn_graph
+from d2pyg.io import check_output, read_array
+
+_EPILOG = """
+examples:
+  A graph with all the neighbours that later settings may need:
+    d2pyg graph embeddings.npy --k 15 --out graph.pt
+  One graph a class, for selections with the same labels:
+    d2pyg graph embeddings.npy --labels labels.npy --k 15 --out graph.pt
+  What it is for:
+    d2pyg select graph.pt --scores scores.npy --k 5 --keep 0.3 --out coreset.npz
+    d2pyg sweep graph.pt --scores scores.npy --keep 0.1 0.3 --k 1 5 15 --out sweep.csv
+
+--json prints one object on stdout:
+  out            the file written
+  nodes          number of samples
+  edges          number of edges, each from a sample to one that has it among its nearest
+  k              neighbours a sample
+  metric         the metric used
+  backend        the backend used
+  seconds        time taken, reading and writing included
+"""
+
+
+def add_to(commands: Any) -> None:
+    """The command's arguments."""
+    parser = commands.add_parser(
+        "graph",
+        help="embeddings in, kNN graph out, for many selections",
+        description="Join every sample with its k nearest others, and write the graph.",
+        epilog=common.FILES + _EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=_graph)
+    add = parser.add_argument
+    add("embeddings", metavar="EMBEDDINGS", help="file of N x d floats")
+    add("--out", required=True, metavar="FILE", help=f"where to write: {' '.join(SUFFIXES)}")
+    add("--k", type=int, default=5, metavar="K", help="neighbours a sample (default %(default)s)")
+    add("--labels", metavar="FILE", help="N integers: a graph a class")
+    common.add_metric(add)
+    add = parser.add_argument_group("how it runs").add_argument
+    common.add_running(add)
+    add("--memory", type=float, metavar="BYTES",
+        help="what the search may use, such as 4e9 (default: a quarter of what is free)")  # fmt: skip
+
+
+def _graph(arguments: argparse.Namespace) -> None:
+    started = time.perf_counter()
+    out = check_output("out", arguments.out, SUFFIXES)
+    given = {"embeddings": arguments.embeddings, "labels": arguments.labels}
+    common.check_no_input(given, {"out": out})
+    embeddings = read_array("embeddings", given["embeddings"])
+    labels = common.read_inputs({"labels": given["labels"]})["labels"]
+    graph = knn_graph(
+        embeddings,
+        arguments.k,
+        metric=arguments.metric or "euclidean",
+        backend=arguments.backend,
+        batch=None if labels is None else as_labels("labels", labels, len(embeddings)),
+        device=arguments.device,
+        memory=arguments.memory,
+        progress=common.progress(arguments),
+    )
+    save_graph(graph, out)
+    summary = {
+        "out": str(out),
+        "nodes": graph.num_nodes,
+        "edges": graph.num_edges,
+        "k": graph.k,
+        "metric": graph.metric,
+        "backend": graph.backend,
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+    print(
+        f"joined {summary['nodes']} samples by {summary['edges']} edges in "
+        f"{summary['seconds']:.1f} s -> {out}",
+        file=sys.stderr,
+    )
+    if arguments.json:
+        print(json.dumps(summary))

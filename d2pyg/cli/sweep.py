@@ -1,0 +1,119 @@
+"""d2pyg sweep: many settings in, a table of measures out."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import sys
+import time
+from typing import Any
+
+from d2pyg.cli import common
+from d2pyg.io import check_output, replacing
+from d2pyg.sweep import sweep
+
+_INPUTS = ("embeddings", "scores", "labels")
+_SWEPT = ("keep", "prune", "budget", "k", "gamma_forward", "gamma_reverse", "clamp", "cutoff")
+_SUFFIXES = (".csv",)
+
+_EPILOG = """
+examples:
+  Nine settings at two sizes, from one graph; all sizes of a setting come from one run:
+    d2pyg sweep embeddings.npy --scores scores.npy --keep 0.1 0.3 --k 1 5 15 \\
+        --gamma-reverse 0 0.1 1 --out sweep.csv
+  How much of the hardest to drop, class by class:
+    d2pyg sweep embeddings.npy --scores scores.npy --labels labels.npy --keep 0.3 \\
+        --cutoff 0 0.1 0.2 0.3 --out sweep.csv
+  From a graph that was built before:
+    d2pyg sweep graph.pt --scores scores.npy --budget 1000 --clamp no yes --out sweep.csv
+  Then, with the setting you chose:
+    d2pyg select embeddings.npy --scores scores.npy --keep 0.3 --k 15 --out coreset.npz
+
+columns, a row a combination:
+  keep, prune or budget, k, gamma_forward, gamma_reverse, clamp, cutoff
+                  the setting
+  kept            number of samples kept
+  coverage_radius largest distance of any sample to its nearest kept one; lower covers better;
+                  empty where only a graph was given
+  score_entropy   entropy of the kept samples' scores in 50 bins, in nats; higher is a wider mix
+  overlap         share of the samples in common with the first row (of the smaller coreset)
+  seconds         time the selection took, shared by the sizes of one run
+
+--json prints one object on stdout:
+  out             the file written
+  rows            the table, a list of objects
+  seconds         time taken, reading, the graph and writing included
+"""
+
+
+def add_to(commands: Any) -> None:
+    """The command's arguments."""
+    parser = commands.add_parser(
+        "sweep",
+        help="many settings on one graph, a table of measures out",
+        description="Try every combination of settings on one graph, and measure each coreset.",
+        epilog=common.FILES + common.GRAPHS + _EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=_sweep)
+    add = parser.add_argument
+    add("embeddings", metavar="EMBEDDINGS", help="file of N x d floats, or a graph")
+    add("--out", required=True, metavar="FILE", help=f"where to write: {' '.join(_SUFFIXES)}")
+    add("--scores", metavar="FILE", help="difficulty, N numbers >= 0, higher is harder (default: 1)")
+    add("--labels", metavar="FILE", help="N integers: a graph and a budget a class")
+
+    group = parser.add_argument_group("how many (exactly one)")
+    group.add_argument("--keep", type=float, nargs="+", metavar="F", help="fractions kept")
+    group.add_argument("--prune", type=float, nargs="+", metavar="F", help="fractions removed")
+    group.add_argument("--budget", type=int, nargs="+", metavar="N", help="numbers of samples kept")
+
+    add = parser.add_argument_group("tried in every combination").add_argument
+    add("--k", type=int, nargs="+", metavar="K",
+        help="neighbours a sample (default 5, or all that a graph has)")  # fmt: skip
+    add("--gamma-forward", type=float, nargs="+", default=1.0, metavar="G",
+        help="decays of forward messages with distance (default %(default)s)")  # fmt: skip
+    add("--gamma-reverse", type=float, nargs="+", metavar="G",
+        help="decays of reverse messages with distance (default 0.1)")  # fmt: skip
+    add("--clamp", type=_flag, nargs="+", default=False, metavar="yes|no",
+        help="whether picks at or below 0 send no message (default no)")  # fmt: skip
+    add("--cutoff", type=float, nargs="+", default=0.0, metavar="F",
+        help="fractions of the hardest samples dropped first (default %(default)s)")  # fmt: skip
+
+    common.add_method(parser.add_argument_group("the method, for all").add_argument)
+    add = parser.add_argument_group("how it runs").add_argument
+    common.add_engine(add)
+    common.add_running(add)
+
+
+def _sweep(arguments: argparse.Namespace) -> None:
+    started = time.perf_counter()
+    out = check_output("out", arguments.out, _SUFFIXES)
+    given = {name: getattr(arguments, name) for name in _INPUTS}
+    common.check_no_input(given, {"out": out})
+    files = common.read_inputs(given)
+    names = (*_SWEPT, *common.METHOD, "backend", "engine", "device")
+    options = {name: getattr(arguments, name) for name in names}
+    rows = sweep(files.pop("embeddings"), **files, **options, progress=common.progress(arguments))
+    with replacing(out) as file:
+        file.write(_csv(rows))
+    seconds = round(time.perf_counter() - started, 3)
+    print(f"tried {len(rows)} settings in {seconds:.1f} s -> {out}", file=sys.stderr)
+    if arguments.json:
+        print(json.dumps({"out": str(out), "rows": rows, "seconds": seconds}))
+
+
+def _csv(rows: list[dict[str, Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _flag(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise argparse.ArgumentTypeError(f"expected yes or no (got {text!r})")
+    return text == "yes"

@@ -1,0 +1,71 @@
+"""How far samples are from the nearest of some chosen ones: exact, from fast candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from d2pyg.graph.exact import smallest
+from d2pyg.graph.points import Points
+
+_BOUNDS_TOGETHER = 1 << 22  # float32 lower bounds held together, 16 MiB
+_PAIR_ELEMENTS = 1 << 22  # float64 elements of exact differences held together, 32 MiB
+
+
+def covering_radii(points: Points, index: Tensor, sizes: Sequence[int]) -> list[float]:
+    """The largest distance of any point to its nearest among ``index[:b]``, for each size b.
+
+    Each choice contains the smaller ones, so all of them cost what the largest does.
+
+    Args:
+        points: All N points.
+        index: int64 [B], the points chosen, in order.
+        sizes: Each 1 to B.
+    """
+    nearest = torch.full((len(points),), torch.inf, dtype=torch.float64, device=index.device)
+    left_out = torch.ones_like(nearest, dtype=torch.bool)
+    radius, done = {}, 0
+    for size in sorted(set(sizes)):
+        added = index[done:size]
+        left_out[added] = False
+        rows = left_out.nonzero().flatten()
+        nearest[rows] = nearest[rows].minimum(to_nearest(points, rows, added))
+        radius[size] = float(nearest[rows].max()) if len(rows) else 0.0
+        done = size
+    return [radius[size] for size in sizes]
+
+
+def to_nearest(points: Points, rows: Tensor, chosen: Tensor) -> Tensor:
+    """The distance of each point to the nearest chosen one, float64 [R].
+
+    A product gives lower bounds on squared distances (:class:`~d2pyg.graph.table.Table`). The chosen
+    point with the lowest is measured exactly, and if another's bound is below that, so is every such
+    one.
+
+    Args:
+        points: All N points.
+        rows: int64 [R], the points that are asked about.
+        chosen: int64 [M], at least one; a row that is among them is at distance 0 from itself.
+    """
+    found = torch.empty(len(rows), dtype=torch.float64, device=rows.device)
+    table = points.tables[0]
+    columns = table.rows(chosen)
+    chunk = max(1, _BOUNDS_TOGETHER // len(chosen))
+    for start in range(0, len(rows), chunk):
+        part = rows[start : start + chunk]
+        bound = table.bounds(table.rows(part), columns)
+        base = table.row_bound(points.norm[part])
+        value, place = smallest(bound, min(2, len(chosen)))
+        distance = points.distance(part, chosen[place[:, 0]])
+        unsure = (points.at_least(value[:, -1] + base) < distance).nonzero().flatten()
+        if len(unsure):
+            possible = points.at_least(bound[unsure] + base[unsure].unsqueeze(1))
+            row, column = (possible < distance[unsure].unsqueeze(1)).nonzero(as_tuple=True)
+            row = unsure[row]
+            pairs = _PAIR_ELEMENTS // points.dim + 1
+            for r, c in zip(row.split(pairs), column.split(pairs), strict=True):
+                distance.scatter_reduce_(0, r, points.distance(part[r], chosen[c]), "amin")
+        found[start : start + chunk] = distance
+    return found

@@ -1,0 +1,300 @@
+"""Measures of a coreset: how well it covers the data, its scores, its classes, and other coresets."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from d2pyg.checks import (
+    ArrayLike,
+    as_array,
+    as_count,
+    as_device,
+    as_embeddings,
+    as_index,
+    as_labels,
+    as_real,
+    as_scores,
+)
+from d2pyg.graph.cover import covering_radii, to_nearest
+from d2pyg.graph.joined import Joined
+from d2pyg.graph.knn import Embeddings, as_embedded, build_graph, points_of
+from d2pyg.graph.metric import Metric
+
+
+def coverage_radius(
+    embeddings: Embeddings, index: ArrayLike, metric: str | Metric = "euclidean"
+) -> float:
+    r"""The largest distance of any sample to its nearest kept sample; lower covers better.
+
+    .. math:: \max_{i} \min_{j \in S} d(x_i, x_j)
+
+    The k-center objective (Sener and Savarese, "Active Learning for Convolutional Neural Networks: A
+    Core-Set Approach", ICLR 2018). One outlier decides it; :func:`aucpr` is the mean.
+
+    Args:
+        embeddings: [N, d], any float type; memory-mapped arrays are read in chunks.
+        index: Indices of the samples kept [B], at least one.
+        metric: ``"euclidean"``, ``"cosine"`` or a :class:`~d2pyg.graph.Metric`.
+
+    Returns:
+        The radius, 0 where all samples are kept. Distances are exact, from float64 differences.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [1.0], [4.0], [9.0]])
+        >>> coverage_radius(x, [0, 2])
+        5.0
+    """
+    x = as_embedded(embeddings, metric)
+    place = as_device(None, x.device)
+    kept = _kept(index, len(x)).to(place)
+    return covering_radii(points_of(x, metric, place), kept, [len(kept)])[0]
+
+
+def aucpr(
+    embeddings: Embeddings,
+    index: ArrayLike,
+    metric: str | Metric = "euclidean",
+    held_out: Tensor | np.ndarray[Any, Any] | None = None,
+) -> float:
+    r"""The mean distance of other samples to the nearest kept one; lower covers better.
+
+    .. math:: \frac{1}{|T|} \sum_{i \in T} \min_{j \in S} d(x_i, x_j)
+
+    The area under the curve of p and r, where balls of radius r around the kept samples cover a
+    fraction p of the distribution (Zheng, Liu, Lai, Prakash, "Coverage-centric Coreset Selection for
+    High Pruning Rates", ICLR 2023): it equals the expected distance to the nearest kept sample.
+
+    Args:
+        embeddings: [N, d], any float type; memory-mapped arrays are read in chunks.
+        index: Indices of the samples kept [B], at least one.
+        metric: ``"euclidean"``, ``"cosine"`` or a :class:`~d2pyg.graph.Metric`.
+        held_out: [M, d], samples that stand for the distribution, such as a test set. Default: the
+            samples that are not kept.
+
+    Returns:
+        The mean, 0 where all samples are kept and none held out. Distances are exact, from float64
+        differences.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [1.0], [4.0], [9.0]])
+        >>> aucpr(x, [0, 2])  # (1 + 5) / 2
+        3.0
+        >>> aucpr(x, [0, 2], held_out=torch.tensor([[3.0], [7.0], [-2.0]]))
+        2.0
+    """
+    x = as_embedded(embeddings, metric)
+    place = as_device(None, x.device)
+    kept = _kept(index, len(x))
+    if held_out is None:
+        asked = torch.ones(len(x), dtype=torch.bool).index_fill(0, kept.cpu(), False).nonzero().flatten()
+    else:
+        if isinstance(x, Joined):
+            raise ValueError(
+                "Expected 'held_out' to be left out with joined embeddings (got both). Join the samples "
+                "and the held-out ones first, and pass their arrays side by side."
+            )
+        others = as_embeddings(held_out, "held_out")
+        if others.shape[1] != x.shape[1]:
+            raise ValueError(
+                f"Expected 'held_out' to have {x.shape[1]} features, as 'embeddings' have "
+                f"(got shape {tuple(others.shape)}). Take both from the same model."
+            )
+        x = torch.cat([x[kept.to(x.device)].to(place), others.to(place)])
+        kept, asked = torch.arange(len(kept)), torch.arange(len(kept), len(x))
+    if not len(asked):
+        return 0.0
+    points = points_of(x, metric, place)
+    return float(to_nearest(points, asked.to(place), kept.to(place)).mean())
+
+
+def near_duplicates(
+    embeddings: Embeddings,
+    index: ArrayLike,
+    threshold: float,
+    metric: str | Metric = "euclidean",
+) -> float:
+    r"""The fraction of kept samples that have another kept one nearby; lower is less redundant.
+
+    .. math:: \frac{1}{|S|} \left| \{ i \in S : \min_{j \in S, j \ne i} d(x_i, x_j) < t \} \right|
+
+    With cosine distance and a small t, the duplicates that SemDeDup removes (Abbas, Tirumala, Simig,
+    Ganguli, Morcos, 2023, arXiv:2303.09540).
+
+    Args:
+        embeddings: [N, d], any float type; memory-mapped arrays are read in chunks.
+        index: Indices of the samples kept [B], at least one.
+        threshold: t, above 0. Closer than this is a near-duplicate.
+        metric: ``"euclidean"``, ``"cosine"`` or a :class:`~d2pyg.graph.Metric`.
+
+    Returns:
+        A fraction in 0 to 1; 0 where one sample is kept.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [0.1], [4.0], [9.0]])
+        >>> near_duplicates(x, [0, 1, 2, 3], threshold=0.5)
+        0.5
+    """
+    x = as_embedded(embeddings, metric)
+    kept = _kept(index, len(x)).to(x.device)
+    closer = as_real("threshold", threshold, "It is a distance, such as 0.05.")
+    if closer <= 0:
+        raise ValueError(
+            f"Expected 'threshold' to be above 0 (got {closer:g}). No distance is below 0; for exact "
+            f"duplicates pass a tiny number, such as 1e-12."
+        )
+    place = as_device(None, x.device)
+    graph = build_graph(x, 1, metric, "auto", None, place, False, pool=kept.sort().values)
+    return int((graph.edge_attr < closer).sum()) / len(kept)
+
+
+def score_entropy(scores: ArrayLike, index: ArrayLike | None = None, bins: int = 50) -> float:
+    r"""The entropy of the kept samples' scores, in nats; higher is a wider mix of easy and hard.
+
+    .. math:: -\sum_{b} p_b \ln p_b
+
+    where :math:`p_b` is the share of kept samples whose score lies in bin b. The bins are of equal
+    width and span the scores of all samples, lowest to highest, whatever is kept, so coresets of one
+    data set compare. Each bin holds its lower edge; the last holds its upper edge too. With 50 bins
+    they are the strata of CCS (Zheng et al., ICLR 2023).
+
+    Args:
+        scores: [N], finite.
+        index: Indices of the samples kept [B], at least one. Default: all samples.
+        bins: Number of bins, at least 1.
+
+    Returns:
+        0 (all in one bin, or all scores equal) to ln(bins).
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+
+    Example:
+        >>> score_entropy([0.0, 1.0, 2.0, 3.0], bins=4)  # ln 4
+        1.3862943611198906
+        >>> score_entropy([0.0, 1.0, 2.0, 3.0], index=[2, 3], bins=2)
+        0.0
+    """
+    total = _size("scores", scores)
+    if not total:
+        raise ValueError("Expected 'scores' to have at least one sample (got none). Pass all scores.")
+    score = as_scores(scores, total, signed=True)
+    bins = as_count("bins", bins, 1, None, "", "CCS uses 50.")
+    kept = score if index is None else score[_kept(index, total).to(score.device)]
+    low, high = score.min(), score.max()
+    if low == high:
+        return 0.0
+    unit = 2.0 ** (math.frexp(float(torch.maximum(-low, high)))[1] - 1)  # so that nothing overflows
+    place = (kept / unit - low / unit) * bins / (high / unit - low / unit)
+    place = place.long().clamp(max=bins - 1)
+    return _entropy(place.bincount(minlength=bins))
+
+
+def class_counts(labels: ArrayLike, index: ArrayLike) -> dict[int, int]:
+    """How many samples of each class are kept.
+
+    Args:
+        labels: [N], integers.
+        index: Indices of the samples kept [B], at least one.
+
+    Returns:
+        The number kept by label, of every label there is, ascending.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+
+    Example:
+        >>> class_counts([3, 3, 7, 7, 9], index=[0, 1, 2])
+        {3: 2, 7: 1, 9: 0}
+    """
+    label = as_labels("labels", labels, _size("labels", labels))
+    kept = _kept(index, len(label)).to(label.device)
+    name, place = label.unique(return_inverse=True)
+    count = place[kept].bincount(minlength=len(name))
+    return dict(zip(name.tolist(), count.tolist(), strict=True))
+
+
+def class_balance(labels: ArrayLike, index: ArrayLike) -> float:
+    r"""How evenly the kept samples spread over the classes; 1 is as many of each, 0 one class alone.
+
+    .. math:: \frac{-\sum_{c} p_c \ln p_c}{\ln C}
+
+    where :math:`p_c` is the share of class c among the kept samples, and C the number of classes in
+    the whole data set, so a class that is lost counts. Shannon's entropy over its maximum, known as
+    Pielou's evenness (1966). :func:`class_counts` has the numbers behind it.
+
+    Args:
+        labels: [N], integers.
+        index: Indices of the samples kept [B], at least one.
+
+    Returns:
+        0 to 1; 1 where there is one class.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+
+    Example:
+        >>> class_balance([0, 0, 0, 1, 1, 1], index=[0, 1, 3, 4])
+        1.0
+        >>> class_balance([0, 0, 0, 1, 1, 1], index=[0, 1])
+        0.0
+    """
+    count = torch.tensor(list(class_counts(labels, index).values()))
+    return _entropy(count) / math.log(len(count)) if len(count) > 1 else 1.0
+
+
+def overlap(one: ArrayLike, two: ArrayLike) -> float:
+    r"""The share of the smaller coreset that is in the other; 1 is nested or equal, 0 disjoint.
+
+    .. math:: \frac{|S \cap T|}{\min(|S|, |T|)}
+
+    The overlap coefficient (Szymkiewicz 1934, Simpson 1943). For coresets of one size it is the share
+    of samples in common. Unlike Jaccard's index it does not fall because one coreset is larger. Two
+    random coresets that keep the fractions p and q have about max(p, q).
+
+    Args:
+        one: Indices of the samples of one coreset, at least one.
+        two: The same of another coreset of the same data set.
+
+    Returns:
+        0 to 1.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+
+    Example:
+        >>> overlap([0, 1, 2, 3], [3, 5])
+        0.5
+    """
+    first, second = _kept(one, None, "one").cpu(), _kept(two, None, "two").cpu()
+    return int(torch.isin(first, second).sum()) / min(len(first), len(second))
+
+
+def _kept(index: ArrayLike, num_samples: int | None, name: str = "index") -> Tensor:
+    kept = as_index(name, index, num_samples)
+    if not len(kept):
+        raise ValueError(
+            f"Expected {name!r} to hold at least one sample (got none). Pass coreset.index."
+        )
+    return kept
+
+
+def _size(name: str, values: ArrayLike) -> int:
+    return values.numel() if isinstance(values, Tensor) else as_array(name, values).size
+
+
+def _entropy(count: Tensor) -> float:
+    """Of the shares, in nats."""
+    share = count[count > 0].double() / count.sum()
+    return abs(float((share * share.log()).sum()))  # a sum of what is at most 0

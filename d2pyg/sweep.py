@@ -1,0 +1,241 @@
+"""sweep: one graph, many settings, a row of measures each."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from d2pyg.budget import after_cutoff, check_available, num_kept
+from d2pyg.checks import ArrayLike, as_device, as_labels, as_scores
+from d2pyg.coreset import plain
+from d2pyg.graph.cover import covering_radii
+from d2pyg.graph.edges import edges_of, nearest_graph, own_k
+from d2pyg.graph.joined import Joined
+from d2pyg.graph.knn import Embeddings, build_graph, points_of
+from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
+from d2pyg.metrics import overlap, score_entropy
+from d2pyg.progress import progress_bar
+from d2pyg.pruning import as_given, k_of, select
+
+_SWEPT = ("k", "gamma_forward", "gamma_reverse", "clamp", "cutoff")
+_OF_ONE_RESULT = ("ids", "initial")
+
+
+def sweep(
+    embeddings: Embeddings | Data,
+    scores: ArrayLike | None = None,
+    *,
+    keep: float | Sequence[float] | None = None,
+    prune: float | Sequence[float] | None = None,
+    budget: int | Sequence[int] | None = None,
+    k: int | Sequence[int] | None = None,
+    gamma_forward: float | Sequence[float] = 1.0,
+    gamma_reverse: float | Sequence[float] | None = None,
+    clamp: bool | Sequence[bool] = False,
+    cutoff: float | Sequence[float] = 0.0,
+    labels: ArrayLike | None = None,
+    metric: str | Metric | PairwiseMetric | None = None,
+    backend: str = "auto",
+    device: str | torch.device | None = None,
+    progress: bool = False,
+    **fixed: Any,
+) -> list[dict[str, Any]]:
+    """Tries every combination of settings on one graph, and measures each coreset.
+
+    The graph is built once, at the largest k (once for each cutoff, as samples that are dropped are
+    nobody's neighbours). All budgets of a setting come from one run, as ``index[:b]`` is the coreset
+    of size b. Each row measures what :func:`d2pyg.select` gives with these settings; for the coreset
+    itself, call that with the settings of the row you chose.
+
+    Args:
+        embeddings: [N, d], or a graph with the largest k, as for :func:`d2pyg.select`.
+        scores: Difficulty [N], >= 0, higher is harder. Default: all ones.
+        keep: Fractions kept. Exactly one of ``keep``, ``prune`` and ``budget`` is given.
+        prune: Fractions removed.
+        budget: Numbers of samples kept.
+        k: Neighbours a sample.
+        gamma_forward: Decays of forward messages.
+        gamma_reverse: Decays of reverse messages; default 0.1.
+        clamp: Whether picks at or below 0 send no message.
+        cutoff: Fractions of the hardest samples that are dropped first.
+        labels: Classes [N], integers.
+        metric: As for :func:`d2pyg.select`; not with a graph.
+        backend: As for :func:`d2pyg.select`; not with a graph.
+        device: Where to compute; default: where ``embeddings`` are.
+        progress: Show bars of rows and settings done.
+        fixed: What all settings share: any other argument of :func:`d2pyg.select` but ``ids`` and
+            ``initial``.
+
+    Returns:
+        A dict a combination; the budgets vary fastest, then ``clamp``, ``gamma_reverse``,
+        ``gamma_forward``, ``k`` and ``cutoff``:
+
+        - ``keep`` (or ``prune``, or ``budget``), ``k``, ``gamma_forward``, ``gamma_reverse``,
+          ``clamp``, ``cutoff``: the settings;
+        - ``kept``: number of samples kept;
+        - ``coverage_radius``: :func:`d2pyg.metrics.coverage_radius` in the graph's metric; None where
+          only a graph was given, or the metric compares pairs;
+        - ``score_entropy``: :func:`d2pyg.metrics.score_entropy` of the scores given;
+        - ``overlap``: :func:`d2pyg.metrics.overlap` with the first row's coreset;
+        - ``seconds``: what the selection took, shared by the budgets of one run, without the graph
+          and the measures.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule, before the graph is built.
+        ImportError: If the backend's package is not installed.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]])
+        >>> rows = sweep(x, [1, 9, 1, 1, 2, 1], budget=[2, 3], k=[1, 2])
+        >>> [(row["k"], row["kept"], round(row["coverage_radius"], 1)) for row in rows]
+        [(1, 2, 0.1), (1, 3, 0.1), (2, 2, 0.1), (2, 3, 0.1)]
+    """
+    for name in _OF_ONE_RESULT:
+        if name in fixed:
+            raise ValueError(
+                f"Expected {name!r} to be left out of a sweep, which returns no coreset (got "
+                f"{type(fixed[name]).__name__}). Pass it to select, with the settings you chose."
+            )
+    given = as_given(embeddings, metric)
+    ready = edges_of(given) if isinstance(given, Data) else None
+    num_samples = len(given) if ready is None else ready.num_nodes
+    place = as_device(device, given.device if ready is None else ready.edge_index.device)
+    score = torch.ones(num_samples) if scores is None else as_scores(scores, num_samples)
+    groups = None if labels is None else as_labels("labels", labels, num_samples)
+    amounts, budgets = _budgets(num_samples, {"keep": keep, "prune": prune, "budget": budget})
+    cutoffs, many_k = _values("cutoff", cutoff), _values("k", k)
+    if ready is None:
+        many_k = [k_of(value, num_samples) for value in many_k]
+    most = max(many_k) if ready is None else own_k(given, ready)
+    others = _combinations(gamma_forward=gamma_forward, gamma_reverse=gamma_reverse, clamp=clamp)
+    shared = {"labels": labels, "device": device, **fixed}
+    if ready is not None:
+        shared |= {"metric": metric, "backend": backend}  # for select to refuse
+    for setting in _combinations(cutoff=cutoffs, k=many_k):
+        _try_out(_without_edges(num_samples, most), score, max(budgets), setting, others, shared)
+
+    rows: list[dict[str, Any]] = []
+    points, first = None, None
+    runs = len(cutoffs) * len(many_k) * len(others)
+    with progress_bar(runs * len(budgets), "sweep", "settings", progress) as bar:
+        for dropped in cutoffs:
+            whole = given
+            if not isinstance(given, Data):
+                pool = after_cutoff(score.to(place), dropped)
+                whole = _graph(given, pool, most, metric, backend, groups, place, progress)
+                if points is None and not isinstance(as_metric(metric or "euclidean"), PairwiseMetric):
+                    points = points_of(given, metric or "euclidean", place)
+            for neighbours in many_k:
+                graph = nearest_graph(whole, most if neighbours is None else neighbours)
+                for other in others:
+                    started = time.perf_counter()
+                    coreset = select(
+                        graph, scores, budget=max(budgets), cutoff=dropped, **other, **shared
+                    )
+                    seconds = round(time.perf_counter() - started, 4)
+                    used = {name: coreset.settings[name] for name in _SWEPT}
+                    radii: Sequence[float | None] = [None] * len(budgets)
+                    if points is not None:
+                        radii = covering_radii(points, coreset.index.to(place), budgets)
+                    for amount, kept, radius in zip(amounts, budgets, radii, strict=True):
+                        index = coreset.index[:kept]
+                        first = index if first is None else first
+                        rows.append(
+                            {
+                                **amount,
+                                **used,
+                                "kept": kept,
+                                "coverage_radius": radius,
+                                "score_entropy": score_entropy(score, index),
+                                "overlap": overlap(first, index),
+                                "seconds": seconds,
+                            }
+                        )
+                    bar.update(len(budgets))
+    return rows
+
+
+def _values(name: str, value: Any) -> list[Any]:
+    """One value or many, as a list of at least one."""
+    values = list(value) if np.ndim(value) else [value]
+    if not values:
+        raise ValueError(
+            f"Expected {name!r} to hold at least one value (got none). Leave it out for the default."
+        )
+    return values
+
+
+def _combinations(**many: Any) -> list[dict[str, Any]]:
+    """Every choice of one value for each name; the last name varies fastest."""
+    lists = [_values(name, value) for name, value in many.items()]
+    return [dict(zip(many, chosen, strict=True)) for chosen in itertools.product(*lists)]
+
+
+def _budgets(num_samples: int, many: dict[str, Any]) -> tuple[list[dict[str, Any]], list[int]]:
+    """Each amount to keep, as it was given and as a number of samples."""
+    lists = {name: _values(name, value) for name, value in many.items() if value is not None}
+    num_kept(num_samples, *(lists[name][0] if name in lists else None for name in many))
+    ((name, values),) = lists.items()
+    amounts = [{name: value} for value in values]
+    budgets = [num_kept(num_samples, **{**dict.fromkeys(many), **amount}) for amount in amounts]
+    return [plain(amount) for amount in amounts], budgets
+
+
+def _without_edges(num_samples: int, k: int) -> Data:
+    graph = Data(
+        edge_index=torch.empty(2, 0, dtype=torch.int64),
+        edge_attr=torch.empty(0, dtype=torch.float64),
+        num_nodes=num_samples,
+    )
+    graph.k = k
+    return graph
+
+
+def _try_out(
+    graph: Data,
+    score: Tensor,
+    budget: int,
+    setting: dict[str, Any],
+    others: list[dict[str, Any]],
+    shared: dict[str, Any],
+) -> None:
+    """Picks one sample with each setting, so that a wrong one is refused before work begins."""
+    left = len(after_cutoff(score, setting["cutoff"]))
+    check_available(budget, len(score), left, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a budget of one
+        for other in others:
+            select(graph, score, budget=1, **setting, **other, **shared)
+
+
+def _graph(
+    embeddings: Tensor | Joined,
+    pool: Tensor,
+    k: int,
+    metric: str | Metric | PairwiseMetric | None,
+    backend: str,
+    groups: Tensor | None,
+    place: torch.device,
+    progress: bool,
+) -> Data:
+    """The kNN graph of the pool, among all nodes; those that are dropped have no edges."""
+    graph = build_graph(
+        embeddings,
+        k,
+        metric or "euclidean",
+        backend,
+        None if groups is None else groups.to(place)[pool],
+        place,
+        progress,
+        pool=pool,
+    )
+    graph.edge_index, graph.num_nodes = pool[graph.edge_index], len(embeddings)
+    return graph
