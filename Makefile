@@ -1,11 +1,12 @@
 # make demo   prune real data, train on what is left, draw a figure (in demo-output/)
 # make test   run the tests;  make test-extensions   those of packages that are built from source
 # make lint   check style;  make types   check types
+# make gpu    on a machine with CUDA: the CUDA tests and the speed benchmarks, results in $D2PYG_RESULTS
 #
 # Each makes a virtual environment in .venv first, with everything it needs. To use an environment
 # that has torch already:   make demo PYTHON=/path/to/its/python
 
-.PHONY: demo test test-extensions lint types clean own-demo own-dev
+.PHONY: demo test test-extensions gpu lint types clean own-demo own-dev
 
 TORCH ?= torch==2.13.0# what a new .venv gets; any from 2.6 on works
 DEMO_FLAGS ?=
@@ -36,6 +37,17 @@ test-extensions: $(READY_DEV)
 	$(PYTHON) -c 'import pynndescent' 2>/dev/null || $(PYTHON) -m pip install -q -e '.[ann]'
 	$(PYTHON) -m pytest -m extensions
 
+# Installs nothing: what it needs is torch, torch-geometric, numba, scipy, pytest and hypothesis.
+D2PYG_RESULTS ?= gpu-results
+gpu: export PYTHONPATH = $(CURDIR)
+gpu:
+	mkdir -p $(D2PYG_RESULTS)
+	$(PYTHON) -m pytest -W default -k cuda tests > $(D2PYG_RESULTS)/tests.txt \
+		|| { tail -50 $(D2PYG_RESULTS)/tests.txt; exit 1; }
+	$(PYTHON) benchmarks/select_speed.py --device cuda --nodes 50000 1280000 --k 10 \
+		--out $(D2PYG_RESULTS)/select-cuda
+	$(PYTHON) benchmarks/knn_speed.py --device cuda --repeats 1 --out $(D2PYG_RESULTS)/knn-cuda
+
 lint: $(READY_DEV)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
@@ -44,7 +56,7 @@ types: $(READY_DEV)
 	$(PYTHON) -m mypy
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output
+	rm -rf .venv build dist gpu-results *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output
 
 .venv/%.ready: pyproject.toml
 	test -x .venv/bin/python || python3 -m venv .venv

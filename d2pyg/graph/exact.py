@@ -39,12 +39,16 @@ def nearest_of(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
             return neighbour, distance
         here = rows[unsure]
         value, candidate = _candidates(table, here, count)
-        neighbour[unsure], distance[unsure] = rank(points, here, candidate, k)
+        nearest, exact = rank(points, here, candidate, k)
+        if len(here) == len(rows):
+            neighbour, distance = nearest, exact
+        else:
+            neighbour[unsure], distance[unsure] = nearest, exact
         if count == len(points) - 1:
             return neighbour, distance
         # All others are at least as far as the bound of the last candidate says.
         beyond = points.at_least(value[:, -1] + table.row_bound(points.norm[here]))
-        unsure = unsure[beyond <= distance[unsure, -1]]
+        unsure = unsure[beyond <= exact[:, -1]]
     for part in unsure.split(_REDONE_TOGETHER) if len(unsure) else ():
         neighbour[part], distance[part] = _search(points, rows[part], neighbour[part], distance[part])
     return neighbour, distance

@@ -146,7 +146,7 @@ def test_messages_that_are_not_finite(value, rng):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_captured(rng):
+def test_captured_on_cuda(rng):
     made = problem_with_counts(problem(rng, Half(0.5), nodes=5000, edges=30000, device="cuda"), [3000])
     found = sequential.sequential(made, bar())
     assert_same(found, sequential.loop(made, bar()))
@@ -154,7 +154,7 @@ def test_captured(rng):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_a_message_that_asks_the_host(rng):
+def test_on_cuda_a_message_that_asks_the_host(rng):
     class Asks(Half):
         def message(self, pick_score, neighbour_score, distance):
             return super().message(pick_score, neighbour_score, distance) * float(pick_score[0] > -9)
