@@ -15,8 +15,8 @@ from d2pyg.registry import register
 def torch_cluster_neighbours(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tensor]:
     """torch-cluster's candidates: a k-d tree and one thread on the CPU, every pair on CUDA.
 
-    On CUDA, k is at most 99. It is slow there from 92 on, where there is no candidate to spare and
-    most rows are redone.
+    On CUDA, k is at most 99. Above 91 there are fewer candidates to spare, and at 99 none, so that more
+    rows are redone, in the end all.
     """
     knn = require("torch_cluster", "torch-cluster", "--no-build-isolation torch-cluster").knn
     return op_neighbours(points, k, bar, knn)
