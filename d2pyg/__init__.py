@@ -11,7 +11,7 @@ Passing for Balancing Diversity and Difficulty in Data Pruning", ICLR 2024 (arXi
 
 __version__ = "0.1.0"  # before the imports: `settings` records it
 
-from d2pyg import graph, greedy, nn
+from d2pyg import baselines, graph, greedy, nn
 from d2pyg.coreset import Coreset
 from d2pyg.graph import knn_graph
 from d2pyg.greedy import greedy_select
@@ -21,6 +21,7 @@ from d2pyg.registry import register
 __all__ = [
     "Coreset",
     "__version__",
+    "baselines",
     "graph",
     "greedy",
     "greedy_select",

@@ -58,8 +58,8 @@ class Coreset:
         return len(self.index)
 
     def __repr__(self) -> str:
-        engine = self.settings.get("engine")
-        return f"Coreset({len(self)} of {len(self.scores)}, engine={engine!r})"
+        how = "method" if "method" in self.settings else "engine"
+        return f"Coreset({len(self)} of {len(self.scores)}, {how}={self.settings.get(how)!r})"
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the coreset, in the format that the suffix says.

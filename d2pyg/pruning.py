@@ -31,10 +31,11 @@ from d2pyg.nn.exact_sum import ExactSum
 from d2pyg.nn.forward import ForwardMessagePassing
 from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
-from d2pyg.registry import choices
+from d2pyg.registry import choices, register
 from d2pyg.task import Task
 
 
+@register("method", "d2")
 def select(
     embeddings: Embeddings | Data,
     scores: ArrayLike | None = None,

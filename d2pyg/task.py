@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,13 +49,17 @@ class Task:
         initial: ArrayLike | None = None,
         ids: Sequence[Any] | Tensor | np.ndarray[Any, Any] | None = None,
         device: str | torch.device | None = None,
+        left: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> Task:
-        """Checks arguments that mean what they mean in :func:`d2pyg.select`."""
+        """Checks arguments that mean what they mean in :func:`d2pyg.select`.
+
+        ``left``, in place of a cutoff, says from scores and classes which samples are left, ascending.
+        """
         place = as_device(device, home)
         kept = num_kept(num_samples, keep, prune, budget)
         score = _score(scores, num_samples).to(place)
-        pool = after_cutoff(score, cutoff)
         classes, group = _classes(labels, num_samples, place)
+        pool = after_cutoff(score, cutoff) if left is None else left(score, group)
         start = torch.zeros(num_samples, dtype=torch.bool, device=place)
         start[as_index("initial", [] if initial is None else initial, num_samples).to(place)] = True
         check_available(kept, num_samples, int((~start[pool]).sum()), int(start.sum()))
