@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from d2pyg.baselines.common import Common
 
-_FARTHEST = 1024  # samples whose distances are kept up to date at every pick
+_FEWEST, _MOST = 16, 512  # samples whose distances are kept up to date at every pick
 _PAIRS = 1 << 22  # elements of exact differences held together
 
 
@@ -88,10 +88,10 @@ def k_center(
 def farthest_first(points: Points, count: int, start: Tensor, bar: Progress) -> tuple[Tensor, Tensor]:
     """``count`` points, each the farthest from all before it, and these distances.
 
-    Only the farthest points are kept up to date pick by pick. What is left out starts below the lowest
-    of them, and distances only shrink: while the farthest among them is not below where it was
-    lowest, it is the farthest of all. Then all points learn of the new picks together, by a
-    matrix product.
+    Only the farthest points are kept up to date pick by pick, from their distances to each other. What
+    is left out starts below the lowest of them, and distances only shrink: while the farthest among
+    them is not below where the lowest was, it is the farthest of all. Then all points learn of the
+    new picks together, by a matrix product. How many are kept so depends on how many picks they gave.
     """
     nearest = torch.full((len(points),), torch.inf, dtype=torch.float64, device=points.device)
     taken = start.clone()
@@ -101,31 +101,41 @@ def farthest_first(points: Points, count: int, start: Tensor, bar: Progress) -> 
     if len(known) == 0:
         first = points.norm.argmin()
         picks.append(first)
-        values.append(points.at_least(points.norm)[first])  # exact: a lower bound from exact norms
+        values.append(points.at_least(points.norm)[first])  # the distance to the mean
         taken[first] = True
         known = first.unsqueeze(0)
         bar.update()
+    width = _FEWEST
     while len(picks) < count:
         tell(points, nearest, known)
         nearest[taken] = -1
-        limit = nearest.topk(min(_FARTHEST, len(points))).values[-1].clamp(min=0)
+        limit = nearest.topk(min(width, len(points))).values[-1].clamp(min=0)
         here = (nearest >= limit).nonzero().flatten()
+        # Where many tie, there may be more than asked for.
+        between = _between(points, here) if len(here) <= _MOST else None
         value = nearest[here]
         before = len(picks)
         while len(picks) < count:
             at, best = value.max(dim=0)  # of equal ones the first
             if at < limit:
                 break
-            pick = here[best]
-            picks.append(pick)
+            picks.append(here[best])
             values.append(at)
-            taken[pick] = True
+            taken[here[best]] = True
             value[best] = -1
             bar.update()
             if at > 0:
-                torch.minimum(value, points.distance(pick, here), out=value)
+                row = points.distance(here[best], here) if between is None else between[best]
+                torch.minimum(value, row, out=value)
         known = torch.stack(picks[before:])
+        width = min(_MOST, 2 * width) if 2 * len(known) > width else max(_FEWEST, width // 2)
     return torch.stack(picks), torch.stack(values)
+
+
+def _between(points: Points, here: Tensor) -> Tensor:
+    """All distances between a few points, exact."""
+    chunk = max(1, _PAIRS // (len(here) * points.dim))
+    return torch.cat([points.distance(rows.unsqueeze(1), here) for rows in here.split(chunk)])
 
 
 def tell(points: Points, nearest: Tensor, chosen: Tensor) -> None:

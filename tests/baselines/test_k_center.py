@@ -54,11 +54,12 @@ def make(case, rng, total=300):
     return x
 
 
-@pytest.mark.parametrize("farthest", [1, 7, 1024])
+@pytest.mark.parametrize("farthest", [(1, 1), (2, 7), (16, 512), (512, 512)])
 @pytest.mark.parametrize("case", CASES)
 def test_equals_the_rule_as_it_reads(case, farthest, rng, monkeypatch):
     module = sys.modules["d2pyg.baselines.k_center"]  # the name in the package is the function
-    monkeypatch.setattr(module, "_FARTHEST", farthest)
+    monkeypatch.setattr(module, "_FEWEST", farthest[0])
+    monkeypatch.setattr(module, "_MOST", farthest[1])
     x = make(case, rng)
     initial = [5, 2] if case in ("integers", "duplicates") else []
     index, values = slow(x, 120, initial)
