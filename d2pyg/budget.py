@@ -131,6 +131,6 @@ def nested_seats(
         warnings.warn(
             f"The budget of {budget} gives {short} of {len(size)} classes fewer than "
             f"'min_per_class' = {min_per_class} samples. Raise the budget or lower min_per_class.",
-            stacklevel=3,
+            stacklevel=4,  # the caller of the method of selection
         )
     return seats

@@ -61,8 +61,8 @@ class Coreset:
         return len(self.index)
 
     def __repr__(self) -> str:
-        engine = self.settings.get("engine")
-        return f"Coreset({len(self)} of {len(self.scores)}, engine={engine!r})"
+        how = "method" if "method" in self.settings else "engine"
+        return f"Coreset({len(self)} of {len(self.scores)}, {how}={self.settings.get(how)!r})"
 
     def explain(self, sample: int) -> Explanation:
         """Why a sample was picked, or which picks lowered it and by how much.

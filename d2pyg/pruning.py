@@ -10,18 +10,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from d2pyg.budget import after_cutoff, check_available, nested_seats, num_kept
-from d2pyg.checks import (
-    ArrayLike,
-    as_device,
-    as_flag,
-    as_index,
-    as_labels,
-    as_real,
-    as_scores,
-    check_choice,
-)
-from d2pyg.coreset import Coreset, as_ids, plain, versions
+from d2pyg.checks import ArrayLike, as_device, as_flag, as_real, check_choice
+from d2pyg.coreset import Coreset
 from d2pyg.explanation import Trace
 from d2pyg.graph.edges import (
     Edges,
@@ -42,9 +32,11 @@ from d2pyg.nn.exact_sum import ExactSum
 from d2pyg.nn.forward import ForwardMessagePassing
 from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
-from d2pyg.registry import choices
+from d2pyg.registry import choices, register
+from d2pyg.task import Task
 
 
+@register("method", "d2")
 def select(
     embeddings: Embeddings | Data,
     scores: ArrayLike | None = None,
@@ -145,30 +137,28 @@ def select(
     given = as_given(embeddings, metric)
     ready = edges_of(given) if isinstance(given, Data) else None
     num_samples = len(given) if ready is None else ready.num_nodes
-    home = as_device(None, given.device if ready is None else ready.edge_index.device)
-    place = as_device(device, home)
-    kept = num_kept(num_samples, keep, prune, budget)
+    task = Task.of(
+        num_samples,
+        home=as_device(None, given.device if ready is None else ready.edge_index.device),
+        scores=scores,
+        keep=keep,
+        prune=prune,
+        budget=budget,
+        labels=labels,
+        balance=balance,
+        min_per_class=min_per_class,
+        cutoff=cutoff,
+        initial=initial,
+        ids=ids,
+        device=device,
+    )
+    place, pool, group = task.place, task.pool, task.group
     clamp, undirected = as_flag("clamp", clamp), as_flag("undirected", undirected)
     debug = as_flag("debug", debug)
     check_scale(scale)
     check_engine(engine)
-    score = _score(scores, num_samples).to(place)
-    pool = after_cutoff(score, cutoff)
-    classes, group = _classes(labels, num_samples, place)
-    start = torch.zeros(num_samples, dtype=torch.bool, device=place)
-    start[as_index("initial", [] if initial is None else initial, num_samples).to(place)] = True
-    check_available(kept, num_samples, int((~start[pool]).sum()), int(start.sum()))
-    names = None if ids is None else as_ids(ids, num_samples)
     layer = ForwardMessagePassing(gamma_forward, kernel, update, aggr=ExactSum())
     message = as_reverse(reverse, gamma_reverse, layer.kernel)
-    seats = nested_seats(
-        size=group.bincount(minlength=classes),
-        available=group[pool][~start[pool]].bincount(minlength=classes),
-        taken=group[start].bincount(minlength=classes),
-        budget=kept,
-        balance=balance,
-        min_per_class=min_per_class,
-    )
 
     with torch.no_grad():
         if ready is None:
@@ -177,7 +167,7 @@ def select(
             edges, source = _edges_given(given, ready, pool, group, k, metric, backend, place)
         unit = _unit(scale, edges)
         edges = (both_directions(edges) if undirected else edges).in_units_of(unit)
-        updated = layer(score[pool], edges.edge_index, edges.distance)
+        updated = layer(task.score[pool], edges.edge_index, edges.distance)
         if not bool(updated.isfinite().all()):
             raise ValueError(
                 f"Expected scores after the forward pass to be finite (got NaN or infinity). Divide "
@@ -190,47 +180,31 @@ def select(
         score=updated,
         edges=edges,
         group=group[pool],
-        count=seats.bincount(minlength=classes),
-        initial=start[pool],
+        count=task.count,
+        initial=task.start[pool],
         reverse=message,
         clamp=clamp,
     )
     picks, how = run(problem, engine, progress)
 
-    by_class = seats.argsort(stable=True).argsort()  # each class's picks take its seats, in order
-    return Coreset(
-        index=pool[node[picks.index]][by_class].to(home),
-        pick_scores=picks.score[by_class].to(home),
-        scores=torch.full_like(score, torch.nan).index_copy(0, pool, updated).to(home),
-        settings=plain(
-            {
-                "keep": keep,
-                "prune": prune,
-                "budget": budget,
-                "gamma_forward": layer.gamma,
-                "gamma_reverse": message.gamma,
-                "kernel": kernel,
-                "scale": scale,
-                "scale_value": unit,
-                "update": update,
-                "reverse": reverse,
-                "clamp": clamp,
-                "undirected": undirected,
-                "balance": balance,
-                "min_per_class": min_per_class,
-                "cutoff": cutoff,
-                **source,
-                **how,
-                "device": str(place),
-                "num_samples": num_samples,
-                "num_classes": None if labels is None else classes,
-                "num_dropped": num_samples - len(pool),
-                "initial": start.nonzero().flatten().tolist(),
-                "versions": versions(),
-            }
-        ),
-        ids=names,
-        trace=Trace(score, problem, pool[node]),
+    return task.coreset(
+        pool[node[picks.index]],
+        picks.score,
+        updated,
+        {
+            "gamma_forward": layer.gamma,
+            "gamma_reverse": message.gamma,
+            "kernel": kernel,
+            "scale": scale,
+            "scale_value": unit,
+            "update": update,
+            "reverse": reverse,
+            "clamp": clamp,
+            "undirected": undirected,
+            **source,
+            **how,
+        },
+        Trace(task.score, problem, pool[node]),
     )
 
 
@@ -250,20 +224,6 @@ def as_given(embeddings: Any, metric: str | Metric | PairwiseMetric | None) -> D
     if isinstance(embeddings, Data):
         return embeddings
     return as_embedded(embeddings, "euclidean" if metric is None else metric)
-
-
-def _score(scores: ArrayLike | None, num_samples: int) -> Tensor:
-    if scores is None:
-        return torch.ones(num_samples, dtype=torch.float64)
-    return as_scores(scores, num_samples)
-
-
-def _classes(labels: ArrayLike | None, num_samples: int, place: torch.device) -> tuple[int, Tensor]:
-    """The number of classes, and the class of each sample, 0..C-1 by ascending label."""
-    if labels is None:
-        return 1, torch.zeros(num_samples, dtype=torch.int64, device=place)
-    label, group = as_labels("labels", labels, num_samples).to(place).unique(return_inverse=True)
-    return len(label), group
 
 
 def k_of(k: int | None, num_samples: int) -> int:

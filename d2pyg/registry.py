@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _TABLE: dict[str, dict[str, Any]] = {
-    family: {} for family in ("kernel", "reverse", "metric", "backend", "engine")
+    family: {} for family in ("kernel", "reverse", "metric", "backend", "engine", "method")
 }
 
 
@@ -16,7 +16,8 @@ def register(family: str, name: str) -> Callable[[T], T]:
     """Makes a class or function available by name.
 
     Args:
-        family: ``"kernel"``, ``"reverse"``, ``"metric"``, ``"backend"`` or ``"engine"``.
+        family: ``"kernel"``, ``"reverse"``, ``"metric"``, ``"backend"``, ``"engine"`` or
+            ``"method"`` (of selection: ``d2pyg.select`` is ``"d2"``).
         name: What a user passes, as in ``select(..., kernel=name)``.
 
     Raises:

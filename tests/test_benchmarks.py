@@ -39,3 +39,10 @@ def test_knn_speed(run):
     assert rows["torch"]["recall"] == 1
     assert all(row["recall"] > 0.9 and row["seconds"] > 0 for row in rows.values())
     assert "| 400 | 8 | 5 | torch |" in table
+
+
+def test_baselines_speed(run):
+    result, table = run("baselines_speed.py", "--nodes", "300", "--methods", "random", "dual", "d2")
+    assert [row["method"] for row in result["rows"]] == ["random", "dual", "d2"]
+    assert all(row["picks"] == 90 and row["seconds"] > 0 for row in result["rows"])
+    assert "| dual | 300 | 128 | 90 |" in table

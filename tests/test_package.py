@@ -35,7 +35,7 @@ for package in "faiss", "sklearn", "matplotlib", "pyarrow", "safetensors", "torc
 def test_what_is_installed_with_it():
     needs = [line for line in requires("d2pyg") if "extra ==" not in line]
     names = {re.match(r"[\w-]+", line).group() for line in needs}
-    assert names == {"numba", "numpy", "torch", "torch-geometric", "tqdm"}
+    assert names == {"numba", "numpy", "psutil", "torch", "torch-geometric", "tqdm"}
     extras = set(metadata("d2pyg").get_all("Provides-Extra"))
     assert extras == {"ann", "bench", "cluster", "demo", "dev", "faiss", "io"}
     assert metadata("d2pyg")["Requires-Python"] == ">=3.10"

@@ -60,7 +60,8 @@ def knn_graph(
         metric: ``"euclidean"``, ``"cosine"``, ``"mahalanobis"`` (covariance estimated),
             ``"inner_product"`` (nearest is the largest product), a :class:`~d2pyg.graph.Metric` or, for
             dissimilarities that are no map into a space, a :class:`~d2pyg.graph.PairwiseMetric`.
-        backend: ``"torch"``, ``"faiss"`` (on the CPU, needs faiss-cpu) or ``"auto"``, which is
+        backend: ``"torch"``; ``"faiss"``, ``"torch_cluster"`` or ``"pyg_lib"``, the same graph with the
+            candidates of that package; ``"pynndescent"``, approximate; or ``"auto"``, which is
             ``"torch"``.
         batch: [N] integers: samples are joined only with samples of the same number.
         device: Where to compute; default: where ``embeddings`` are. The graph is left there.

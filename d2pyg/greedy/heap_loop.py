@@ -70,13 +70,13 @@ def take(
         node = heap[0]
         now = score[node]
         if key[0] != now:
-            _sift_down(heap, key, place, size[0], 0, node, now)
+            sift_down(heap, key, place, size[0], 0, node, now)
             continue
         size[0] -= 1
         place[node] = ABSENT
         if size[0] > 0:
             last = size[0]
-            _sift_down(heap, key, place, size[0], 0, heap[last], key[last])
+            sift_down(heap, key, place, size[0], 0, heap[last], key[last])
         if left[group[node]] == 0:
             continue
         left[group[node]] -= 1
@@ -105,11 +105,11 @@ def heapify(heap: Array, key: Array, place: Array, size: int) -> None:
     for at in range(size):
         place[heap[at]] = at
     for at in range((size - 2) // 4, -1, -1):
-        _sift_down(heap, key, place, size, at, heap[at], key[at])
+        sift_down(heap, key, place, size, at, heap[at], key[at])
 
 
 @compiled
-def _sift_down(
+def sift_down(
     heap: Array, key: Array, place: Array, size: int, at: int, node: int, value: float
 ) -> None:
     """Puts a node at ``at`` or below."""

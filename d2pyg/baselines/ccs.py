@@ -1,0 +1,101 @@
+"""Coverage-centric selection: random samples, evenly from all levels of difficulty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from d2pyg.baselines.common import draws, method, of_all, ranked, task_of
+from d2pyg.checks import ArrayLike, as_count
+from d2pyg.coreset import Coreset
+from d2pyg.graph.knn import Embeddings
+from d2pyg.grouping import rank_in_group
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from d2pyg.baselines.common import Common
+
+
+@method("ccs")
+def ccs(
+    embeddings: Embeddings | None = None,
+    scores: ArrayLike | None = None,
+    *,
+    strata: int = 50,
+    cutoff: float = 0.0,
+    initial: ArrayLike | None = None,
+    seed: int = 0,
+    **common: Unpack[Common],
+) -> Coreset:
+    r"""Random samples, as evenly as can be from strata of difficulty (Zheng et al., ICLR 2023).
+
+    After the cutoff, the range of the scores is divided into strata of equal width, sample i in
+
+    .. math:: s_i = \min\left(S - 1, \left\lfloor S\, \frac{x_i - x_{\min}}{x_{\max} - x_{\min}}
+        \right\rfloor\right) .
+
+    From the smallest stratum on, each gets an equal share of the budget that is left, rounded down, or
+    all of its samples if that is less (Algorithm 1 of "Coverage-centric Coreset Selection for High
+    Pruning Rates", arXiv:2210.15809, rounded as in the authors' code); inside a stratum samples are
+    random. The authors' code stretches :math:`x_{\max}` by 1.0001 where this closes the last stratum,
+    and has no classes: with ``labels`` this is CCS inside each class, on its own range of scores.
+
+    The same budgets come about one pick at a time: a sample from each stratum that has any, the
+    largest stratum first (of equal ones the harder), again and again. In that order the picks are
+    returned, so ``index[:b]`` is the coreset of size b, and ``initial=index[:b]`` gives the rest.
+
+    Args:
+        embeddings: Not needed.
+        scores: Difficulty [N], >= 0, higher is harder.
+        strata: S, at least 1; the paper has 50.
+        cutoff: Fraction of the hardest samples dropped first, the paper's beta; by these scores, where
+            the authors may take another kind.
+        initial: Indices already chosen; each counts as one of its stratum's samples.
+        seed: A whole number >= 0.
+        **common: See :func:`d2pyg.select`.
+
+    Returns:
+        A :class:`d2pyg.Coreset`; ``pick_scores`` are the strata, 0 the easiest.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+
+    Example:
+        >>> coreset = ccs(scores=[0, 0, 0, 0, 0, 0, 5, 9, 10], strata=2, budget=5)
+        >>> coreset.pick_scores
+        tensor([0., 1., 0., 1., 0.], dtype=torch.float64)
+    """
+    strata = as_count("strata", strata, 1, None, "", "The paper divides into 50.")
+    task = task_of(embeddings, scores, common, cutoff=cutoff, initial=initial, needs_scores="ccs")
+    score, group = task.score[task.pool], task.group[task.pool]
+    stratum = _strata(score, group, task.num_groups, strata)
+    drawn = draws(seed, task.num_samples).to(task.place)[task.pool]
+    drawn = drawn - task.start[task.pool].double()  # initial samples come first in their strata
+    key = _turn(group * strata + stratum, task.num_groups * strata, drawn)
+    index = ranked(task, key)
+    pick_scores = of_all(task, stratum.double())[index]
+    settings = {"method": "ccs", "strata": strata, "seed": seed}
+    return task.coreset(index, pick_scores, score, settings)
+
+
+def _strata(score: Tensor, group: Tensor, num_groups: int, strata: int) -> Tensor:
+    """int64 [M], the stratum of each sample in the range of its class."""
+    low = score.new_full((num_groups,), torch.inf).scatter_reduce(0, group, score, "amin")
+    high = score.new_full((num_groups,), -torch.inf).scatter_reduce(0, group, score, "amax")
+    width = (high - low)[group]
+    part = torch.where(width > 0, (score - low[group]) / width, 0)
+    return (part * strata).long().clamp(max=strata - 1)
+
+
+def _turn(stratum: Tensor, num_strata: int, drawn: Tensor) -> Tensor:
+    """When each sample's turn comes: by its place in its stratum, then the largest stratum first."""
+    order = drawn.argsort(stable=True)
+    order = order[stratum[order].argsort(stable=True)]
+    place = torch.empty_like(order)
+    place[order] = rank_in_group(stratum[order], num_strata)
+    size = stratum.bincount(minlength=num_strata)
+    by_size = size.argsort(stable=True).argsort()
+    return place * num_strata + (num_strata - 1 - by_size[stratum])

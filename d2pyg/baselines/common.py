@@ -1,0 +1,169 @@
+"""What the methods have in common: arguments that are checked once, and ranking inside classes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypedDict, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from d2pyg.checks import ArrayLike, as_count, as_tensor
+from d2pyg.coreset import Coreset
+from d2pyg.graph.joined import Joined
+from d2pyg.graph.knn import Embeddings, as_embedded
+from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
+from d2pyg.grouping import rank_in_group
+from d2pyg.registry import register
+from d2pyg.task import Task
+
+Method = TypeVar("Method", bound=Callable[..., Coreset])
+
+
+class Common(TypedDict, total=False):
+    """Arguments of every method, as in :func:`d2pyg.select`."""
+
+    keep: float | None
+    prune: float | None
+    budget: int | None
+    labels: ArrayLike | None
+    balance: str
+    min_per_class: int
+    ids: Sequence[Any] | Tensor | np.ndarray[Any, Any] | None
+    device: str | torch.device | None
+
+
+_DEFAULTS: Common = {
+    "keep": None,
+    "prune": None,
+    "budget": None,
+    "labels": None,
+    "balance": "proportional",
+    "min_per_class": 0,
+    "ids": None,
+    "device": None,
+}
+
+
+def method(name: str) -> Callable[[Method], Method]:
+    """Registers a method, and shows the arguments of :class:`Common` in its signature."""
+
+    def add(function: Method) -> Method:
+        signature = inspect.signature(function)
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        shared = [
+            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default)
+            for key, default in _DEFAULTS.items()
+        ]
+        function.__signature__ = signature.replace(parameters=own + shared)  # type: ignore[attr-defined]
+        return register("method", name)(function)
+
+    return add
+
+
+def task_of(
+    embeddings: Embeddings | Tensor | Joined | None,
+    scores: ArrayLike | None,
+    common: Common,
+    *,
+    cutoff: float = 0.0,
+    initial: ArrayLike | None = None,
+    needs_scores: str | None = None,
+    left: Callable[[Tensor, Tensor], Tensor] | None = None,
+) -> Task:
+    """The checked arguments. N comes from the embeddings, or else from scores or labels.
+
+    Args:
+        embeddings: As given, or checked already.
+        scores: The difficulty, or None.
+        common: What the method was given of :class:`Common`.
+        cutoff: As in :func:`d2pyg.select`.
+        initial: As in :func:`d2pyg.select`.
+        needs_scores: The name of a method that cannot do without scores.
+        left: As in :meth:`d2pyg.task.Task.of`.
+    """
+    unknown = [key for key in common if key not in _DEFAULTS]
+    if unknown:
+        raise TypeError(
+            f"Expected arguments that this method has (got {unknown[0]!r}). Besides its own there are "
+            f"{', '.join(_DEFAULTS)}."
+        )
+    if scores is None and needs_scores is not None:
+        raise ValueError(
+            f"Expected 'scores' for {needs_scores}, which goes by difficulty (got None). Pass one "
+            f"number a sample, higher is harder."
+        )
+    if scores is None and cutoff:
+        raise ValueError(
+            f"Expected 'scores' with a 'cutoff', which drops the hardest samples (got None and cutoff "
+            f"{cutoff}). Pass both or neither."
+        )
+    if embeddings is not None:
+        given = embeddings if isinstance(embeddings, Joined) else as_embedded(embeddings, "euclidean")
+        num_samples, home = len(given), given.device
+    elif scores is not None:
+        values = as_tensor("scores", scores)
+        num_samples, home = values.numel(), values.device
+    elif common.get("labels") is not None:
+        values = as_tensor("labels", common["labels"])  # type: ignore[arg-type]
+        num_samples, home = values.numel(), values.device
+    else:
+        raise ValueError(
+            "Expected 'embeddings', 'scores' or 'labels', to know the number of samples (got none). "
+            "Pass one of them."
+        )
+    home = torch.device("cpu") if home.type == "mps" else home
+    return Task.of(num_samples, home, scores=scores, cutoff=cutoff, initial=initial, left=left, **common)
+
+
+def with_metric(
+    embeddings: Embeddings, metric: str | Metric | None
+) -> tuple[Tensor | Joined, Metric, str | Metric]:
+    """Checked embeddings, a metric that maps them into a Euclidean space, and what it was given as."""
+    given = as_embedded(embeddings, "euclidean" if metric is None else metric)
+    name = "euclidean" if metric is None else metric
+    measure = given.metric if isinstance(given, Joined) else as_metric(name)
+    if isinstance(measure, PairwiseMetric):
+        raise ValueError(
+            f"Expected 'metric' to be one that maps samples into a Euclidean space (got {measure}). Use "
+            f"'euclidean', 'cosine' or a d2pyg.graph.Metric."
+        )
+    return given, measure, measure if isinstance(given, Joined) else name
+
+
+def fit(measure: Metric, given: Tensor | Joined, place: torch.device) -> Metric:
+    """The metric for these embeddings; joined ones have theirs fitted."""
+    return measure.fit(given, place) if isinstance(given, Tensor) else measure
+
+
+def ranked(task: Task, key: Tensor) -> Tensor:
+    """Each class's picks: those with the least keys [M] in the pool, ties to the lowest index.
+
+    Initial samples are no picks. The picks come class after class.
+    """
+    node = task.pool[key.argsort(stable=True)]
+    node = node[~task.start[node]]
+    node = node[task.group[node].argsort(stable=True)]
+    group = task.group[node]
+    return node[rank_in_group(group, task.num_groups) < task.count[group]]
+
+
+def of_all(task: Task, values: Tensor) -> Tensor:
+    """Values [M] of the pool as [N]; NaN elsewhere."""
+    return torch.full_like(task.score, torch.nan).index_copy(0, task.pool, values)
+
+
+def draws(seed: int, num_samples: int) -> Tensor:
+    """Uniform numbers in 0 to 1, float64 [N], from a generator of its own on the CPU."""
+    seed = as_count("seed", seed, 0, 2**63 - 1, "", "The same seed gives the same coreset.")
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(num_samples, generator=generator, dtype=torch.float64)
+
+
+def classes_of(task: Task) -> list[Tensor]:
+    """The samples of the pool, ascending, class by class; empty where a class has none."""
+    group = task.group[task.pool]
+    order = group.argsort(stable=True)
+    return list(task.pool[order].split(group.bincount(minlength=task.num_groups).tolist()))

@@ -1,0 +1,117 @@
+"""Graph cut: samples like many others, and unlike each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from d2pyg.baselines.common import method, task_of, with_metric
+from d2pyg.baselines.similarity import similarities
+from d2pyg.checks import ArrayLike, as_real
+from d2pyg.coreset import Coreset
+from d2pyg.graph.knn import Embeddings
+from d2pyg.graph.metric import Metric
+from d2pyg.greedy.problem import Problem
+from d2pyg.greedy.select import run
+from d2pyg.nn.kernel import Kernel
+from d2pyg.nn.reverse import ReverseMessage
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from d2pyg.baselines.common import Common
+
+
+class Redundancy(ReverseMessage):
+    """What a pick takes from the gain of another sample: twice their similarity, times a trade-off."""
+
+    monotone = True
+
+    def __init__(self, tradeoff: float) -> None:
+        super().__init__()
+        self.tradeoff = tradeoff
+
+    def message(self, pick_score: Tensor, neighbour_score: Tensor, distance: Tensor) -> Tensor:
+        return 2 * self.tradeoff * distance  # the edges carry similarities
+
+
+@method("graph_cut")
+def graph_cut(
+    embeddings: Embeddings,
+    scores: ArrayLike | None = None,
+    *,
+    tradeoff: float = 0.5,
+    k: int | None = None,
+    gamma: float = 1.0,
+    kernel: str | Kernel = "rbf",
+    cutoff: float = 0.0,
+    initial: ArrayLike | None = None,
+    metric: str | Metric | None = None,
+    progress: bool = False,
+    **common: Unpack[Common],
+) -> Coreset:
+    r"""Greedy maximisation of the graph cut function, on the similarities of a kNN graph.
+
+    .. math:: f(S) = \sum_{i} \sum_{j \in S} s_{ij} - \lambda \sum_{i, j \in S} s_{ij}
+
+    (Iyer et al., "Submodular Combinatorial Information Measures with Applications in Machine Learning",
+    ALT 2021.) For :math:`\lambda \le 1/2` it is monotone and submodular, and greedy reaches at least
+    1 - 1/e of the optimum; above, picks may lower it, and it goes on until the budget is spent.
+    Similarities: :math:`s_{ii} = 1`; :math:`s_{ij} = e^{-\gamma (d_{ij} / \text{median})^2}` if i is one
+    of the k nearest of j, or j of i; else 0. They are rounded to multiples of 2**-30.
+
+    A pick k takes :math:`2 \lambda s_{kj}` from the gain of j and the rest stays: a reverse message that
+    does not depend on the pick's score, so d2pyg's engines run it, on any device.
+
+    ``index[:b]`` is the coreset of size b, and ``initial=index[:b]`` gives the rest.
+
+    Args:
+        embeddings: [N, d].
+        scores: Difficulty [N], for ``cutoff`` alone.
+        tradeoff: :math:`\lambda`, at least 0.
+        k: Neighbours a sample, 1 to N - 1; default 10 (N - 1 if that is less).
+        gamma: Decay of similarity with distance, >= 0.
+        kernel: ``"rbf"``, ``"laplacian"`` or a :class:`d2pyg.nn.Kernel` with weights in 0 to 1.
+        cutoff: Fraction of the hardest samples dropped first.
+        initial: Indices already chosen, in S from the start.
+        metric: ``"euclidean"`` or another :class:`d2pyg.graph.Metric`.
+        progress: Show bars of rows and picks done.
+        **common: See :func:`d2pyg.select`. With labels there is a graph a class.
+
+    Returns:
+        A :class:`d2pyg.Coreset`; ``pick_scores`` are the gains.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [0.1], [0.2], [5.0]])
+        >>> graph_cut(x, budget=2, k=1).index
+        tensor([1, 0])
+    """
+    tradeoff = as_real("tradeoff", tradeoff, "Graph cuts are monotone for 0 to 0.5.")
+    if tradeoff < 0:
+        raise ValueError(
+            f"Expected 'tradeoff' to be at least 0 (got {tradeoff:g}). Below 0 it would reward picks "
+            f"that are alike."
+        )
+    given, measure, name = with_metric(embeddings, metric)
+    task = task_of(given, scores, common, cutoff=cutoff, initial=initial)
+    edges, settings = similarities(given, measure, task, k, gamma, kernel, progress)
+    gain = torch.ones(edges.num_nodes, dtype=torch.float64, device=task.place)
+    gain = gain.index_add(0, edges.target, edges.distance) - tradeoff
+    problem, node = Problem.build(
+        score=gain,
+        edges=edges,
+        group=task.group[task.pool],
+        count=task.count,
+        initial=task.start[task.pool],
+        reverse=Redundancy(tradeoff),
+        clamp=False,
+    )
+    picks, how = run(problem, "auto", progress)
+    settings = {"method": "graph_cut", "tradeoff": tradeoff, "metric": name, **settings, **how}
+    index = task.pool[node[picks.index]]
+    return task.coreset(index, picks.score, task.score[task.pool], settings)

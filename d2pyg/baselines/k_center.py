@@ -1,0 +1,164 @@
+"""k-center: samples such that all others are near to one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from d2pyg.baselines.common import classes_of, fit, method, task_of, with_metric
+from d2pyg.checks import ArrayLike
+from d2pyg.coreset import Coreset
+from d2pyg.graph.knn import Embeddings
+from d2pyg.graph.metric import Metric
+from d2pyg.graph.points import Points
+from d2pyg.progress import Progress, progress_bar
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from d2pyg.baselines.common import Common
+
+_FEWEST, _MOST = 16, 512  # samples whose distances are kept up to date at every pick
+_PAIRS = 1 << 22  # elements of exact differences held together
+
+
+@method("k_center")
+def k_center(
+    embeddings: Embeddings,
+    scores: ArrayLike | None = None,
+    *,
+    cutoff: float = 0.0,
+    initial: ArrayLike | None = None,
+    metric: str | Metric | None = None,
+    progress: bool = False,
+    **common: Unpack[Common],
+) -> Coreset:
+    r"""Always the sample that is farthest from all picked before, ties to the lowest index.
+
+    .. math:: \arg\max_i \min_{j \in S} d(i, j)
+
+    The largest distance left is at most twice the least possible for as many samples (Gonzalez 1985);
+    as a method of selection: Sener, Savarese, "Active Learning for Convolutional Neural Networks: A
+    Core-Set Approach", ICLR 2018. The first pick of each class is the sample nearest to its mean (ties
+    to the lowest index), unless it has ``initial`` ones. Distances are exact, in float64 from
+    differences; products of float32 only rule out what cannot matter, with a bound on their error.
+
+    ``index[:b]`` is the coreset of size b, and ``initial=index[:b]`` gives the rest.
+
+    Args:
+        embeddings: [N, d].
+        scores: Difficulty [N], for ``cutoff`` alone.
+        cutoff: Fraction of the hardest samples dropped first.
+        initial: Indices already chosen, from which distances are taken; those that the cutoff drops
+            count as seats alone.
+        metric: ``"euclidean"`` or another :class:`d2pyg.graph.Metric`.
+        progress: Show a bar of picks done.
+        **common: See :func:`d2pyg.select`.
+
+    Returns:
+        A :class:`d2pyg.Coreset`; ``pick_scores`` are the distances to the nearest sample picked before
+        (in the same class); of a class's first pick, to the mean.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [1.0], [4.0], [10.0]])
+        >>> coreset = k_center(x, budget=3)
+        >>> coreset.index, coreset.pick_scores
+        (tensor([2, 3, 0]), tensor([0.2500, 6.0000, 4.0000], dtype=torch.float64))
+    """
+    given, measure, name = with_metric(embeddings, metric)
+    task = task_of(given, scores, common, cutoff=cutoff, initial=initial)
+    measure = fit(measure, given, task.place)
+    found = []
+    with torch.no_grad(), progress_bar(task.kept, "k-center", "picks", progress) as bar:
+        for members, count in zip(classes_of(task), task.count.tolist(), strict=True):
+            if count:
+                points = Points(given, measure, task.place, members)
+                place, distance = farthest_first(points, count, task.start[members], bar)
+                found.append((members[place], distance))
+    index, distance = (torch.cat(parts) for parts in zip(*found, strict=True))
+    settings = {"method": "k_center", "metric": name}
+    return task.coreset(index, distance, task.score[task.pool], settings)
+
+
+def farthest_first(points: Points, count: int, start: Tensor, bar: Progress) -> tuple[Tensor, Tensor]:
+    """``count`` points, each the farthest from all before it, and these distances.
+
+    Only the farthest points are kept up to date pick by pick, from their distances to each other. What
+    is left out starts below the lowest of them, and distances only shrink: while the farthest among
+    them is not below where the lowest was, it is the farthest of all. Then all points learn of the
+    new picks together, by a matrix product. How many are kept so depends on how many picks they gave.
+    """
+    nearest = torch.full((len(points),), torch.inf, dtype=torch.float64, device=points.device)
+    taken = start.clone()
+    picks: list[Tensor] = []
+    values: list[Tensor] = []
+    known = start.nonzero().flatten()  # chosen, and not yet told to all points
+    if len(known) == 0:
+        first = points.norm.argmin()
+        picks.append(first)
+        values.append(points.at_least(points.norm)[first])  # the distance to the mean
+        taken[first] = True
+        known = first.unsqueeze(0)
+        bar.update()
+    width = _FEWEST
+    while len(picks) < count:
+        tell(points, nearest, known)
+        nearest[taken] = -1
+        limit = nearest.topk(min(width, len(points))).values[-1].clamp(min=0)
+        here = (nearest >= limit).nonzero().flatten()
+        # Where many tie, there may be more than asked for.
+        between = _between(points, here) if len(here) <= _MOST else None
+        value = nearest[here]
+        before = len(picks)
+        while len(picks) < count:
+            at, best = value.max(dim=0)  # of equal ones the first
+            if at < limit:
+                break
+            picks.append(here[best])
+            values.append(at)
+            taken[here[best]] = True
+            value[best] = -1
+            bar.update()
+            if at > 0:
+                row = points.distance(here[best], here) if between is None else between[best]
+                torch.minimum(value, row, out=value)
+        known = torch.stack(picks[before:])
+        width = min(_MOST, 2 * width) if 2 * len(known) > width else max(_FEWEST, width // 2)
+    return torch.stack(picks), torch.stack(values)
+
+
+def _between(points: Points, here: Tensor) -> Tensor:
+    """All distances between a few points, exact."""
+    chunk = max(1, _PAIRS // (len(here) * points.dim))
+    return torch.cat([points.distance(rows.unsqueeze(1), here) for rows in here.split(chunk)])
+
+
+def tell(points: Points, nearest: Tensor, chosen: Tensor) -> None:
+    """Lowers each point's distance to the nearest of those chosen, where one of these is nearer."""
+    table = points.tables[-1]
+    right = table.rows(chosen)
+    tile = max(1, points.tile // len(chosen))
+    for start in range(0, len(points), tile):
+        rows = torch.arange(start, min(start + tile, len(points)), device=points.device)
+        bound = table.bounds(table.rows(rows), right)
+        row_bound = table.row_bound(points.norm[rows])
+        low, column = bound.min(dim=1)
+        maybe = (points.at_least(low + row_bound) < nearest[rows]).nonzero().flatten()
+        # First the likeliest of the chosen, then all that may be nearer still.
+        _lower(points, nearest, rows[maybe], chosen[column[maybe]])
+        bound[maybe, column[maybe]] = torch.inf
+        bound, row_bound, rows = bound[maybe], row_bound[maybe].unsqueeze(1), rows[maybe]
+        maybe, column = (points.at_least(bound + row_bound) < nearest[rows].unsqueeze(1)).nonzero().T
+        _lower(points, nearest, rows[maybe], chosen[column])
+
+
+def _lower(points: Points, nearest: Tensor, rows: Tensor, chosen: Tensor) -> None:
+    """Lowers the distances of some points to those, exact, to one of the chosen each."""
+    together = _PAIRS // points.dim + 1
+    for row, one in zip(rows.split(together), chosen.split(together), strict=True):
+        nearest.scatter_reduce_(0, row, points.distance(row, one), "amin")

@@ -1,0 +1,80 @@
+"""Lazy greedy for facility location, compiled. Imported only when it runs: numba takes a while."""
+
+from __future__ import annotations
+
+from d2pyg.greedy.heap_loop import Array, compiled, heapify, sift_down
+
+__all__ = ["gain", "heapify", "serve", "take"]
+
+
+@compiled
+def gain(node: int, ptr: Array, other: Array, similarity: Array, served: Array) -> float:
+    """What a node would add: its neighbours' and its own best similarities, so far as they rise."""
+    total: float = 1.0 - served[node]
+    for edge in range(ptr[node], ptr[node + 1]):
+        more = similarity[edge] - served[other[edge]]
+        if more > 0:
+            total += more
+    return total
+
+
+@compiled
+def serve(node: int, ptr: Array, other: Array, similarity: Array, served: Array) -> None:
+    """Takes a node: it serves itself, and its neighbours where it is better."""
+    served[node] = 1
+    for edge in range(ptr[node], ptr[node + 1]):
+        served[other[edge]] = max(served[other[edge]], similarity[edge])
+
+
+@compiled
+def take(
+    ptr: Array,
+    other: Array,
+    similarity: Array,
+    served: Array,
+    group: Array,
+    left: Array,
+    heap: Array,
+    key: Array,
+    place: Array,
+    size: Array,
+    index: Array,
+    value: Array,
+) -> int:
+    """Takes nodes from the heap until ``index`` is full or the heap empty; returns how many.
+
+    Keys are gains as last computed, never below what they are now. So a node at the top whose key is
+    still its gain comes before all others.
+
+    Args:
+        ptr: int64 [N + 1].
+        other: int64 [E], i's neighbours at ptr[i]:ptr[i + 1].
+        similarity: float64 [E], multiples of a step.
+        served: float64 [N], each node's largest similarity to one taken, raised in place.
+        group: int64 [N].
+        left: int64 [G], how many nodes each group may still give, lowered in place.
+        heap: int32, nodes, by (key descending, node ascending).
+        key: float64, their keys.
+        place: int32 [N], where in the heap a node is.
+        size: int64 [1], how many nodes the heap holds.
+        index: int64, filled with the nodes taken.
+        value: float64, filled with their gains.
+    """
+    done = 0
+    while done < len(index) and size[0] > 0:
+        node = heap[0]
+        if left[group[node]] > 0:
+            now = gain(node, ptr, other, similarity, served)
+            if now != key[0]:
+                sift_down(heap, key, place, size[0], 0, node, now)
+                continue
+            left[group[node]] -= 1
+            serve(node, ptr, other, similarity, served)
+            index[done] = node
+            value[done] = now
+            done += 1
+        size[0] -= 1
+        last = size[0]
+        if last > 0:
+            sift_down(heap, key, place, size[0], 0, heap[last], key[last])
+    return done

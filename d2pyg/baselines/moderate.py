@@ -1,0 +1,76 @@
+"""Moderate coresets: neither the typical nor the odd samples of a class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from d2pyg.baselines.common import classes_of, fit, method, ranked, task_of, with_metric
+from d2pyg.checks import ArrayLike
+from d2pyg.coreset import Coreset
+from d2pyg.graph.knn import Embeddings
+from d2pyg.graph.metric import Metric
+from d2pyg.graph.points import Points
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from d2pyg.baselines.common import Common
+
+
+@method("moderate")
+def moderate(
+    embeddings: Embeddings,
+    scores: ArrayLike | None = None,
+    *,
+    cutoff: float = 0.0,
+    initial: ArrayLike | None = None,
+    metric: str | Metric | None = None,
+    **common: Unpack[Common],
+) -> Coreset:
+    r"""The samples whose distance to their class's mean is closest to the median one.
+
+    With :math:`\mu_c` the mean of class c and :math:`m_c` the lower median of its distances, samples
+    with the least
+
+    .. math:: \left| \lVert x_i - \mu_c \rVert - m_c \right| , \quad c \text{ the class of } i,
+
+    are kept, ties to the lowest index: Xia et al., "Moderate Coreset: A Universal Method of Data
+    Selection for Real-world Deep Learning", ICLR 2023. This is the paper's rule, inside each class. The
+    authors' code takes the median of each coordinate for the mean, and a band of ranks around the
+    middle of all distances together. Without ``labels`` the data set is one class.
+
+    ``index[:b]`` is the coreset of size b, and ``initial=index[:b]`` gives the rest.
+
+    Args:
+        embeddings: [N, d]. Means are taken over what the cutoff leaves.
+        scores: Difficulty [N], for ``cutoff`` alone.
+        cutoff: Fraction of the hardest samples dropped first.
+        initial: Indices already chosen.
+        metric: ``"euclidean"`` or another :class:`d2pyg.graph.Metric`, whose space means are taken in.
+        **common: See :func:`d2pyg.select`.
+
+    Returns:
+        A :class:`d2pyg.Coreset`; ``pick_scores`` are the differences from the median.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [1.0], [2.0], [3.0], [9.0]])  # 3, 2, 1, 0, 6 from the mean
+        >>> moderate(x, budget=3).index
+        tensor([1, 0, 2])
+    """
+    given, measure, name = with_metric(embeddings, metric)
+    task = task_of(given, scores, common, cutoff=cutoff, initial=initial)
+    measure = fit(measure, given, task.place)
+    away = torch.zeros_like(task.score)
+    for members in classes_of(task):
+        if len(members):
+            points = Points(given, measure, task.place, members, memory=0)
+            distance = points.at_least(points.norm)  # of the mean, which is taken off
+            away[members] = (distance - distance.median()).abs()
+    index = ranked(task, away[task.pool])
+    settings = {"method": "moderate", "metric": name}
+    return task.coreset(index, away[index], task.score[task.pool], settings)

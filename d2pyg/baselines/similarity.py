@@ -1,0 +1,62 @@
+"""The sparse similarities that facility location and graph cut run on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from d2pyg.checks import check_gamma
+from d2pyg.graph.edges import Edges, both_directions, edges_of, median_distance
+from d2pyg.graph.joined import Joined
+from d2pyg.graph.knn import build_graph, check_k
+from d2pyg.graph.metric import Metric
+from d2pyg.nn.kernel import Kernel, as_kernel
+from d2pyg.task import Task
+
+K = 10
+STEP = 2.0**-30  # similarities are multiples of it, so that sums of them are exact
+
+
+def similarities(
+    given: Tensor | Joined,
+    measure: Metric,
+    task: Task,
+    k: int | None,
+    gamma: float,
+    kernel: str | Kernel,
+    progress: bool,
+) -> tuple[Edges, dict[str, Any]]:
+    r"""Edges between near samples of one class, with similarities in place of distances.
+
+    An edge joins i and j if either is among the other's k nearest, and
+    :math:`s_{ij} = w(d_{ij} / \text{median}, \gamma)`, with w the kernel; the median is the lower one
+    of the positive distances. The similarity of a sample to itself, 1, has no edge; all others are 0.
+    """
+    kernel = as_kernel(kernel)
+    gamma = check_gamma("gamma", gamma)
+    total = len(given)
+    k = max(1, min(K, total - 1)) if k is None else check_k(k, total)
+    graph = build_graph(
+        given,
+        k,
+        measure,
+        "auto",
+        task.group[task.pool],
+        task.place,
+        progress,
+        pool=task.pool,
+    )
+    edges = edges_of(graph)
+    unit = median_distance(edges)
+    edges = both_directions(edges).in_units_of(unit)
+    weight = kernel.weight(edges.distance, gamma)
+    if not bool(((weight >= 0) & (weight <= 1)).all()):
+        raise ValueError(
+            f"Expected the weights of the kernel {kernel} to lie in 0 to 1, the similarity of a "
+            f"sample to itself (got {float(weight.min()):g} to {float(weight.max()):g}). Use 'rbf'."
+        )
+    similarity = (weight / STEP).round() * STEP
+    settings = {"k": k, "gamma": gamma, "kernel": kernel, "scale_value": unit}
+    return replace(edges, distance=similarity), settings

@@ -1,0 +1,107 @@
+"""Methods that go by embeddings, against the definitions as they read."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import d2pyg
+from d2pyg import baselines
+from d2pyg.baselines.kmeans import Directions, spherical_kmeans
+from d2pyg.task import Task
+
+
+def test_moderate_by_definition(rng):
+    x, labels = rng.normal(size=(60, 3)), rng.integers(0, 3, 60)
+    coreset = baselines.moderate(x, labels=labels, budget=31)
+    for c in range(3):
+        members = np.flatnonzero(labels == c)
+        away = np.linalg.norm(x[members] - x[members].mean(axis=0), axis=1)
+        gap = abs(away - sorted(away)[(len(away) - 1) // 2])
+        mine = coreset.index[torch.as_tensor(labels)[coreset.index] == c].numpy()
+        assert mine.tolist() == members[np.argsort(gap)][: len(mine)].tolist()
+        of_mine = coreset.pick_scores[torch.as_tensor(labels)[coreset.index] == c]
+        np.testing.assert_allclose(of_mine, np.sort(gap)[: len(mine)], atol=1e-12)
+
+
+def unit(x):
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def kmeans(x, clusters, seed=0):
+    task = Task.of(len(x), torch.device("cpu"), keep=1.0)
+    return spherical_kmeans(Directions(torch.as_tensor(x), task.pool), clusters, task, seed)
+
+
+def test_kmeans_ends_where_centroids_and_clusters_agree(rng):
+    x = unit(np.repeat(3 * rng.normal(size=(4, 5)), 30, axis=0) + rng.normal(size=(120, 5)))
+    cluster, distance = kmeans(x, 4)
+    centroid = unit(np.stack([x[cluster == c].sum(axis=0) for c in range(4)]))
+    assert (x @ centroid.T).argmax(axis=1).tolist() == cluster.tolist()
+    np.testing.assert_allclose(distance, 1 - (x @ centroid.T).max(axis=1), atol=1e-12)
+
+
+def test_kmeans_finds_clusters_that_lie_apart(rng):
+    x = np.repeat(np.eye(3), 40, axis=0) + 0.01 * rng.normal(size=(120, 3))
+    found = min((kmeans(x, 3, seed) for seed in range(8)), key=lambda both: float(both[1].sum()))
+    assert [len(set(part.tolist())) for part in found[0].split(40)] == [1, 1, 1]
+    assert len(set(found[0].tolist())) == 3
+
+
+def test_kmeans_with_empty_clusters_and_zero_vectors():
+    cluster, distance = kmeans(np.zeros((5, 2)), 3)
+    assert cluster.tolist() == [0] * 5
+    assert distance.tolist() == [0] * 5
+
+
+def test_kmeans_in_chunks(rng, monkeypatch):
+    x = rng.normal(size=(90, 4))
+    whole = kmeans(x, 7)
+    monkeypatch.setattr("d2pyg.baselines.kmeans._ELEMENTS", 60)
+    part = kmeans(x, 7)
+    assert part[0].equal(whole[0])
+    np.testing.assert_allclose(part[1], whole[1], atol=1e-12)
+
+
+def test_prototypes_by_definition(rng):
+    x = rng.normal(size=(100, 3))
+    cluster, _ = kmeans(x, 10)
+    u = unit(x)
+    centroid = unit(np.stack([u[cluster == c].sum(axis=0) for c in range(10)]))
+    distance = 1 - (u @ centroid.T).max(axis=1)
+    hard = baselines.prototypes(x, budget=30)
+    assert hard.settings["clusters"] == 10  # the square root
+    assert hard.index.tolist() == np.argsort(-distance)[:30].tolist()
+    np.testing.assert_allclose(hard.pick_scores, -np.sort(-distance)[:30], atol=1e-12)
+    easy = baselines.prototypes(x, budget=30, which_to_keep="easy")
+    assert easy.index.tolist() == np.argsort(distance)[:30].tolist()
+
+
+@pytest.mark.parametrize("elements", [1 << 22, 50])
+@pytest.mark.parametrize("which", ["hard", "easy"])
+def test_semdedup_by_definition(which, elements, rng, monkeypatch):
+    monkeypatch.setattr(sys.modules["d2pyg.baselines.semdedup"], "_ELEMENTS", elements)
+    x = rng.normal(size=(80, 3))
+    x[40:50] = x[:10]
+    cluster, distance = kmeans(x, 5)
+    u = unit(x)
+    most = np.full(80, -1.0)
+    for c in range(5):
+        sign = -1 if which == "hard" else 1
+        order = sorted(np.flatnonzero(cluster == c), key=lambda i: (sign * float(distance[i]), i))
+        for at, i in enumerate(order[1:], start=1):
+            most[i] = max(u[i] @ u[j] for j in order[:at])
+    most = np.round(most * 2**30) / 2**30
+    coreset = baselines.semdedup(x, budget=80, clusters=5, which_to_keep=which)
+    np.testing.assert_allclose(coreset.pick_scores, np.sort(most), atol=3e-9)
+    assert coreset.index[:60].tolist() == np.argsort(most, kind="stable")[:60].tolist()
+    # Of each pair of duplicates the second in its cluster's order comes last.
+    assert set(coreset.index[70:].tolist()) <= {*range(10), *range(40, 50)}
+
+
+def test_directions_of_joined_embeddings(rng):
+    x = rng.normal(size=(30, 4))
+    joined = d2pyg.graph.Joined([x[:, :2], x[:, 2:]], scale=None)
+    one, two = baselines.prototypes(joined, budget=9), baselines.prototypes(x, budget=9)
+    assert one.index.equal(two.index)
