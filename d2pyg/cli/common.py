@@ -66,6 +66,11 @@ def add_running(add: Add) -> None:
     add("--backend", default="auto", metavar="NAME",
         help=f"kNN: auto, {', '.join(choices('backend'))} (default %(default)s)")  # fmt: skip
     add("--device", metavar="NAME", help="cpu, cuda, cuda:1, ... (default cpu)")
+    add_reporting(add)
+
+
+def add_reporting(add: Add) -> None:
+    """How a command reports."""
     add("--progress", action=argparse.BooleanOptionalAction, default=None,
         help="show progress bars (default: on a terminal)")  # fmt: skip
     add("--json", action="store_true", help="print a summary for programs on stdout")
