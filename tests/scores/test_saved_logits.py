@@ -15,7 +15,7 @@ def test_a_list_of_epochs_is_their_stack(rng):
 def test_refuses():
     with pytest.raises(ValueError, match=r"one shape \(N, C\) in every epoch .*\(2, 2\), \(3, 2\)"):
         scores.aum([np.zeros((2, 2)), np.zeros((3, 2))], [0, 1])
-    with pytest.raises(ValueError, match="in every epoch of a list .got no epochs"):
+    with pytest.raises(ValueError, match=r"in every epoch of a list .got no epochs"):
         scores.aum([], [0, 1])
     with pytest.raises(ValueError, match=r"'logits' to have shape \(epochs, N, C\).*\(0, 2, 2\)"):
         scores.aum(np.zeros((0, 2, 2)), [0, 1])
