@@ -12,6 +12,7 @@ Passing for Balancing Diversity and Difficulty in Data Pruning", ICLR 2024 (arXi
 __version__ = "0.1.0"  # before the imports: `settings` records it
 
 from d2pyg import baselines, graph, greedy, metrics, nn, scores
+from d2pyg.compare import compare
 from d2pyg.coreset import Coreset
 from d2pyg.embed import embed
 from d2pyg.graph import knn_graph, load_graph, save_graph
@@ -24,6 +25,7 @@ __all__ = [
     "Coreset",
     "__version__",
     "baselines",
+    "compare",
     "embed",
     "graph",
     "greedy",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -57,6 +58,20 @@ class Explanation:
     place: int | None
     score_last: float
     messages: list[Message]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values by the names of the attributes, NaN as None: what JSON can hold.
+
+        Example:
+            >>> coreset = d2pyg.select(torch.tensor([[0.0], [9.0]]), budget=1, k=1, scale=9)
+            >>> coreset.explain(1).as_dict()["fate"]
+            'left'
+        """
+        values = {**asdict(self), "messages": [message._asdict() for message in self.messages]}
+        return {
+            name: None if isinstance(value, float) and math.isnan(value) else value
+            for name, value in values.items()
+        }
 
     def __str__(self) -> str:
         name = f"sample {self.sample}" + ("" if self.id is None else f" ({self.id})")

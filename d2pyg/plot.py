@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from d2pyg.checks import ArrayLike, as_embeddings, as_scores
+from d2pyg.checks import ArrayLike, as_embeddings, as_index, as_scores
 from d2pyg.coreset import Coreset
 from d2pyg.extras import require
 from d2pyg.io import check_output, replacing
@@ -36,26 +38,53 @@ def plot_coreset(
         ValueError, TypeError: If an argument breaks its rule.
         ImportError: If matplotlib is not installed.
     """
+    plot_coresets({"": coreset}, embeddings, scores, path)
+
+
+def plot_coresets(
+    coresets: Mapping[str, Coreset | ArrayLike],
+    embeddings: Tensor | np.ndarray,
+    scores: ArrayLike,
+    path: str | os.PathLike[str],
+) -> None:
+    """Draws :func:`plot_coreset` for several coresets of one data set, a row each.
+
+    Args:
+        coresets: By name, which is the title: coresets, or indices of the samples kept.
+        embeddings, scores, path: As there.
+    """
     path = check_output("path", path, FORMATS)
     x = as_embeddings(embeddings).cpu().double()
-    score = as_scores(scores, len(coreset.scores)).cpu()
+    score = as_scores(scores, len(x)).cpu()
     x = x - x.mean(dim=0)
     directions = torch.linalg.eigh(x.T @ x).eigenvectors.flip(1)[:, :2]  # largest variance first
     flat = torch.nn.functional.pad(x @ directions, (0, 2 - min(2, x.shape[1])))
-    kept = coreset.index.cpu()
 
-    figure = require("matplotlib.figure", "matplotlib").Figure(figsize=(10, 4), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    bins = np.histogram_bin_edges(score.numpy(), bins=40)
-    left.hist(score.numpy(), bins, color=_ALL, label=f"all {len(score)}")
-    left.hist(score[kept].numpy(), bins, color=_KEPT, label=f"kept {len(kept)}")
-    left.set(xlabel="difficulty", ylabel="samples", yscale="log")
-    left.legend(frameon=False)
-    right.scatter(*flat.T.numpy(), s=8, color=_ALL, linewidths=0, label="all")
-    right.scatter(*flat[kept].T.numpy(), s=8, color=_KEPT, linewidths=0, label="kept")
-    right.set(xlabel="first principal component", ylabel="second")
-    right.set_aspect("equal", adjustable="datalim")
-    for axes in (left, right):
-        axes.spines[["top", "right"]].set_visible(False)
+    size = (10, 4 * len(coresets))
+    figure = require("matplotlib.figure", "matplotlib").Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(len(coresets), 2, squeeze=False)
+    for (name, coreset), (left, right) in zip(coresets.items(), axes, strict=True):
+        index = coreset.index if isinstance(coreset, Coreset) else coreset
+        kept = as_index("coresets", index, len(x)).cpu()
+        left.set_title(name)
+        _draw_difficulty(left, score, kept)
+        _draw_places(right, flat, kept)
     with replacing(path) as file:
         figure.savefig(file, format=path.suffix[1:], dpi=150)
+
+
+def _draw_difficulty(axes: Any, score: Tensor, kept: Tensor) -> None:
+    bins = np.histogram_bin_edges(score.numpy(), bins=40)
+    axes.hist(score.numpy(), bins, color=_ALL, label=f"all {len(score)}")
+    axes.hist(score[kept].numpy(), bins, color=_KEPT, label=f"kept {len(kept)}")
+    axes.set(xlabel="difficulty", ylabel="samples", yscale="log")
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_places(axes: Any, flat: Tensor, kept: Tensor) -> None:
+    axes.scatter(*flat.T.numpy(), s=8, color=_ALL, linewidths=0, label="all")
+    axes.scatter(*flat[kept].T.numpy(), s=8, color=_KEPT, linewidths=0, label="kept")
+    axes.set(xlabel="first principal component", ylabel="second")
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.spines[["top", "right"]].set_visible(False)

@@ -65,6 +65,10 @@ def test_code_blocks_run(name, tmp_path, monkeypatch):
         assert len(names["more"]) == 100
         assert len(names["rows"]) == 18
         assert names["widest"]["kept"] == 539
+        assert names["found"].rank_correlation > 0
+        assert names["dynamics"].epochs == 12
+        assert (tmp_path / "compared.png").stat().st_size > 10_000
+        assert "sample 7: " in printed
         assert d2pyg.load_graph(tmp_path / "graph.pt").k == 15
         assert len((tmp_path / "sweep.csv").read_text().splitlines()) == 7
         assert len((tmp_path / "delete.txt").read_text().splitlines()) == 1258

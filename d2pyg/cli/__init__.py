@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from d2pyg import __version__
-from d2pyg.cli import graph, select, sweep
+from d2pyg.cli import compare, explain, graph, score, select, sweep
 
 USAGE_STATUS = 2
 
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="d2pyg", description="Keep the part of a training set worth training on.")
     parser.add_argument("--version", action="version", version=f"d2pyg {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (select, graph, sweep):
+    for command in (select, graph, sweep, score, explain, compare):
         command.add_to(commands)
     return parser
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -66,6 +68,11 @@ def add_running(add: Add) -> None:
     add("--backend", default="auto", metavar="NAME",
         help=f"kNN: auto, {', '.join(choices('backend'))} (default %(default)s)")  # fmt: skip
     add("--device", metavar="NAME", help="cpu, cuda, cuda:1, ... (default cpu)")
+    add_reporting(add)
+
+
+def add_reporting(add: Add) -> None:
+    """How a command reports."""
     add("--progress", action=argparse.BooleanOptionalAction, default=None,
         help="show progress bars (default: on a terminal)")  # fmt: skip
     add("--json", action="store_true", help="print a summary for programs on stdout")
@@ -98,6 +105,15 @@ def read_inputs(given: Mapping[str, str | None]) -> dict[str, Any]:
 def progress(arguments: argparse.Namespace) -> bool:
     """What was asked for, or whether this is a terminal."""
     return sys.stderr.isatty() if arguments.progress is None else bool(arguments.progress)
+
+
+def as_csv(rows: list[dict[str, Any]]) -> bytes:
+    """A table with a header."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
 
 
 def _scale(text: str) -> str | float | None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import json
 import sys
 import time
@@ -98,19 +96,11 @@ def _sweep(arguments: argparse.Namespace) -> None:
     options = {name: getattr(arguments, name) for name in names}
     rows = sweep(files.pop("embeddings"), **files, **options, progress=common.progress(arguments))
     with replacing(out) as file:
-        file.write(_csv(rows))
+        file.write(common.as_csv(rows))
     seconds = round(time.perf_counter() - started, 3)
     print(f"tried {len(rows)} settings in {seconds:.1f} s -> {out}", file=sys.stderr)
     if arguments.json:
         print(json.dumps({"out": str(out), "rows": rows, "seconds": seconds}))
-
-
-def _csv(rows: list[dict[str, Any]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
 
 
 def _flag(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from d2pyg.checks import ArrayLike, as_labels, as_tensor
 from d2pyg.scores.dynamics import TrainingDynamics
 
 _ROWS_TOGETHER = 1 << 16
-Logits = Tensor | np.ndarray[Any, Any]
+Logits = Tensor | np.ndarray[Any, Any] | Sequence[Tensor] | Sequence[np.ndarray[Any, Any]]
 
 
 def recorded(logits: Logits, target: ArrayLike, **options: Any) -> TrainingDynamics:
@@ -19,27 +20,41 @@ def recorded(logits: Logits, target: ArrayLike, **options: Any) -> TrainingDynam
 
     Args:
         logits: [T, N, C], the logits of all samples in each epoch, in data set order, or [N, C] for one
-            epoch; any float type. Memory-mapped arrays are read in chunks.
+            epoch, or a list of such [N, C], one an epoch; any float type. Memory-mapped arrays are read
+            in chunks.
         target: int [N].
         options: Of :class:`TrainingDynamics`.
     """
+    epochs = _epochs(logits)
+    num_samples = len(epochs[0])
+    label = as_labels("target", target, num_samples)
+    dynamics = TrainingDynamics(num_samples, **options)
+    for values in epochs:
+        for start in range(0, num_samples, _ROWS_TOGETHER):
+            rows = slice(start, min(start + _ROWS_TOGETHER, num_samples))
+            dynamics.update(np.arange(rows.start, rows.stop), values[rows], label[rows])
+        dynamics.end_epoch()
+    return dynamics
+
+
+def _epochs(logits: Logits) -> list[Tensor]:
+    """The logits of each epoch, [N, C]."""
+    if isinstance(logits, list | tuple) and all(isinstance(v, Tensor | np.ndarray) for v in logits):
+        epochs = [as_tensor("logits", values) for values in logits]
+        shapes = {tuple(values.shape) for values in epochs}
+        if len(shapes) != 1 or epochs[0].dim() != 2:
+            raise ValueError(
+                f"Expected 'logits' to have one shape (N, C) in every epoch of a list (got "
+                f"{', '.join(map(str, sorted(shapes))) or 'no epochs'}). Save all samples in each epoch."
+            )
+        return epochs
     values = as_tensor("logits", logits)
-    if values.dim() not in (2, 3):
+    if values.dim() not in (2, 3) or not len(values):
         raise ValueError(
             f"Expected 'logits' to have shape (epochs, N, C), or (N, C) for one epoch (got "
             f"{tuple(values.shape)}). Stack the epochs first."
         )
-    if values.dim() == 2:
-        values = values.unsqueeze(0)
-    epochs, num_samples = values.shape[:2]
-    label = as_labels("target", target, num_samples)
-    dynamics = TrainingDynamics(num_samples, **options)
-    for epoch in range(epochs):
-        for start in range(0, num_samples, _ROWS_TOGETHER):
-            rows = slice(start, min(start + _ROWS_TOGETHER, num_samples))
-            dynamics.update(np.arange(rows.start, rows.stop), values[epoch, rows], label[rows])
-        dynamics.end_epoch()
-    return dynamics
+    return [values] if values.dim() == 2 else list(values)
 
 
 def forgetting(logits: Logits, target: ArrayLike) -> Tensor:
@@ -85,7 +100,7 @@ def entropy(logits: Logits, target: ArrayLike | None = None) -> Tensor:
         tensor([0.6931], dtype=torch.float64)
     """
     if target is None:
-        target = np.zeros(as_tensor("logits", logits).shape[-2], dtype=np.int64)
+        target = np.zeros(len(_epochs(logits)[0]), dtype=np.int64)
     return recorded(logits, target).entropy()
 
 

@@ -1,0 +1,124 @@
+"""repeat: a coreset that was saved, selected again, with its graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch_geometric.data import Data
+
+from d2pyg.checks import ArrayLike
+from d2pyg.coreset import Coreset
+from d2pyg.graph.edges import edges_of, own_k
+from d2pyg.graph.joined import Joined
+from d2pyg.graph.knn import Embeddings
+from d2pyg.pruning import select
+from d2pyg.registry import choices
+
+_PLAIN = (
+    "keep", "prune", "budget", "gamma_forward", "gamma_reverse", "kernel", "scale", "update", "reverse",
+    "clamp", "undirected", "balance", "min_per_class", "cutoff", "initial",
+)  # fmt: skip
+_NEEDED = (*_PLAIN, "k", "metric", "backend", "num_samples", "num_classes")
+
+
+def repeat(
+    coreset: Coreset,
+    embeddings: Embeddings | Data,
+    scores: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    *,
+    device: str | torch.device | None = None,
+    progress: bool = False,
+) -> Coreset:
+    """Selects again by ``coreset.settings``, and checks that the picks are the same.
+
+    A file holds no graph; what comes back has one, so that :meth:`~d2pyg.Coreset.explain` works.
+
+    Args:
+        coreset: Of :func:`d2pyg.select`, such as from :meth:`d2pyg.Coreset.load`.
+        embeddings, scores, labels: What it was selected from.
+        device: Where to compute; default: where ``embeddings`` are. Distances can differ between
+            devices in their last bit.
+        progress: Show bars of rows and picks done.
+
+    Returns:
+        The same coreset, of the engine that ``"auto"`` takes here.
+
+    Raises:
+        ValueError: If the settings are not those of ``select``, name Python objects, or give other
+            picks with these inputs.
+
+    Example:
+        >>> import tempfile
+        >>> x, path = torch.tensor([[0.0], [0.0], [5.0]]), tempfile.mkdtemp() + "/coreset.npz"
+        >>> d2pyg.select(x, scores=[3.0, 2.0, 1.0], budget=1, k=1).save(path)
+        >>> print(repeat(d2pyg.Coreset.load(path), x, scores=[3.0, 2.0, 1.0]).explain(1))
+        sample 1: not picked, with -0.367879 left
+          score 2, after the forward pass 5, rank 2 of 3
+          pick 1, sample 0, took 5.36788
+    """
+    settings = coreset.settings
+    lacking = [name for name in _NEEDED if name not in settings]
+    if lacking:
+        raise ValueError(
+            f"Expected 'coreset' to be of d2pyg.select (got settings without {lacking[0]!r}). "
+            f"Select again by the method that made it."
+        )
+    classes = settings["num_classes"]
+    if (labels is None) != (classes is None):
+        made, got = ("without", "some") if classes is None else (f"with {classes} classes of", "none")
+        raise ValueError(
+            f"Expected 'labels' as when the coreset was selected, {made} labels (got {got}). Pass the "
+            f"same inputs."
+        )
+    options = {name: settings[name] for name in _PLAIN} | _graph_options(settings, embeddings)
+    for family in ("kernel", "reverse", "metric", "backend"):
+        if options.get(family) is not None and options[family] not in choices(family):
+            raise ValueError(
+                f"Expected the settings of 'coreset' to name a {family} of "
+                f"{', '.join(choices(family))} (got {options[family]!r}, a Python object that cannot "
+                f"be made from its name). Select again in Python."
+            )
+    again = select(
+        embeddings, scores, labels=labels, ids=coreset.ids, device=device, progress=progress, **options
+    )
+    difference = _difference(coreset, again)
+    if difference:
+        raise ValueError(
+            f"Expected the inputs that 'coreset' was selected from (got {difference}). They have "
+            f"changed, or others were meant: pass the same embeddings, scores and labels."
+        )
+    return again
+
+
+def _graph_options(settings: dict[str, Any], embeddings: Any) -> dict[str, Any]:
+    """How the graph was built; a graph and joined embeddings know it themselves."""
+    k = settings["k"]
+    if isinstance(embeddings, Data):
+        return {"k": None if k == own_k(embeddings, edges_of(embeddings)) else k}
+    options = {
+        "k": None if settings["num_samples"] == 1 else k,
+        "backend": settings["backend"] or "auto",
+    }
+    if isinstance(embeddings, Joined | list | tuple):
+        return options
+    return {**options, "metric": settings["metric"]}
+
+
+def _difference(one: Coreset, two: Coreset) -> str:
+    """What differs, in words; nothing if distances differ in their last bit alone."""
+    if len(one.scores) != len(two.scores):
+        return f"{len(two.scores)} samples, not {len(one.scores)}"
+    first, second = one.index.cpu(), two.index.cpu()
+    if len(first) != len(second):
+        return f"{len(second)} picks, not {len(first)}"
+    other = (first != second).nonzero().flatten()
+    if len(other):
+        at = int(other[0])
+        return f"sample {int(second[at])} as pick {at + 1}, not sample {int(first[at])}"
+    score, after = one.scores.cpu(), two.scores.cpu()
+    tolerance = 1e-6 * float(score.nan_to_num().abs().max())
+    if not torch.allclose(score, after, rtol=1e-6, atol=tolerance, equal_nan=True):
+        return "the same picks, but other scores"
+    return ""

@@ -1,0 +1,96 @@
+"""RecordDynamics: a Lightning callback that records a training run. Needs lightning."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+from d2pyg.checks import ArrayLike
+from d2pyg.extras import require
+from d2pyg.scores.dynamics import TrainingDynamics
+
+Unpack = Callable[[Any, Any, int], "tuple[ArrayLike, Any, ArrayLike]"]
+_MODULES = ("lightning.pytorch", "pytorch_lightning")
+
+
+class RecordDynamics:
+    """Feeds a :class:`~d2pyg.scores.TrainingDynamics` with every training batch, closes its epochs,
+    and keeps it in the checkpoints of the run.
+
+    It is a ``Callback`` of ``lightning.pytorch``, or of ``pytorch_lightning`` where that is the one
+    imported.
+
+    Args:
+        dynamics: The recorder.
+        unpack: unpack(outputs, batch, batch_idx) -> (index, logits, target), of what the Trainer passes
+            to ``on_train_batch_end``; ``outputs`` is what ``training_step`` returned, so let it return
+            a dict with the logits. index: the samples' places in the data set.
+
+    Raises:
+        TypeError: If ``unpack`` is no function; or in training, if it returns something else.
+        ImportError: If neither package is installed.
+
+    Example::
+
+        def unpack(outputs, batch, batch_idx):
+            index, x, y = batch
+            return index, outputs["logits"], y
+
+        record = RecordDynamics(TrainingDynamics(len(dataset)), unpack)
+        Trainer(callbacks=[record]).fit(model, loader)
+        record.dynamics.forgetting()
+    """
+
+    def __new__(cls, *_: Any, **__: Any) -> RecordDynamics:
+        # Lightning asks for its own base class, which is imported no earlier than here.
+        made: type[RecordDynamics] = type(
+            cls.__name__, (cls, _callback_class()), {"__module__": cls.__module__}
+        )
+        return object.__new__(made)
+
+    def __init__(self, dynamics: TrainingDynamics, unpack: Unpack) -> None:
+        if not isinstance(dynamics, TrainingDynamics) or not callable(unpack):
+            raise TypeError(
+                f"Expected 'dynamics' to be a TrainingDynamics and 'unpack' a function (got "
+                f"{type(dynamics).__name__} and {type(unpack).__name__}). Pass "
+                f"RecordDynamics(TrainingDynamics(len(dataset)), unpack)."
+            )
+        self.dynamics, self.unpack = dynamics, unpack
+
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Records the batch."""
+        found = self.unpack(outputs, batch, batch_idx)
+        if not isinstance(found, tuple) or len(found) != 3:
+            raise TypeError(
+                f"Expected 'unpack' to return (index, logits, target) (got {type(found).__name__}). "
+                f"Return the three as a tuple."
+            )
+        self.dynamics.update(*found)
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Closes the epoch, in all processes together."""
+        self.dynamics.end_epoch()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The recorder's, for the checkpoint."""
+        return self.dynamics.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on recording where the checkpoint was."""
+        self.dynamics.load_state_dict(state_dict)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # To copy it, or to send it to another process, is to make it anew.
+        return type(self).__mro__[1], (self.dynamics, self.unpack)
+
+
+def _callback_class() -> Any:
+    """Of the package that is imported; else of the one that is installed."""
+    imported = [name for name in _MODULES if sys.modules.get(name)]
+    only_the_other = find_spec("lightning") is None and find_spec("pytorch_lightning") is not None
+    default = _MODULES[1] if only_the_other else _MODULES[0]
+    return require(imported[0] if imported else default, "lightning").Callback

@@ -1,0 +1,156 @@
+"""RecordDynamics, by a stand-in for Lightning, and by Lightning where it is installed."""
+
+import copy
+import importlib
+import sys
+
+import pytest
+import torch
+
+from d2pyg.scores import TrainingDynamics
+from d2pyg.scores.lightning import RecordDynamics
+
+STAND_IN = """
+class Callback:
+    def on_fit_end(self, trainer, pl_module):
+        return "of the base"
+"""
+
+
+@pytest.fixture
+def no_lightning(monkeypatch):
+    """As if it were not installed."""
+    for name in [n for n in sys.modules if n.split(".")[0] in ("lightning", "pytorch_lightning")]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in "lightning", "pytorch_lightning":
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+@pytest.fixture(params=["lightning.pytorch", "pytorch_lightning"])
+def module(request, no_lightning, tmp_path, monkeypatch):
+    """A stand-in of that name, installed."""
+    folder = tmp_path
+    for part in request.param.split("."):
+        folder = folder / part
+        folder.mkdir()
+        (folder / "__init__.py").write_text(STAND_IN)
+    monkeypatch.syspath_prepend(tmp_path)
+    package = request.param.split(".")[0]
+    monkeypatch.delitem(sys.modules, package)
+    yield request.param
+    for name in [n for n in sys.modules if n.split(".")[0] == package]:
+        del sys.modules[name]
+
+
+def unpack(outputs, batch, batch_idx):
+    return batch[0], outputs["logits"], batch[1]
+
+
+def batches(seed):
+    logits = torch.randn(8, 3, generator=torch.Generator().manual_seed(seed))
+    y = torch.arange(8) % 3
+    return [
+        ({"logits": logits[rows]}, (torch.arange(8)[rows], y[rows])) for rows in (slice(5), slice(5, 8))
+    ]
+
+
+def train(record, epochs):
+    for epoch in epochs:
+        for number, (outputs, batch) in enumerate(batches(epoch)):
+            record.on_train_batch_end(None, None, outputs, batch, number)
+        record.on_train_epoch_end(None, None)
+
+
+def expected(epochs):
+    dynamics = TrainingDynamics(8, window=2)
+    for epoch in epochs:
+        for outputs, (index, y) in batches(epoch):
+            dynamics.update(index, outputs["logits"], y)
+        dynamics.end_epoch()
+    return dynamics
+
+
+def test_records_as_by_hand(module):
+    record = RecordDynamics(TrainingDynamics(8, window=2), unpack)
+    assert isinstance(record, importlib.import_module(module).Callback)
+    assert isinstance(record, RecordDynamics)
+    assert type(record).__qualname__ == "RecordDynamics"  # Lightning's key in checkpoints
+    assert record.on_fit_end(None, None) == "of the base"
+    train(record, range(3))
+    assert record.dynamics.epochs == 3
+    for name in "aum", "forgetting", "dual":
+        assert torch.equal(getattr(record.dynamics, name)(), getattr(expected(range(3)), name)())
+
+
+def test_goes_on_from_a_checkpoint(module, tmp_path):
+    first = RecordDynamics(TrainingDynamics(8, window=2), unpack)
+    train(first, range(2))
+    torch.save(first.state_dict(), tmp_path / "c.pt")
+    second = RecordDynamics(TrainingDynamics(8, window=2), unpack)
+    second.load_state_dict(torch.load(tmp_path / "c.pt", weights_only=True))
+    train(second, range(2, 4))
+    assert torch.equal(second.dynamics.dual(), expected(range(4)).dual())
+
+
+def test_copies(module):
+    record = RecordDynamics(TrainingDynamics(8, window=2), unpack)
+    train(record, range(2))
+    other = copy.deepcopy(record)
+    train(other, range(2, 3))
+    assert (record.dynamics.epochs, other.dynamics.epochs) == (2, 3)
+    assert isinstance(other, RecordDynamics)
+
+
+def test_refuses(module):
+    with pytest.raises(TypeError, match=r"'dynamics' to be a TrainingDynamics and .*got int and"):
+        RecordDynamics(8, unpack)
+    with pytest.raises(TypeError, match=r"'unpack' a function .got TrainingDynamics and NoneType"):
+        RecordDynamics(TrainingDynamics(8), None)
+    record = RecordDynamics(TrainingDynamics(8), lambda *_: None)
+    with pytest.raises(TypeError, match=r"to return \(index, logits, target\) \(got NoneType\)"):
+        record.on_train_batch_end(None, None, {}, None, 0)
+
+
+def test_says_how_to_install_it(no_lightning):
+    with pytest.raises(ImportError, match="pip install lightning"):
+        RecordDynamics(TrainingDynamics(8), unpack)
+
+
+@pytest.mark.filterwarnings("default")  # of its own
+@pytest.mark.parametrize("name", ["lightning.pytorch", "pytorch_lightning"])
+def test_with_lightning_itself(name, tmp_path):
+    lightning = pytest.importorskip(name)
+    if name == "pytorch_lightning" and "lightning.pytorch" in sys.modules:
+        pytest.skip("the other one is imported, and comes first")
+
+    class Model(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(4, 3)
+
+        def training_step(self, batch, batch_idx):
+            logits = self.layer(batch[1])
+            return {"loss": torch.nn.functional.cross_entropy(logits, batch[2]), "logits": logits}
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    x, y = torch.randn(8, 4), torch.arange(8) % 3
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(torch.arange(8), x, y), batch_size=4, shuffle=True
+    )
+    record = RecordDynamics(TrainingDynamics(8), lambda outputs, b, _: (b[0], outputs["logits"], b[2]))
+    options = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False}
+    trainer = lightning.Trainer(
+        max_epochs=2,
+        callbacks=[record],
+        default_root_dir=tmp_path,
+        enable_model_summary=False,
+        **options,
+    )
+    trainer.fit(Model(), loader)
+    assert record.dynamics.epochs == 2
+    assert len(record.dynamics.aum()) == 8
+    trainer.save_checkpoint(tmp_path / "c.ckpt")
+    saved = torch.load(tmp_path / "c.ckpt", weights_only=False)["callbacks"]["RecordDynamics"]
+    assert saved["epochs"] == 2
