@@ -1,6 +1,8 @@
-"""Neighbours by faiss's flat index on the CPU, re-ranked and certified: exact."""
+"""Neighbours by faiss's flat index, on the CPU or CUDA, re-ranked and certified: exact."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +21,7 @@ def faiss_neighbours(points: Points, k: int, bar: Progress) -> tuple[Tensor, Ten
     """faiss's candidates, by exact distance; rows in doubt are redone by matrix products."""
     faiss = require("faiss", "faiss-cpu")
     approx = points.approx.cpu().contiguous()
-    index = faiss.IndexFlatL2(points.dim)
+    index = _on_device(faiss, faiss.IndexFlatL2(points.dim), points.device)
     index.add(approx.numpy())
     count = min(k + EXTRA, len(points) - 1)
     neighbours, distances = [], []
@@ -34,3 +36,10 @@ def faiss_neighbours(points: Points, k: int, bar: Progress) -> tuple[Tensor, Ten
         distances.append(distance)
         bar.update(len(rows))
     return torch.cat(neighbours), torch.cat(distances)
+
+
+def _on_device(faiss: Any, index: Any, device: torch.device) -> Any:
+    """The index on the points' GPU, where this faiss was built for GPUs; it takes arrays as before."""
+    if device.type != "cuda" or not hasattr(faiss, "StandardGpuResources"):
+        return index
+    return faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), device.index or 0, index)

@@ -11,7 +11,7 @@ from knn_cases import DATA, brute_force, data, matrices
 
 import d2pyg
 from d2pyg.extras import require
-from d2pyg.graph import CosineMetric, Metric, exact, plan, points, torch_backend
+from d2pyg.graph import CosineMetric, Metric, exact, faiss_backend, plan, points, torch_backend
 from d2pyg.graph.exact import smallest
 from d2pyg.graph.knn_op import most_found
 from d2pyg.graph.packed import Pack
@@ -266,6 +266,20 @@ def test_cosine_distance_keeps_small_angles():
     y = torch.tensor([1.0, 1e-9], dtype=torch.float64)
     assert CosineMetric().distance(x, y).item() == pytest.approx(0.5e-18)
     assert CosineMetric().distance(x * 1e300, y * 1e-300).item() == pytest.approx(0.5e-18)
+
+
+@pytest.mark.parametrize("has_gpus", [False, True])
+def test_faiss_searches_on_the_gpu_where_it_can(has_gpus):
+    class Faiss:
+        def index_cpu_to_gpu(self, resources, number, index):
+            return resources, number, index
+
+    faiss = Faiss()
+    if has_gpus:
+        faiss.StandardGpuResources = lambda: "resources"
+    found = faiss_backend._on_device(faiss, "index", torch.device("cuda:1"))
+    assert found == (("resources", 1, "index") if has_gpus else "index")
+    assert faiss_backend._on_device(faiss, "index", torch.device("cpu")) == "index"
 
 
 class TestErrors:
