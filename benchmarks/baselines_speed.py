@@ -13,20 +13,17 @@ Writes JSON and a Markdown table beside it.
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
-from datetime import date
 from pathlib import Path
 
 import torch
 
 import d2pyg
-from d2pyg.coreset import versions
 from d2pyg.registry import choices, look_up
 
-from measure import peak
+from measure import machine, peak, write
 
 
 def made(nodes, dim, device):
@@ -99,11 +96,7 @@ def main(argv=None):
         row = measure(arguments.one, arguments.nodes, arguments.dim, arguments.keep, device)
         print(json.dumps(row))
         return
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-    header = {
-        "date": str(date.today()), "device": name, "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0] / os.cpu_count(), 1), **versions(),
-    }  # fmt: skip
+    header = {**machine(device), "load": round(os.getloadavg()[0] / os.cpu_count(), 1)}
     command = f"python benchmarks/baselines_speed.py {setting}"
     root = str(Path(d2pyg.__file__).parents[1])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *sys.path])}
@@ -117,8 +110,7 @@ def main(argv=None):
         print(done.stdout, end="", flush=True)
         if arguments.out:
             content = {**header, "command": command, "rows": rows}
-            arguments.out.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n")
-            arguments.out.with_suffix(".md").write_text(table(rows, header, command))
+            write(arguments.out, content, table(rows, header, command))
     print(table(rows, header, command))
 
 

@@ -14,19 +14,15 @@ Writes JSON and a Markdown table beside it.
 import argparse
 import importlib.util
 import json
-import os
-import platform
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 import torch
 
 import d2pyg
-from d2pyg.coreset import versions
 from d2pyg.registry import choices
 
-from measure import peak, timed
+from measure import machine, peak, timed, write
 
 SIZES = {
     "cpu": [(5_000, 64), (20_000, 64), (20_000, 512), (50_000, 512)],
@@ -154,8 +150,7 @@ def main(argv=None):
     sizes = SIZES[device.type]
     if arguments.sizes:
         sizes = [tuple(map(int, size.split("x"))) for size in arguments.sizes]
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-    header = {"date": str(date.today()), "device": name, "cores": os.cpu_count(), **versions()}
+    header = machine(device)
     command = f"python benchmarks/knn_speed.py --device {device} --k {arguments.k} --sizes "
     command += " ".join(f"{nodes}x{dim}" for nodes, dim in sizes)
     rows = []
@@ -165,8 +160,7 @@ def main(argv=None):
             print(json.dumps(row), flush=True)
             if arguments.out:
                 content = {**header, "command": command, "rows": rows}
-                arguments.out.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n")
-                arguments.out.with_suffix(".md").write_text(table(rows, header, command))
+                write(arguments.out, content, table(rows, header, command))
     print(table(rows, header, command))
 
 

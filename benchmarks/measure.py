@@ -1,10 +1,16 @@
-"""Seconds and bytes of a call."""
+"""What the benchmarks share: seconds and bytes of a call, where it ran, and the files."""
 
+import json
+import os
+import platform
 import time
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import torch
+
+from d2pyg.coreset import versions
 
 
 def timed(run, device, repeats):
@@ -33,6 +39,18 @@ def peak(run, device):
     before = _status("VmRSS")
     run()
     return _status("VmHWM") - before
+
+
+def machine(device):
+    """Date, device, cores and versions: the head of every table."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return {"date": str(date.today()), "device": name, "cores": os.cpu_count(), **versions()}
+
+
+def write(out, content, table):
+    """OUT.json and OUT.md."""
+    out.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n")
+    out.with_suffix(".md").write_text(table)
 
 
 def _status(name):

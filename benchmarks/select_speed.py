@@ -21,10 +21,7 @@ Writes JSON and a Markdown table beside it. What the columns say:
 
 import argparse
 import json
-import os
-import platform
 import time
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +32,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch_geometric.data import Data
 
 import d2pyg
-from d2pyg.coreset import versions
 from d2pyg.graph.edges import both_directions, edges_of, median_distance
 
-from measure import peak, timed
+from measure import machine, peak, timed, write
 
 PREFIX = 200  # picks of the argmax loops that are timed
 SEQUENTIAL_UP_TO = 50_000  # nodes
@@ -232,8 +228,7 @@ def main(argv=None):
     parser.add_argument("--out", type=Path, help="writes OUT.json and OUT.md")
     arguments = parser.parse_args(argv)
     device = torch.device(arguments.device)
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-    header = {"date": str(date.today()), "device": name, "cores": os.cpu_count(), **versions()}
+    header = machine(device)
     command = f"python benchmarks/select_speed.py --nodes {' '.join(map(str, arguments.nodes))} "
     command += f"--k {arguments.k} --device {device}"
     tiny, score = clusters(100, 3, np.random.default_rng(0))
@@ -252,15 +247,10 @@ def main(argv=None):
                     rows.append(row)
                     print(json.dumps(row), flush=True)
                     if arguments.out:
-                        write(arguments, header, rows, command)
+                        content = {**header, "command": command, "k": arguments.k, "rows": rows}
+                        write(arguments.out, content, table(rows, header, command))
             del graph
     print(table(rows, header, command))
-
-
-def write(arguments, header, rows, command):
-    content = {**header, "command": command, "k": arguments.k, "rows": rows}
-    arguments.out.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n")
-    arguments.out.with_suffix(".md").write_text(table(rows, header, command))
 
 
 if __name__ == "__main__":
