@@ -232,10 +232,10 @@ def test_names_with_line_breaks_need_a_format_that_keeps_them(files, capsys):
 
 
 def test_running_out_of_memory_is_one_line(files, monkeypatch, capsys):
-    def out(*_, **__):
+    def out(embeddings, keep):
         raise MemoryError
 
-    monkeypatch.setattr("d2pyg.cli.select.select", out)
+    monkeypatch.setattr("d2pyg.cli.select.look_up", lambda *_: out)
     assert main(["select", "x.npy", "--keep", "0.5", "--out", "c.npz"]) == 2
     assert capsys.readouterr().err == "d2pyg: error: MemoryError\n"
 

@@ -6,7 +6,7 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,23 +33,28 @@ METHOD = (
 Add = Callable[..., Any]
 
 
+def given(arguments: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """The options that were given: parsers of selections leave the others out, with ``SUPPRESS``."""
+    return {name: getattr(arguments, name) for name in names if name in arguments}
+
+
 def add_method(add: Add) -> None:
     """The options of :data:`METHOD`."""
-    add("--kernel", default="rbf", metavar="NAME",
-        help=f"{', '.join(choices('kernel'))} (default %(default)s)")  # fmt: skip
-    add("--scale", type=_scale, default="median", metavar="S",
-        help="distances are divided by: median, none or a number (default %(default)s)")  # fmt: skip
-    add("--update", default="sum", metavar="NAME",
-        help=f"{', '.join(UPDATES)} (default %(default)s)")  # fmt: skip
-    add("--reverse", default="weighted", metavar="NAME",
-        help=f"{', '.join(choices('reverse'))} (default %(default)s)")  # fmt: skip
-    add("--undirected", action=argparse.BooleanOptionalAction, default=True,
+    add("--kernel", metavar="NAME",
+        help=f"{', '.join(choices('kernel'))} (default rbf)")  # fmt: skip
+    add("--scale", type=_scale, metavar="S",
+        help="distances are divided by: median, none or a number (default median)")  # fmt: skip
+    add("--update", metavar="NAME",
+        help=f"{', '.join(UPDATES)} (default sum)")  # fmt: skip
+    add("--reverse", metavar="NAME",
+        help=f"{', '.join(choices('reverse'))} (default weighted)")  # fmt: skip
+    add("--undirected", action=argparse.BooleanOptionalAction,
         help="an edge in either direction joins both samples")  # fmt: skip
     add_metric(add)
-    add("--balance", default="proportional", metavar="NAME",
-        help=f"{', '.join(BALANCES)}: seats of the classes (default %(default)s)")  # fmt: skip
-    add("--min-per-class", type=int, default=0, metavar="N",
-        help="seats each class gets first (default %(default)s)")  # fmt: skip
+    add("--balance", metavar="NAME",
+        help=f"{', '.join(BALANCES)}: seats of the classes (default proportional)")  # fmt: skip
+    add("--min-per-class", type=int, metavar="N",
+        help="seats each class gets first (default 0)")  # fmt: skip
 
 
 def add_metric(add: Add) -> None:
@@ -59,14 +64,14 @@ def add_metric(add: Add) -> None:
 
 def add_engine(add: Add) -> None:
     """How picks are found."""
-    add("--engine", default="auto", metavar="NAME",
-        help=f"selection: auto, {', '.join(choices('engine'))} (default %(default)s)")  # fmt: skip
+    add("--engine", metavar="NAME",
+        help=f"selection: auto, {', '.join(choices('engine'))} (default auto)")  # fmt: skip
 
 
 def add_running(add: Add) -> None:
     """How a command runs and reports."""
-    add("--backend", default="auto", metavar="NAME",
-        help=f"kNN: auto, {', '.join(choices('backend'))} (default %(default)s)")  # fmt: skip
+    add("--backend", metavar="NAME",
+        help=f"kNN: auto, {', '.join(choices('backend'))} (default auto)")  # fmt: skip
     add("--device", metavar="NAME", help="cpu, cuda, cuda:1, ... (default cpu)")
     add_reporting(add)
 
@@ -75,8 +80,8 @@ def add_reporting(add: Add) -> None:
     """How a command reports."""
     add("--progress", action=argparse.BooleanOptionalAction, default=None,
         help="show progress bars (default: on a terminal)")  # fmt: skip
-    add("--json", action="store_true", help="print a summary for programs on stdout")
-    add("--verbose", action="store_true", help="say first what the graph will take")
+    add("--json", action="store_true", default=False, help="print a summary for programs on stdout")
+    add("--verbose", action="store_true", default=False, help="say first what the graph will take")
 
 
 def check_no_input(given: Mapping[str, str | None], outputs: Mapping[str, Path | None]) -> None:
@@ -95,10 +100,10 @@ def read_inputs(given: Mapping[str, str | None]) -> dict[str, Any]:
     for name, file in given.items():
         read = read_graph_or_array if name == "embeddings" else read_array
         files[name] = None if file is None else read(name, file)
-    for name in ("scores", "labels", "initial"):  # names, read from text, are refused further on
-        values = files.get(name)
-        if values is not None and getattr(values.dtype, "kind", "") != "U":
-            files[name] = as_tensor(name, values)
+    for name, values in files.items():  # names, read from text, are refused further on
+        if name in ("embeddings", "ids") or values is None or getattr(values.dtype, "kind", "") == "U":
+            continue
+        files[name] = as_tensor(name, values)
     return files
 
 

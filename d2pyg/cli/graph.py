@@ -44,6 +44,7 @@ def add_to(commands: Any) -> None:
         epilog=common.FILES + _EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
     )
     parser.set_defaults(command=_graph)
     add = parser.add_argument
@@ -61,18 +62,15 @@ def add_to(commands: Any) -> None:
 def _graph(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     out = check_output("out", arguments.out, SUFFIXES)
-    given = {"embeddings": arguments.embeddings, "labels": arguments.labels}
+    given = common.given(arguments, ("embeddings", "labels"))
     common.check_no_input(given, {"out": out})
     embeddings = read_array("embeddings", given["embeddings"])
-    labels = common.read_inputs({"labels": given["labels"]})["labels"]
+    labels = common.read_inputs({"labels": given.get("labels")})["labels"]
     graph = knn_graph(
         embeddings,
         arguments.k,
-        metric=arguments.metric or "euclidean",
-        backend=arguments.backend,
         batch=None if labels is None else as_labels("labels", labels, len(embeddings)),
-        device=arguments.device,
-        memory=arguments.memory,
+        **common.given(arguments, ("metric", "backend", "device", "memory")),
         progress=common.progress(arguments),
     )
     save_graph(graph, out)

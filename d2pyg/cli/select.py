@@ -14,16 +14,17 @@ import torch
 from torch import Tensor
 
 from d2pyg import formats
-from d2pyg.cli import common
+from d2pyg.cli import common, methods
 from d2pyg.coreset import Coreset
 from d2pyg.io import check_output, replacing
 from d2pyg.metrics import class_counts
 from d2pyg.pruning import select
+from d2pyg.registry import choices, look_up
 
 _INPUTS = ("embeddings", "scores", "labels", "initial", "ids")
 _OPTIONS = (
-    "keep", "prune", "budget", "k", "gamma_forward", "gamma_reverse", "clamp", "cutoff", "backend",
-    "engine", "device",
+    "keep", "prune", "budget", "k", "gamma_forward", "gamma_reverse", "clamp", "cutoff",
+    *common.METHOD, "backend", "engine", "device",
 )  # fmt: skip
 _LISTS = (".npy", ".txt", ".json")
 
@@ -35,6 +36,8 @@ examples:
     d2pyg select run.npz:features --prune 0.7 --out kept.npy --removed delete.txt
   As the authors' code does it:
     d2pyg select f.npy --scores s.npy --budget 5000 --kernel laplacian --scale none --out c.csv
+  Another method, to compare with:
+    d2pyg select --method ccs --scores scores.npy --cutoff 0.1 --seed 0 --keep 0.3 --out ccs.npz
 
   A graph that is built once, for two selections:
     d2pyg graph embeddings.npy --k 15 --out graph.pt
@@ -47,7 +50,8 @@ examples:
   of             number of samples
   seconds        time taken, reading and writing included
   score_before   [lowest, highest] score given (all 1 without --scores)
-  score_after    [lowest, highest] score after the forward pass, of samples past the cutoff
+  score_after    [lowest, highest] score after the forward pass, of samples past the cutoff; null for
+                 other methods than d2
   score_kept     [lowest, highest] score given, of the samples kept
   kept_per_class {label: number kept}, or null without --labels
   settings       every argument, the engine and backend used, and versions
@@ -59,14 +63,16 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser(
         "select",
         help="embeddings and difficulty scores in, coreset out",
-        description="Keep the samples that are hard and diverse (D2 Pruning, arXiv:2310.07931).",
+        description="Keep the samples that are hard and diverse (D2 Pruning, arXiv:2310.07931), or "
+        "those that another method would keep.",
         epilog=common.FILES + common.GRAPHS + _EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
     )
-    parser.set_defaults(command=_select)
     add = parser.add_argument
-    add("embeddings", metavar="EMBEDDINGS", help="file of N x d floats, or a graph")
+    add("embeddings", metavar="EMBEDDINGS", nargs="?",
+        help="file of N x d floats, or a graph; some methods do without")  # fmt: skip
     add("--out", required=True, metavar="FILE", help=f"where to write: {' '.join(formats.WRITERS)}")
     add("--scores", metavar="FILE", help="difficulty, N numbers >= 0, higher is harder (default: 1)")
     add("--labels", metavar="FILE", help="N integers: a graph and a budget a class")
@@ -79,22 +85,26 @@ def add_to(commands: Any) -> None:
     group.add_argument("--budget", type=int, metavar="N", help="number of samples kept")
 
     add = parser.add_argument_group("the method").add_argument
+    add("--method", default="d2", metavar="NAME",
+        help=f"{', '.join(choices('method'))} (default %(default)s)")  # fmt: skip
     add("--k", type=int, metavar="K",
         help="neighbours a sample (default 5, or all that a graph has)")  # fmt: skip
-    add("--gamma-forward", type=float, default=1.0, metavar="G",
-        help="decay of forward messages with distance (default %(default)s)")  # fmt: skip
+    add("--gamma-forward", type=float, metavar="G",
+        help="decay of forward messages with distance (default 1.0)")  # fmt: skip
     add("--gamma-reverse", type=float, metavar="G",
         help="decay of reverse messages with distance (default 0.1)")  # fmt: skip
-    add("--clamp", action=argparse.BooleanOptionalAction, default=False,
+    add("--clamp", action=argparse.BooleanOptionalAction,
         help="picks at or below 0 send no message")  # fmt: skip
-    add("--cutoff", type=float, default=0.0, metavar="F",
-        help="fraction of the hardest samples dropped first (default %(default)s)")  # fmt: skip
+    add("--cutoff", type=float, metavar="F",
+        help="fraction of the hardest samples dropped first (default 0.0)")  # fmt: skip
     common.add_method(add)
 
+    more, files = methods.add_options(parser, {*_INPUTS, *_OPTIONS, "progress"})
+    parser.set_defaults(command=_select, more=more, files=files)
     add = parser.add_argument_group("how it runs").add_argument
     common.add_engine(add)
     common.add_running(add)
-    add("--removed", metavar="FILE",
+    add("--removed", default=None, metavar="FILE",
         help=f"write what is not kept: names, or indices without --ids: {' '.join(_LISTS)}")  # fmt: skip
 
 
@@ -106,13 +116,19 @@ def _select(arguments: argparse.Namespace) -> None:
         raise ValueError(
             f"Expected 'removed' to differ from 'out' (got {str(out)!r} for both). Name two files."
         )
-    given = {name: getattr(arguments, name) for name in _INPUTS}
+    name = arguments.method
+    method = look_up("method", name)
+    options = common.given(arguments, (*_INPUTS, *_OPTIONS, *arguments.more))
+    methods.check_options(name, method, options)
+    given = {key: file for key, file in options.items() if key in (*_INPUTS, *arguments.files)}
     common.check_no_input(given, {"out": out, "removed": removed})
     files = common.read_inputs(given)
-    options = {name: getattr(arguments, name) for name in (*_OPTIONS, *common.METHOD)}
-    coreset = select(files.pop("embeddings"), **files, **options, progress=common.progress(arguments))
-    coreset.settings["files"] = given
-    summary = {"out": str(out), **_summary(coreset, files["scores"], files["labels"])}
+    if "progress" in methods.parameters(method):
+        options["progress"] = common.progress(arguments)
+    coreset = method(**{**options, **files})
+    coreset.settings["files"] = {key: given.get(key) for key in (*_INPUTS, *given)}
+    score = files.get("scores", torch.ones(len(coreset.scores))).double()
+    summary = {"out": str(out), **_summary(coreset, score, files.get("labels"), method is select)}
 
     if removed:
         left_out = ~coreset.mask
@@ -128,8 +144,7 @@ def _select(arguments: argparse.Namespace) -> None:
         print(json.dumps({**summary, "settings": coreset.settings}))
 
 
-def _summary(coreset: Coreset, scores: Tensor | None, labels: Tensor | None) -> dict[str, Any]:
-    score = torch.ones(len(coreset.scores)) if scores is None else scores.double()
+def _summary(coreset: Coreset, score: Tensor, labels: Tensor | None, messages: bool) -> dict[str, Any]:
     after = coreset.scores[~coreset.scores.isnan()]
     kept_per_class = None
     if labels is not None:
@@ -139,7 +154,7 @@ def _summary(coreset: Coreset, scores: Tensor | None, labels: Tensor | None) -> 
         "kept": len(coreset),
         "of": len(coreset.scores),
         "score_before": _range(score),
-        "score_after": _range(after),
+        "score_after": _range(after) if messages else None,
         "score_kept": _range(score[coreset.index]),
         "kept_per_class": kept_per_class,
     }
@@ -147,11 +162,14 @@ def _summary(coreset: Coreset, scores: Tensor | None, labels: Tensor | None) -> 
 
 def _report(summary: dict[str, Any]) -> None:
     """The summary for people, on stderr."""
+    after = ""
+    if summary["score_after"] is not None:
+        after = ", after the forward pass {:.4g} to {:.4g}".format(*summary["score_after"])
     lines = [
         f"kept {summary['kept']} of {summary['of']} samples in {summary['seconds']:.1f} s "
         f"-> {summary['out']}",
         "scores {:.4g} to {:.4g}".format(*summary["score_before"])
-        + ", after the forward pass {:.4g} to {:.4g}".format(*summary["score_after"])
+        + after
         + ", kept {:.4g} to {:.4g}".format(*summary["score_kept"]),
     ]
     if summary["kept_per_class"] is not None:

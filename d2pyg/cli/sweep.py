@@ -55,6 +55,7 @@ def add_to(commands: Any) -> None:
         epilog=common.FILES + common.GRAPHS + _EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
     )
     parser.set_defaults(command=_sweep)
     add = parser.add_argument
@@ -71,14 +72,14 @@ def add_to(commands: Any) -> None:
     add = parser.add_argument_group("tried in every combination").add_argument
     add("--k", type=int, nargs="+", metavar="K",
         help="neighbours a sample (default 5, or all that a graph has)")  # fmt: skip
-    add("--gamma-forward", type=float, nargs="+", default=1.0, metavar="G",
-        help="decays of forward messages with distance (default %(default)s)")  # fmt: skip
+    add("--gamma-forward", type=float, nargs="+", metavar="G",
+        help="decays of forward messages with distance (default 1.0)")  # fmt: skip
     add("--gamma-reverse", type=float, nargs="+", metavar="G",
         help="decays of reverse messages with distance (default 0.1)")  # fmt: skip
-    add("--clamp", type=_flag, nargs="+", default=False, metavar="yes|no",
+    add("--clamp", type=_flag, nargs="+", metavar="yes|no",
         help="whether picks at or below 0 send no message (default no)")  # fmt: skip
-    add("--cutoff", type=float, nargs="+", default=0.0, metavar="F",
-        help="fractions of the hardest samples dropped first (default %(default)s)")  # fmt: skip
+    add("--cutoff", type=float, nargs="+", metavar="F",
+        help="fractions of the hardest samples dropped first (default 0.0)")  # fmt: skip
 
     common.add_method(parser.add_argument_group("the method, for all").add_argument)
     add = parser.add_argument_group("how it runs").add_argument
@@ -89,11 +90,11 @@ def add_to(commands: Any) -> None:
 def _sweep(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     out = check_output("out", arguments.out, _SUFFIXES)
-    given = {name: getattr(arguments, name) for name in _INPUTS}
+    given = common.given(arguments, _INPUTS)
     common.check_no_input(given, {"out": out})
     files = common.read_inputs(given)
     names = (*_SWEPT, *common.METHOD, "backend", "engine", "device")
-    options = {name: getattr(arguments, name) for name in names}
+    options = common.given(arguments, names)
     rows = sweep(files.pop("embeddings"), **files, **options, progress=common.progress(arguments))
     with replacing(out) as file:
         file.write(common.as_csv(rows))
