@@ -1,12 +1,12 @@
 # make demo   prune real data, train on what is left, draw a figure (in demo-output/)
 # make test   run the tests;  make test-extensions   those of packages that are built from source
-# make lint   check style;  make types   check types
+# make lint   check style;  make types   check types;  make docs   the reference, in docs/_build
 # make gpu    on a machine with CUDA: the CUDA tests and the speed benchmarks, results in $D2PYG_RESULTS
 #
 # Each makes a virtual environment in .venv first, with everything it needs. To use an environment
 # that has torch already:   make demo PYTHON=/path/to/its/python
 
-.PHONY: demo test test-extensions gpu lint types clean own-demo own-dev
+.PHONY: demo test test-extensions gpu lint types docs clean own-demo own-dev own-docs
 
 TORCH ?= torch==2.13.0# what a new .venv gets; any from 2.6 on works
 DEMO_FLAGS ?=
@@ -16,9 +16,11 @@ ifeq ($(origin PYTHON),undefined)
 PYTHON := .venv/bin/python
 READY_DEMO := .venv/demo.ready
 READY_DEV := .venv/dev.ready
+READY_DOCS := .venv/docs.ready
 else
 READY_DEMO := own-demo
 READY_DEV := own-dev
+READY_DOCS := own-docs
 endif
 
 demo: $(READY_DEMO)
@@ -55,8 +57,11 @@ lint: $(READY_DEV)
 types: $(READY_DEV)
 	$(PYTHON) -m mypy
 
+docs: $(READY_DOCS)
+	$(PYTHON) -m sphinx -q -W --keep-going -n docs docs/_build
+
 clean:
-	rm -rf .venv build dist gpu-results *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output
+	rm -rf .venv build docs/_build dist gpu-results *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output
 
 .venv/%.ready: pyproject.toml
 	test -x .venv/bin/python || python3 -m venv .venv
@@ -70,3 +75,7 @@ own-demo:
 own-dev:
 	$(PYTHON) -c 'import d2pyg, faiss, hypothesis, mypy, pyarrow, pytest, ruff, safetensors, sklearn' \
 		|| $(PYTHON) -m pip install -q -e '.[dev]'
+
+own-docs:
+	$(PYTHON) -c 'import d2pyg, furo, sphinx, sphinxcontrib.programoutput' \
+		|| $(PYTHON) -m pip install -q -e '.[docs]'

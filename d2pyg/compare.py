@@ -30,10 +30,11 @@ def compare(
         scores: [N], finite.
         labels: [N], integers.
         metric: ``"euclidean"`` (default), ``"cosine"`` or a :class:`~d2pyg.graph.Metric`.
-        threshold: Closer than this is a near-duplicate; default: :func:`duplicate_threshold`.
+        threshold: Closer than this is a near-duplicate; default: half the median
+            distance of all samples to their nearest other.
 
     Returns:
-        A dict a coreset, in their order. What needs an input that is not given is left out:
+        A dict a coreset, in their order. What needs an input that is not given is left out.
 
         - ``name``, ``kept``: the name, and the number of samples;
         - ``coverage_radius``, ``aucpr``: largest and mean distance of others to the nearest kept one

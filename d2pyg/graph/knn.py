@@ -70,7 +70,7 @@ def knn_graph(
         progress: Show a bar of rows done.
 
     Returns:
-        A directed graph: ``edge_index`` int64 [2, E] from source j to target i, j a neighbour of i,
+        A directed graph. ``edge_index`` int64 [2, E], from source j to target i, j a neighbour of i,
         sorted by target and then distance; ``edge_attr`` float64 [E], the distances; ``num_nodes``;
         and ``k``, ``metric``, ``backend`` as used.
 
