@@ -1,4 +1,4 @@
-"""A figure of a coreset: how hard its samples are, and where they lie. Needs matplotlib."""
+"""Figures of coresets: how hard their samples are, and where they lie. Needs matplotlib."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def plot_coreset(
     coreset: Coreset,
     embeddings: Tensor | np.ndarray,
     scores: ArrayLike,
-    path: str | os.PathLike[str],
-) -> None:
+    path: str | os.PathLike[str] | None = None,
+) -> Any:
     """Draws the difficulty of all samples over that of the coreset, and the samples in two
     dimensions (their first principal components) with the picks marked.
 
@@ -32,28 +32,34 @@ def plot_coreset(
         coreset: The picks.
         embeddings: [N, d], as they were given to :func:`d2pyg.select`.
         scores: [N], likewise.
-        path: The file to write: ``.png``, ``.pdf`` or ``.svg``.
+        path: A file to write: ``.png``, ``.pdf`` or ``.svg``.
+
+    Returns:
+        The ``matplotlib.figure.Figure``, which a notebook shows.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule.
         ImportError: If matplotlib is not installed.
     """
-    plot_coresets({"": coreset}, embeddings, scores, path)
+    return plot_coresets({"": coreset}, embeddings, scores, path)
 
 
 def plot_coresets(
     coresets: Mapping[str, Coreset | ArrayLike],
     embeddings: Tensor | np.ndarray,
     scores: ArrayLike,
-    path: str | os.PathLike[str],
-) -> None:
+    path: str | os.PathLike[str] | None = None,
+) -> Any:
     """Draws :func:`plot_coreset` for several coresets of one data set, a row each.
 
     Args:
         coresets: By name, which is the title: coresets, or indices of the samples kept.
         embeddings, scores, path: As there.
+
+    Returns:
+        The ``matplotlib.figure.Figure``.
     """
-    path = check_output("path", path, FORMATS)
+    target = None if path is None else check_output("path", path, FORMATS)
     x = as_embeddings(embeddings).cpu().double()
     score = as_scores(scores, len(x)).cpu()
     x = x - x.mean(dim=0)
@@ -69,8 +75,10 @@ def plot_coresets(
         left.set_title(name)
         _draw_difficulty(left, score, kept)
         _draw_places(right, flat, kept)
-    with replacing(path) as file:
-        figure.savefig(file, format=path.suffix[1:], dpi=150)
+    if target is not None:
+        with replacing(target) as file:
+            figure.savefig(file, format=target.suffix[1:], dpi=150)
+    return figure
 
 
 def _draw_difficulty(axes: Any, score: Tensor, kept: Tensor) -> None:

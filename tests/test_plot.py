@@ -37,3 +37,11 @@ def test_refuses(tmp_path, rng):
         plot_coreset(coreset, x, np.ones(10), tmp_path / "figure.bmp")
     with pytest.raises(ValueError, match="'scores' to have one value for each of the 10"):
         plot_coreset(coreset, x, np.ones(9), tmp_path / "figure.png")
+
+
+def test_gives_the_figure_without_a_file(rng):
+    x, scores = rng.normal(size=(40, 2)), rng.random(40)
+    figure = plot_coreset(d2pyg.select(x, scores, budget=9), x, scores)
+    left, right = figure.axes
+    assert [text.get_text() for text in left.get_legend().get_texts()] == ["all 40", "kept 9"]
+    assert [len(points.get_offsets()) for points in right.collections] == [40, 9]
