@@ -27,7 +27,7 @@ GRAPHS = """\
 """
 
 METHOD = (
-    "kernel", "scale", "update", "reverse", "undirected", "metric", "balance", "min_per_class",
+    "kernel", "scale", "update", "forward", "reverse", "undirected", "metric", "balance", "min_per_class",
 )  # fmt: skip
 
 Add = Callable[..., Any]
@@ -41,6 +41,8 @@ def add_method(add: Add) -> None:
         help="distances are divided by: median, none or a number (default %(default)s)")  # fmt: skip
     add("--update", default="sum", metavar="NAME",
         help=f"{', '.join(UPDATES)} (default %(default)s)")  # fmt: skip
+    add("--forward", default="weighted", metavar="NAME",
+        help=f"{', '.join(choices('forward'))} (default %(default)s)")  # fmt: skip
     add("--reverse", default="weighted", metavar="NAME",
         help=f"{', '.join(choices('reverse'))} (default %(default)s)")  # fmt: skip
     add("--undirected", action=argparse.BooleanOptionalAction, default=True,

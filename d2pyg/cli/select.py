@@ -130,6 +130,7 @@ def _select(arguments: argparse.Namespace) -> None:
 
 def _summary(coreset: Coreset, scores: Tensor | None, labels: Tensor | None) -> dict[str, Any]:
     score = torch.ones(len(coreset.scores)) if scores is None else scores.double()
+    score = score[:, 0] if score.dim() > 1 else score  # the difficulty
     after = coreset.scores[~coreset.scores.isnan()]
     kept_per_class = None
     if labels is not None:
