@@ -100,9 +100,11 @@ def select(
         update: ``"sum"`` (paper, the default) or ``"product"``, :math:`x_i \sum_j e_{ij} x_j`. Not
             with a ``forward`` object.
         forward: ``"weighted"`` (the formula above) or a :class:`d2pyg.nn.ForwardMessagePassing` of
-            your own. A copy of it computes in float64 and evaluation mode. The scores it gives are the
-            same for every engine; between devices and edge orders they are if it sums by the default
-            :class:`d2pyg.nn.ExactSum` and its messages are functions of one edge each (a softmax is not).
+            your own; a copy of it computes, in float64 and evaluation mode. From its scores on every
+            engine makes the same picks. The scores themselves are the same in every order of the edges
+            if it sums by the default :class:`d2pyg.nn.ExactSum` and each message is a function of its
+            own edge; else, as with a softmax over neighbours, their last bits can differ, on CUDA from
+            run to run.
         reverse: ``"weighted"`` (paper), ``"absolute"`` (neighbours lose :math:`x_k` itself) or a
             :class:`d2pyg.nn.ReverseMessage`.
         clamp: Picks at or below 0 send no message. Without it the formula holds to the letter, and

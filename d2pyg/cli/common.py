@@ -27,7 +27,8 @@ GRAPHS = """\
 """
 
 METHOD = (
-    "kernel", "scale", "update", "forward", "reverse", "undirected", "metric", "balance", "min_per_class",
+    "kernel", "scale", "update", "forward", "reverse", "undirected", "metric", "balance",
+    "min_per_class",
 )  # fmt: skip
 
 Add = Callable[..., Any]

@@ -16,6 +16,7 @@ from d2pyg.nn.kernel import Kernel, as_kernel
 from d2pyg.registry import look_up, register
 
 UPDATES = ("sum", "product")
+_ALWAYS = ("score", "weight", "distance")
 
 
 @register("forward", "weighted")
@@ -93,8 +94,7 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
         self.kernel = as_kernel(kernel)
         self.combine = check_choice("update", update, UPDATES)
         self.hops = as_count("hops", hops, 1, None, "", "One hop reaches the neighbours.")
-        taken = (*inspect.signature(self.message).parameters, *inspect.signature(self.update).parameters)
-        self._takes = {name.removesuffix("_i").removesuffix("_j") for name in taken}
+        self._needs = self._features()
 
     def forward(self, score: Tensor, edge_index: Tensor, distance: Tensor, **features: Any) -> Tensor:
         """The scores after all hops; dtype and device of ``score``.
@@ -153,12 +153,30 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
                 f"Expected 'score' to have {self.in_channels} columns, as the 'in_channels' of "
                 f"{type(self).__name__} (got shape {tuple(score.shape)}). Pass [N, {self.in_channels}]."
             )
-        unknown = [name for name in features if name not in self._takes]
-        if unknown:
-            raise TypeError(
-                f"Expected features that the message or update of {type(self).__name__} takes (got "
-                f"{unknown[0]!r}). Name a parameter {unknown[0]}, {unknown[0]}_j or {unknown[0]}_i."
-            )
+        for name in features:
+            if name not in self._needs:
+                raise TypeError(
+                    f"Expected features that the message or update of {type(self).__name__} takes (got "
+                    f"{name!r}). Name a parameter {name}, {name}_j or {name}_i."
+                )
+        for name, needed in self._needs.items():
+            if needed and name not in features:
+                raise TypeError(
+                    f"Expected {name!r}, which the message or update of {type(self).__name__} takes "
+                    f"(got none). Pass it to the layer by name, as layer(score, edge_index, distance, "
+                    f"{name}={name}); d2pyg.select passes columns of scores alone."
+                )
+
+    def _features(self) -> dict[str, bool]:
+        """What message and update take besides what is always there, and whether they need it."""
+        message, update = (inspect.signature(f).parameters for f in (self.message, self.update))
+        parameters = [*message.values(), *list(update.values())[1:]]
+        return {
+            name: parameter.default is parameter.empty
+            for parameter in parameters
+            if parameter.name not in self.special_args
+            and (name := parameter.name.removesuffix("_i").removesuffix("_j")) not in _ALWAYS
+        }
 
 
 def as_forward(
@@ -205,10 +223,10 @@ def spread(layer: ForwardMessagePassing, score: Tensor, edge_index: Tensor, dist
             f"{updated.dtype} of shape {tuple(updated.shape)}). Check its message and update; where it "
             f"takes several columns, override scalarize."
         )
-    updated = updated.double()
-    if not bool(updated.isfinite().all()):
+    updated_scores: Tensor = updated.double()
+    if not bool(updated_scores.isfinite().all()):
         raise ValueError(
             f"Expected scores after the forward pass to be finite (got NaN or infinity). Divide "
             f"'scores' by a constant, or check {layer}."
         )
-    return updated
+    return updated_scores
