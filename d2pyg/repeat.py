@@ -73,7 +73,7 @@ def repeat(
             f"same inputs."
         )
     options = {name: settings[name] for name in _PLAIN} | _graph_options(settings, embeddings)
-    for family in ("kernel", "forward", "reverse", "metric", "backend"):
+    for family in ("forward", "kernel", "reverse", "metric", "backend"):
         if options.get(family) is not None and options[family] not in choices(family):
             raise ValueError(
                 f"Expected the settings of 'coreset' to name a {family} of "
