@@ -39,7 +39,7 @@ def folder(tmp_path, monkeypatch, rng):
     np.save("both.npy", rng.random((30, 2)))
     (tmp_path / "louder.py").write_text(MODULE)
     (tmp_path / "trusted.py").write_text(COLUMNS)
-    (tmp_path / "broken.py").write_text("raise KeyError('two\\nlines')\n")
+    (tmp_path / "broken.py").write_text("raise RuntimeError('two\\nlines')\n")
     yield tmp_path
     for module in "louder", "trusted":
         sys.modules.pop(module, None)
@@ -93,7 +93,7 @@ def test_several_scores_a_sample(folder, capsys):
     ("module", "reason"),
     [
         ("absent", "got 'absent': ModuleNotFoundError: No module named 'absent'"),
-        ("broken", r"got 'broken': KeyError: 'two\\nlines'"),
+        ("broken", "got 'broken': RuntimeError: two lines"),
         ("", "got '': ValueError: Empty module name"),
     ],
 )
@@ -102,7 +102,7 @@ def test_a_module_that_cannot_be_imported_is_one_line(module, reason, folder, ca
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert err.startswith("d2pyg: error: Expected 'import' to name a Python module")
-    assert reason.replace("\\\\", "\\") in err
+    assert reason in err
     assert not (folder / "c.npz").exists()
 
 
