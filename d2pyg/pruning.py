@@ -82,7 +82,8 @@ def select(
             samples, as a list or a :class:`d2pyg.graph.Joined`, count together.
         scores: Difficulty [N], >= 0, higher is harder; floats or integers. Default: all ones. For a
             ``forward`` layer with ``in_channels = F``, [N, F]: the difficulty first, then whatever
-            else the layer makes one score of, finite.
+            else the layer makes one score of, finite. (A sweep, the baselines and greedy_select take
+            one score a sample.)
         keep: Fraction kept, floor(keep N + 0.5) samples. Exactly one of ``keep``, ``prune``,
             ``budget`` is given.
         prune: Fraction removed, floor(prune N + 0.5) samples.

@@ -64,7 +64,7 @@ def test_attention(data):
     assert coreset.scores.tolist() == pytest.approx(after, rel=1e-9)
 
 
-def test_attention_learns(data):
+def test_attention_has_gradients_and_compiles(data):
     _, score, _, near = data
     edges = [(j, i, d) for i, row in enumerate(near) for j, d in row.items()]
     edge_index = torch.tensor([(j, i) for j, i, _ in edges]).T
@@ -75,6 +75,8 @@ def test_attention_learns(data):
         return Attention()(score, edge_index, distance)
 
     assert torch.autograd.gradcheck(layer, (score, distance))
+    compiled = torch.compile(Attention(), backend="eager", fullgraph=True)
+    assert compiled(score, edge_index, distance).equal(layer(score, distance))
 
 
 @pytest.mark.parametrize("engine", ["auto", "rounds", "sequential"])
