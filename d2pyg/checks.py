@@ -141,6 +141,27 @@ def as_scores(scores: ArrayLike, num_samples: int, signed: bool = False) -> Tens
     return tensor
 
 
+def as_columns(scores: ArrayLike | None, num_samples: int, columns: int | None) -> Tensor | None:
+    """Several scores a sample as float64 [N, F], the first at least 0; None where one is wanted."""
+    tensor = None if scores is None else as_tensor("scores", scores)
+    several = tensor is not None and tensor.dim() == 2
+    if columns is None and not several:
+        return None
+    if tensor is None or tensor.shape != (num_samples, columns):
+        got = "none" if tensor is None else f"shape {tuple(tensor.shape)}"
+        rule = f"have shape ({num_samples}, {columns}), as the 'in_channels' of the forward layer says"
+        if columns is None:
+            rule = f"have one value for each of the {num_samples} samples"
+        raise ValueError(
+            f"Expected 'scores' to {rule} (got {got}). Several numbers a sample need a 'forward' layer "
+            f"of your own with 'in_channels', which makes one of them."
+        )
+    as_scores(tensor[:, 0], num_samples)
+    tensor = tensor.to(as_device(None, tensor.device)).double()
+    check_finite("scores", tensor)
+    return tensor
+
+
 def as_labels(name: str, labels: ArrayLike, num_samples: int, what: str = "samples") -> Tensor:
     """Labels as int64 [N]."""
     if not isinstance(labels, Tensor) and as_array(name, labels).dtype.kind in "USO":

@@ -37,7 +37,7 @@ class Explanation:
     Attributes:
         sample: Its index.
         id: The user's name of it, or None.
-        score_before: The score that was given.
+        score_before: The score that was given; of several columns the first.
         score_after: After the forward pass, as the greedy loop rounds it; NaN if the cutoff dropped it.
         rank: Its place by ``score_after`` among the samples of its group (class) past the cutoff, 1
             is the highest; None if the cutoff dropped it.

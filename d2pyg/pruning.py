@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from d2pyg.checks import ArrayLike, as_device, as_flag, as_real, check_choice
+from d2pyg.checks import ArrayLike, as_columns, as_device, as_flag, as_real, check_choice
 from d2pyg.coreset import Coreset
 from d2pyg.explanation import Trace
 from d2pyg.graph.edges import (
@@ -28,8 +28,7 @@ from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.greedy.problem import Problem
 from d2pyg.greedy.select import check_engine, run
 from d2pyg.nn.claims import check_claims
-from d2pyg.nn.exact_sum import ExactSum
-from d2pyg.nn.forward import ForwardMessagePassing
+from d2pyg.nn.forward import ForwardMessagePassing, as_forward, spread
 from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
 from d2pyg.registry import choices, register
@@ -45,11 +44,12 @@ def select(
     prune: float | None = None,
     budget: int | None = None,
     k: int | None = None,
-    gamma_forward: float = 1.0,
+    gamma_forward: float | None = None,
     gamma_reverse: float | None = None,
-    kernel: str | Kernel = "rbf",
+    kernel: str | Kernel | None = None,
     scale: str | float | None = "median",
-    update: str = "sum",
+    update: str | None = None,
+    forward: str | ForwardMessagePassing = "weighted",
     reverse: str | ReverseMessage = "weighted",
     clamp: bool = False,
     undirected: bool = True,
@@ -80,19 +80,32 @@ def select(
         embeddings: [N, d], a tensor or array of any float type, finite; or a graph from
             :func:`d2pyg.knn_graph`, to build it once for many settings. Several embeddings of the same
             samples, as a list or a :class:`d2pyg.graph.Joined`, count together.
-        scores: Difficulty [N], >= 0, higher is harder; floats or integers. Default: all ones.
+        scores: Difficulty [N], >= 0, higher is harder; floats or integers. Default: all ones. For a
+            ``forward`` layer with ``in_channels = F``, [N, F]: the difficulty first, then whatever
+            else the layer makes one score of, finite. (A sweep, the baselines and greedy_select take
+            one score a sample.)
         keep: Fraction kept, floor(keep N + 0.5) samples. Exactly one of ``keep``, ``prune``,
             ``budget`` is given.
         prune: Fraction removed, floor(prune N + 0.5) samples.
         budget: Number of samples kept. ``initial`` samples do not count.
         k: Neighbours a sample, 1 to N - 1; default 5 (N - 1 if that is less), or all that a given
             graph has.
-        gamma_forward: Decay of forward messages with distance, >= 0.
+        gamma_forward: Decay of forward messages with distance, >= 0; default 1. Not with a ``forward``
+            object.
         gamma_reverse: Decay of reverse messages; default 0.1. Not with a ``reverse`` object.
-        kernel: ``"rbf"`` (paper), ``"laplacian"`` (authors' code) or a :class:`d2pyg.nn.Kernel`.
+        kernel: ``"rbf"`` (paper, the default), ``"laplacian"`` (authors' code) or a
+            :class:`d2pyg.nn.Kernel`, of both messages. Not with a ``forward`` object, which has its
+            own; a ``reverse`` given by name takes that.
         scale: What distances are divided by: ``"median"``, the lower median of the positive directed
             edge distances over all classes (1 if there is none); a number > 0; or None.
-        update: ``"sum"`` (paper) or ``"product"``, :math:`x_i \sum_j e_{ij} x_j`.
+        update: ``"sum"`` (paper, the default) or ``"product"``, :math:`x_i \sum_j e_{ij} x_j`. Not
+            with a ``forward`` object.
+        forward: ``"weighted"`` (the formula above) or a :class:`d2pyg.nn.ForwardMessagePassing` of
+            your own; a copy of it computes, in float64 and evaluation mode. From its scores on every
+            engine makes the same picks. The scores themselves are the same in every order of the edges
+            if it sums by the default :class:`d2pyg.nn.ExactSum` and each message is a function of its
+            own edge; else, as with a softmax over neighbours, their last bits can differ, on CUDA from
+            run to run.
         reverse: ``"weighted"`` (paper), ``"absolute"`` (neighbours lose :math:`x_k` itself) or a
             :class:`d2pyg.nn.ReverseMessage`.
         clamp: Picks at or below 0 send no message. Without it the formula holds to the letter, and
@@ -104,7 +117,7 @@ def select(
             ``"uniform"`` (in turn). A class that runs out passes its seats on.
         min_per_class: Seats each class gets first. A budget too small for that is a warning.
         cutoff: Fraction of the hardest samples that is dropped first (mislabelled data), in 0 to 1.
-            It ranks ``scores``; what it drops sends and receives nothing.
+            It ranks ``scores`` (the first column); what it drops sends and receives nothing.
         initial: Indices already chosen, as in active learning. They are taken first, count as seats
             of their classes, and are not in the result.
         ids: Your own names of the samples [N], integers or strings, each once, carried into files.
@@ -137,10 +150,13 @@ def select(
     given = as_given(embeddings, metric)
     ready = edges_of(given) if isinstance(given, Data) else None
     num_samples = len(given) if ready is None else ready.num_nodes
+    layer = as_forward(forward, gamma_forward, kernel, update)
+    message = as_reverse(reverse, gamma_reverse, layer.kernel)
+    columns = as_columns(scores, num_samples, layer.in_channels)
     task = Task.of(
         num_samples,
         home=as_device(None, given.device if ready is None else ready.edge_index.device),
-        scores=scores,
+        scores=scores if columns is None else columns[:, 0],
         keep=keep,
         prune=prune,
         budget=budget,
@@ -157,8 +173,6 @@ def select(
     debug = as_flag("debug", debug)
     check_scale(scale)
     check_engine(engine)
-    layer = ForwardMessagePassing(gamma_forward, kernel, update, aggr=ExactSum())
-    message = as_reverse(reverse, gamma_reverse, layer.kernel)
 
     with torch.no_grad():
         if ready is None:
@@ -167,12 +181,8 @@ def select(
             edges, source = _edges_given(given, ready, pool, group, k, metric, backend, place)
         unit = _unit(scale, edges)
         edges = (both_directions(edges) if undirected else edges).in_units_of(unit)
-        updated = layer(task.score[pool], edges.edge_index, edges.distance)
-        if not bool(updated.isfinite().all()):
-            raise ValueError(
-                f"Expected scores after the forward pass to be finite (got NaN or infinity). Divide "
-                f"'scores' by a constant, or check the kernel {layer.kernel}."
-            )
+        given_scores = (task.score if columns is None else columns.to(place))[pool]
+        updated = spread(layer, given_scores, edges.edge_index, edges.distance)
 
     if debug:
         check_claims(message, edges.distance)
@@ -194,10 +204,11 @@ def select(
         {
             "gamma_forward": layer.gamma,
             "gamma_reverse": message.gamma,
-            "kernel": kernel,
+            "kernel": layer.kernel if layer is forward else "rbf" if kernel is None else kernel,
             "scale": scale,
             "scale_value": unit,
-            "update": update,
+            "update": layer.combine,
+            "forward": forward,
             "reverse": reverse,
             "clamp": clamp,
             "undirected": undirected,

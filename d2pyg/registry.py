@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _TABLE: dict[str, dict[str, Any]] = {
-    family: {} for family in ("kernel", "reverse", "metric", "backend", "engine", "method")
+    family: {} for family in ("kernel", "forward", "reverse", "metric", "backend", "engine", "method")
 }
 
 
@@ -16,8 +16,10 @@ def register(family: str, name: str) -> Callable[[T], T]:
     """Makes a class or function available by name.
 
     Args:
-        family: ``"kernel"``, ``"reverse"``, ``"metric"``, ``"backend"``, ``"engine"`` or
-            ``"method"`` (of selection: ``d2pyg.select`` is ``"d2"``).
+        family: ``"kernel"``, ``"forward"``, ``"reverse"``, ``"metric"``, ``"backend"``, ``"engine"``
+            or ``"method"`` (of selection: ``d2pyg.select`` is ``"d2"``). A class is made with the
+            arguments that go with the name: a forward layer with ``gamma``, ``kernel`` and
+            ``update``, a reverse message with ``gamma`` and ``kernel``, the others with none.
         name: What a user passes, as in ``select(..., kernel=name)``.
 
     Raises:

@@ -16,8 +16,8 @@ from d2pyg.pruning import select
 from d2pyg.registry import choices
 
 _PLAIN = (
-    "keep", "prune", "budget", "gamma_forward", "gamma_reverse", "kernel", "scale", "update", "reverse",
-    "clamp", "undirected", "balance", "min_per_class", "cutoff", "initial",
+    "keep", "prune", "budget", "gamma_forward", "gamma_reverse", "kernel", "scale", "update", "forward",
+    "reverse", "clamp", "undirected", "balance", "min_per_class", "cutoff", "initial",
 )  # fmt: skip
 _NEEDED = (*_PLAIN, "k", "metric", "backend", "num_samples", "num_classes")
 
@@ -73,12 +73,13 @@ def repeat(
             f"same inputs."
         )
     options = {name: settings[name] for name in _PLAIN} | _graph_options(settings, embeddings)
-    for family in ("kernel", "reverse", "metric", "backend"):
+    for family in ("forward", "kernel", "reverse", "metric", "backend"):
         if options.get(family) is not None and options[family] not in choices(family):
             raise ValueError(
                 f"Expected the settings of 'coreset' to name a {family} of "
-                f"{', '.join(choices(family))} (got {options[family]!r}, a Python object that cannot "
-                f"be made from its name). Select again in Python."
+                f"{', '.join(choices(family))} (got {options[family]!r}, a Python object or "
+                f"a name that is not registered here). Import the module that registers it, or select "
+                f"again in Python."
             )
     again = select(
         embeddings, scores, labels=labels, ids=coreset.ids, device=device, progress=progress, **options

@@ -37,7 +37,7 @@ def sweep(
     prune: float | Sequence[float] | None = None,
     budget: int | Sequence[int] | None = None,
     k: int | Sequence[int] | None = None,
-    gamma_forward: float | Sequence[float] = 1.0,
+    gamma_forward: float | Sequence[float] | None = None,
     gamma_reverse: float | Sequence[float] | None = None,
     clamp: bool | Sequence[bool] = False,
     cutoff: float | Sequence[float] = 0.0,
@@ -62,7 +62,7 @@ def sweep(
         prune: Fractions removed.
         budget: Numbers of samples kept.
         k: Neighbours a sample.
-        gamma_forward: Decays of forward messages.
+        gamma_forward: Decays of forward messages; default 1.
         gamma_reverse: Decays of reverse messages; default 0.1.
         clamp: Whether picks at or below 0 send no message.
         cutoff: Fractions of the hardest samples that are dropped first.

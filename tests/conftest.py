@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+collect_ignore = ["extension_package"]  # importing it registers names
+
 DEVICES = [
     "cpu",
     pytest.param(

@@ -64,6 +64,8 @@ def test_code_blocks_run(name, tmp_path, monkeypatch):
         assert len(names["coreset"]) == 539
         assert len(names["more"]) == 100
         assert len(names["rows"]) == 18
+        differ = [tuple(names[n].index.tolist()) for n in ("attentive", "further", "trusted", "capped")]
+        assert len(set(differ)) == 4
         assert names["widest"]["kept"] == 539
         assert names["found"].rank_correlation > 0
         assert names["dynamics"].epochs == 12

@@ -138,7 +138,7 @@ BAD = [
     ({"keep": 0.1, "k": []}, ValueError, r"'k' to hold at least one value"),
     ({"keep": 0.1, "k": [3, 90]}, ValueError, r"'k' to be between 1 and 89"),
     ({"keep": 0.1, "gamma_reverse": [1, -1]}, ValueError, r"'gamma_reverse' to be at least 0 \(got -1\)"),
-    ({"keep": 0.1, "gamma_forward": "x"}, TypeError, r"'gamma' to be a number"),
+    ({"keep": 0.1, "gamma_forward": "x"}, TypeError, r"'gamma_forward' to be a number"),
     ({"keep": 0.1, "clamp": [0]}, TypeError, r"'clamp' to be True or False"),
     ({"keep": [0.1, 0.9], "cutoff": [0, 0.2]}, ValueError, r"budget to be at most 72, .* \(got 81\)"),
     ({"keep": 0.1, "kernel": "cubic"}, ValueError, r"'kernel' to be one of"),

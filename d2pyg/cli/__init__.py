@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 from d2pyg import __version__
@@ -18,6 +20,11 @@ USAGE_STATUS = 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit status: 0, or 2 where an argument or a file is wrong."""
+    try:
+        _import_modules(argv)
+    except ImportError as error:
+        print(f"d2pyg: error: {error}", file=sys.stderr)
+        return USAGE_STATUS
     arguments = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], None] = arguments.command
     problem: str | None = None
@@ -50,7 +57,38 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (select, graph, sweep, score, explain, compare):
         command.add_to(commands)
+    for command_parser in commands.choices.values():
+        _add_import(command_parser)
     return parser
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--import", action="append", default=[], dest="modules", metavar="MODULE",
+        help="import a Python module first, such as one that registers names of yours; as with "
+        "python -m, the current folder is searched first; can be repeated",
+    )  # fmt: skip
+
+
+def _import_modules(argv: Sequence[str] | None) -> None:
+    """Imports what ``--import`` names, before any help lists the names that are registered.
+
+    The current folder is the first on the path, as with ``python -m``.
+    """
+    parser = _Parser(prog="d2pyg", add_help=False, allow_abbrev=False)
+    _add_import(parser)
+    modules = parser.parse_known_args(argv)[0].modules
+    if modules and not {"", str(Path.cwd())} & set(sys.path):
+        sys.path.insert(0, "")
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except Exception as error:  # a stranger's code can raise any
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ImportError(
+                f"Expected 'import' to name a Python module that can be imported (got {module!r}: "
+                f"{reason}). Run python -c 'import {module}' here for the whole story."
+            ) from error
 
 
 @contextmanager

@@ -27,7 +27,8 @@ GRAPHS = """\
 """
 
 METHOD = (
-    "kernel", "scale", "update", "reverse", "undirected", "metric", "balance", "min_per_class",
+    "kernel", "scale", "update", "forward", "reverse", "undirected", "metric", "balance",
+    "min_per_class",
 )  # fmt: skip
 
 Add = Callable[..., Any]
@@ -46,6 +47,8 @@ def add_method(add: Add) -> None:
         help="distances are divided by: median, none or a number (default median)")  # fmt: skip
     add("--update", metavar="NAME",
         help=f"{', '.join(UPDATES)} (default sum)")  # fmt: skip
+    add("--forward", metavar="NAME",
+        help=f"{', '.join(choices('forward'))} (default weighted)")  # fmt: skip
     add("--reverse", metavar="NAME",
         help=f"{', '.join(choices('reverse'))} (default weighted)")  # fmt: skip
     add("--undirected", action=argparse.BooleanOptionalAction,

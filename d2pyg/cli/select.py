@@ -145,6 +145,7 @@ def _select(arguments: argparse.Namespace) -> None:
 
 
 def _summary(coreset: Coreset, score: Tensor, labels: Tensor | None, messages: bool) -> dict[str, Any]:
+    score = score[:, 0] if score.dim() > 1 else score  # the difficulty
     after = coreset.scores[~coreset.scores.isnan()]
     kept_per_class = None
     if labels is not None:

@@ -14,12 +14,11 @@ class ExactSum(Aggregation):  # type: ignore[misc]  # PyG's base is untyped
     """Sums messages bit-identically in every edge order and on every device.
 
     The messages of a node are rounded to a power-of-two grid on which their sums are exact in
-    float64: ``2**-52`` of the largest of them times their number, rounded up. For use inside
-    :class:`~d2pyg.nn.ForwardMessagePassing`; rounding has no useful gradient, so training code uses
-    PyG's ``"sum"``.
+    float64: ``2**-52`` of the largest of them times their number, rounded up. Gradients are those of
+    the plain sum. Messages of another dtype are summed as PyG's ``"sum"`` does, in whatever order.
 
     Shapes:
-        x float64 (E,) or (E, F), index (E,) -> (N,) or (N, F)
+        x (E,) or (E, F), index (E,) -> (N,) or (N, F)
 
     Example:
         >>> x = torch.tensor([0.1, 0.2, 0.3, -0.6], dtype=torch.float64)
@@ -43,10 +42,14 @@ class ExactSum(Aggregation):  # type: ignore[misc]  # PyG's base is untyped
             ptr = torch.zeros(1, dtype=torch.int64) if ptr is None else ptr
             index = torch.repeat_interleave(ptr.diff())
             dim_size = len(ptr) - 1
-        largest = scatter(x.abs(), index, dim, dim_size, reduce="max")
+        if x.dtype != torch.float64:
+            plain: Tensor = self.reduce(x, index, None, dim_size, dim, reduce="sum")
+            return plain
+        largest = scatter(x.detach().abs(), index, dim, dim_size, reduce="max")
         count = scatter(torch.ones_like(x), index, dim, dim_size, reduce="sum")
         bound = largest * count
         power = (bound / torch.frexp(bound).mantissa).nan_to_num(nan=1.0)  # 2**exponent, exactly
         step = (power * 2.0**-52).clamp(min=2.0**-1022).index_select(dim, index)
-        total: Tensor = self.reduce(snap(x, step), index, None, dim_size, dim, reduce="sum")
+        rounded = x + (snap(x, step) - x).detach()  # bit by bit what it was rounded to
+        total: Tensor = self.reduce(rounded, index, None, dim_size, dim, reduce="sum")
         return total

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+from copy import deepcopy
+from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
-from d2pyg.checks import check_choice, check_gamma
+from d2pyg.checks import as_count, check_choice, check_gamma
+from d2pyg.nn.exact_sum import ExactSum
 from d2pyg.nn.kernel import Kernel, as_kernel
+from d2pyg.registry import look_up, register
 
 UPDATES = ("sum", "product")
+_ALWAYS = ("score", "weight", "distance")
 
 
+@register("forward", "weighted")
 class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base is untyped
     r"""Gives each sample its neighbours' difficulty, damped by distance.
 
@@ -24,14 +31,29 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
     ``"product"`` an option of the authors' code. With fixed weights it equals PyG's
     ``SimpleConv("sum", combine_root="sum")``.
 
+    Subclass it for a step of your own, and pass an object, or a registered name, to
+    :func:`d2pyg.select` as ``forward``. Override any of:
+
+    - :meth:`message`, what a neighbour sends. Its parameters are chosen by name, as in any PyG layer:
+      ``score_j`` (of the sender), ``score_i``, ``weight`` and ``distance`` of the edge, ``index``,
+      ``ptr`` and ``size_i`` for :func:`torch_geometric.utils.softmax`, and whatever else is passed
+      to :meth:`forward` by name.
+    - :meth:`update`, what a sample makes of the sum.
+    - ``in_channels = F`` and :meth:`scalarize`, for F numbers a sample, such as its difficulty and how
+      likely its label is wrong. All are spread; ``scalarize`` makes one of them in the end.
+
     Args:
         gamma: Decay with distance, >= 0; 0 ignores distance.
         kernel: ``"rbf"`` (paper), ``"laplacian"`` (authors' code) or a :class:`~d2pyg.nn.Kernel`.
         update: ``"sum"`` or ``"product"``.
-        **kwargs: Passed to PyG's ``MessagePassing``, such as ``aggr`` (default ``"sum"``).
+        hops: Steps taken one after the other, >= 1: how far difficulty travels.
+        **kwargs: Passed to PyG's ``MessagePassing``, such as ``aggr``. The default is
+            :class:`~d2pyg.nn.ExactSum`, in float64 the same in every order of the edges; ``"sum"`` is
+            faster, ``"mean"`` and others are PyG's too, and differ in their last bits between orders.
 
     Shapes:
-        score (N,), edge_index (2, E) from source j to target i, distance (E,) -> (N,)
+        score (N,) or (N, F), edge_index (2, E) from source j to target i, distance (E,) -> as score,
+        or what :meth:`scalarize` makes of it
 
     Raises:
         ValueError: If ``gamma`` is negative or not finite, or a name is unknown.
@@ -41,36 +63,170 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
         >>> layer = ForwardMessagePassing(gamma=1.0)
         >>> layer(torch.tensor([1.0, 2.0]), edge_index, torch.zeros(1))
         tensor([3., 2.])
+
+        A sample is worth less where it or its neighbours may be mislabelled:
+
+        >>> class Trusted(ForwardMessagePassing):
+        ...     in_channels = 2
+        ...     def scalarize(self, score):
+        ...         difficulty, noise = score.unbind(1)
+        ...         return difficulty / (1 + noise)
+        >>> score = torch.tensor([[1.0, 0.0], [2.0, 0.5]])
+        >>> Trusted()(score, edge_index, torch.zeros(1))
+        tensor([2.0000, 1.3333])
+        >>> d2pyg.select(torch.eye(2), score, budget=1, forward=Trusted(gamma=0)).scores
+        tensor([2., 2.], dtype=torch.float64)
     """
+
+    in_channels: ClassVar[int | None] = None
 
     def __init__(
         self,
         gamma: float = 1.0,
         kernel: str | Kernel = "rbf",
         update: str = "sum",
+        hops: int = 1,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("aggr", "sum")
+        kwargs.setdefault("aggr", ExactSum())
         super().__init__(node_dim=0, **kwargs)  # scores are one-dimensional
         self.gamma = check_gamma("gamma", gamma)
         self.kernel = as_kernel(kernel)
         self.combine = check_choice("update", update, UPDATES)
+        self.hops = as_count("hops", hops, 1, None, "", "One hop reaches the neighbours.")
+        self._needs = self._features()
 
-    def forward(self, score: Tensor, edge_index: Tensor, distance: Tensor) -> Tensor:
-        """The scores after one step; dtype and device of ``score``."""
+    def forward(self, score: Tensor, edge_index: Tensor, distance: Tensor, **features: Any) -> Tensor:
+        """The scores after all hops; dtype and device of ``score``.
+
+        Args:
+            score: (N,), or (N, F) in columns.
+            edge_index: (2, E), dense.
+            distance: (E,), >= 0.
+            **features: What :meth:`message` and :meth:`update` take besides, by name: tensors of edges
+                (E, ...) as they are; of nodes (N, ...) as ``name_j`` and ``name_i``.
+        """
+        self._check(score, edge_index, distance, features)
         weight = self.kernel.weight(distance, self.gamma).to(score.dtype)
-        updated: Tensor = self.propagate(edge_index, score=score, weight=weight)
-        return updated
+        if score.dim() > 1:
+            weight = weight.unsqueeze(1)
+        for _ in range(self.hops):
+            score = self.propagate(edge_index, score=score, weight=weight, distance=distance, **features)
+        return self.scalarize(score)
 
     def message(self, score_j: Tensor, weight: Tensor) -> Tensor:
-        """What neighbour j sends, (E,)."""
+        """What neighbour j sends, (E,) or (E, F); ``weight`` is (E,), or (E, 1) beside columns."""
         return weight * score_j
 
     def update(self, inputs: Tensor, score: Tensor) -> Tensor:
-        """Joins a node's score with the sum of what it was sent, (N,)."""
+        """Joins a node's score with the sum of what it was sent, as ``score``."""
         return score + inputs if self.combine == "sum" else score * inputs
 
+    def scalarize(self, score: Tensor) -> Tensor:
+        """What is returned of the scores after the last hop: here all of them, as they are."""
+        return score
+
+    def extra_repr(self) -> str:
+        """The arguments; a subclass appends its own, so that a coreset's settings record them."""
+        hops = f", hops={self.hops}" if self.hops > 1 else ""
+        return f"gamma={self.gamma}, kernel={self.kernel}, update={self.combine!r}{hops}"
+
     def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(gamma={self.gamma}, kernel={self.kernel}, update={self.combine!r})"
+        return f"{type(self).__name__}({self.extra_repr()})"
+
+    def _check(
+        self, score: Tensor, edge_index: Tensor, distance: Tensor, features: dict[str, Any]
+    ) -> None:
+        if not isinstance(edge_index, Tensor) or edge_index.layout != torch.strided:
+            raise TypeError(
+                f"Expected 'edge_index' to be a dense tensor [2, E] (got {type(edge_index).__name__}, "
+                f"sparse). With a sparse adj_t of distances, pass edge_index.flip(0) and distance of "
+                f"edge_index, distance = torch_geometric.utils.to_edge_index(adj_t)."
+            )
+        if distance.shape != edge_index.shape[1:]:
+            raise ValueError(
+                f"Expected 'distance' to have one value for each of the {edge_index.size(1)} edges (got "
+                f"shape {tuple(distance.shape)}). Check that both come from the same graph."
+            )
+        if self.in_channels is not None and score.shape[1:] != (self.in_channels,):
+            raise ValueError(
+                f"Expected 'score' to have {self.in_channels} columns, as the 'in_channels' of "
+                f"{type(self).__name__} (got shape {tuple(score.shape)}). Pass [N, {self.in_channels}]."
+            )
+        for name in features:
+            if name not in self._needs:
+                raise TypeError(
+                    f"Expected features that the message or update of {type(self).__name__} takes (got "
+                    f"{name!r}). Name a parameter {name}, {name}_j or {name}_i."
+                )
+        for name, needed in self._needs.items():
+            if needed and name not in features:
+                raise TypeError(
+                    f"Expected {name!r}, which the message or update of {type(self).__name__} takes "
+                    f"(got none). Pass it to the layer by name, as layer(score, edge_index, distance, "
+                    f"{name}={name}); d2pyg.select passes columns of scores alone."
+                )
+
+    def _features(self) -> dict[str, bool]:
+        """What message and update take besides what is always there, and whether they need it."""
+        message, update = (inspect.signature(f).parameters for f in (self.message, self.update))
+        parameters = [*message.values(), *list(update.values())[1:]]
+        return {
+            name: parameter.default is parameter.empty
+            for parameter in parameters
+            if parameter.name not in self.special_args
+            and (name := parameter.name.removesuffix("_i").removesuffix("_j")) not in _ALWAYS
+        }
+
+
+def as_forward(
+    forward: str | ForwardMessagePassing,
+    gamma: float | None,
+    kernel: str | Kernel | None,
+    update: str | None,
+) -> ForwardMessagePassing:
+    """The layer itself, or the registered one of that name with this gamma, kernel and update."""
+    if isinstance(forward, torch.nn.Module):
+        layer = forward
+        for name, value in (("gamma_forward", gamma), ("kernel", kernel), ("update", update)):
+            if value is not None:
+                raise ValueError(
+                    f"Expected {name!r} to be None with a ForwardMessagePassing object, which has its "
+                    f"own (got {name}={value!r} and forward={forward}). Pass it to the object."
+                )
+    else:
+        layer = look_up("forward", forward)(
+            gamma=1.0 if gamma is None else check_gamma("gamma_forward", gamma),
+            kernel="rbf" if kernel is None else kernel,
+            update="sum" if update is None else update,
         )
+    if not isinstance(layer, ForwardMessagePassing):
+        raise TypeError(
+            f"Expected 'forward' to be a name or a d2pyg.nn.ForwardMessagePassing (got "
+            f"{type(layer).__name__}). Subclass it."
+        )
+    return layer
+
+
+def spread(layer: ForwardMessagePassing, score: Tensor, edge_index: Tensor, distance: Tensor) -> Tensor:
+    """The scores after the forward pass, float64 [N].
+
+    A copy of the layer computes them, in float64, on the device of the scores and without dropout;
+    the layer stays as it is.
+    """
+    with torch.no_grad():
+        ours = deepcopy(layer).to(score.device, torch.float64).eval()
+        updated = ours(score, edge_index, distance)
+    if updated.shape != score.shape[:1] or not updated.is_floating_point():
+        raise ValueError(
+            f"Expected the forward pass of {layer} to end in one number a sample, [{len(score)}] (got "
+            f"{updated.dtype} of shape {tuple(updated.shape)}). Check its message and update; where it "
+            f"takes several columns, override scalarize."
+        )
+    updated_scores: Tensor = updated.double()
+    if not bool(updated_scores.isfinite().all()):
+        raise ValueError(
+            f"Expected scores after the forward pass to be finite (got NaN or infinity). Divide "
+            f"'scores' by a constant, or check {layer}."
+        )
+    return updated_scores

@@ -45,3 +45,19 @@ def test_vectors(rng):
 def test_empty():
     nothing = torch.empty(0, dtype=torch.int64)
     assert ExactSum()(torch.empty(0), nothing, dim=0, dim_size=2).tolist() == [0, 0]
+
+
+def test_gradients_are_those_of_the_plain_sum(rng):
+    x = torch.as_tensor(rng.normal(size=(20, 2))).requires_grad_()
+    index = torch.as_tensor(rng.integers(0, 4, 20))
+    assert torch.autograd.gradcheck(lambda x: ExactSum()(x, index, dim=0), [x])
+    assert torch.autograd.gradgradcheck(lambda x: ExactSum()(x, index, dim=0), [x])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_other_types_are_summed_as_they_are(dtype, device):
+    x = torch.tensor([1, 2, 4, 8, 3], dtype=dtype, device=device)
+    index = torch.tensor([0, 0, 2, 2, 2], device=device)
+    total = ExactSum()(x, index, dim=0, dim_size=4)
+    assert (total.dtype, total.tolist()) == (dtype, [3, 0, 15, 0])
+    assert ExactSum()(x, ptr=torch.tensor([0, 2, 2, 5]), dim=0).tolist() == [3, 0, 15]
