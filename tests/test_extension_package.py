@@ -22,6 +22,8 @@ from d2pyg.registry import choices, look_up
 
 assert "example-attention" not in choices("forward")
 assert d2pyg.cli.main(sys.argv[1:]) == 0
+smooth = "select x.npy --scores s.npy --budget 12 --out m.npy --import d2pyg_example --method example-smooth"
+assert d2pyg.cli.main(smooth.split()) == 0
 import d2pyg_example as ours
 
 x, scores = numpy.load("x.npy"), numpy.load("s.npy")
@@ -70,6 +72,7 @@ def test_a_package_that_is_installed_beside_it(tmp_path):
         "example-attention",
         "example-capped",
     ]
+    assert np.load(tmp_path / "m.npy").tolist() == picks["method"]
     default = d2pyg.select(x, scores, budget=12)
     assert picks["names"] != default.index.tolist()
     assert picks["method"] == default.scores.argsort(descending=True)[:12].tolist()

@@ -59,8 +59,9 @@ def add_options(parser: argparse.ArgumentParser, known: Collection[str]) -> tupl
 def check_options(name: str, method: Method, given: Collection[str]) -> None:
     """Refuses what the method has no use for, and asks for what it cannot do without."""
     own = parameters(method)
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(method).parameters.values())
     for option in given:
-        if option not in own:
+        if option not in own and not takes_all:
             raise ValueError(
                 f"Expected {option!r} to be left out with method {name!r}, which has no use for it. "
                 f"It takes {', '.join(own)}."
