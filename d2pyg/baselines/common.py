@@ -12,6 +12,7 @@ from torch import Tensor
 
 from d2pyg.checks import ArrayLike, as_count, as_tensor
 from d2pyg.coreset import Coreset
+from d2pyg.graph.given import Given
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
@@ -64,7 +65,7 @@ def method(name: str) -> Callable[[Method], Method]:
 
 
 def task_of(
-    embeddings: Embeddings | Tensor | Joined | None,
+    embeddings: Embeddings | Given | None,
     scores: ArrayLike | None,
     common: Common,
     *,
@@ -101,7 +102,9 @@ def task_of(
             f"{cutoff}). Pass both or neither."
         )
     if embeddings is not None:
-        given = embeddings if isinstance(embeddings, Joined) else as_embedded(embeddings, "euclidean")
+        given = embeddings
+        if not isinstance(given, Given | Joined):
+            given = as_embedded(given, "euclidean")
         num_samples, home = len(given), given.device
     elif scores is not None:
         values = as_tensor("scores", scores)

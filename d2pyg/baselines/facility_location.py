@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor
+from torch_geometric.data import Data
 from torch_geometric.utils.sparse import index2ptr
 
-from d2pyg.baselines.common import method, task_of, with_metric
+from d2pyg.baselines.common import method, task_of
 from d2pyg.baselines.similarity import similarities
 from d2pyg.checks import ArrayLike
 from d2pyg.coreset import Coreset
 from d2pyg.graph.edges import Edges
+from d2pyg.graph.given import Given
 from d2pyg.graph.knn import Embeddings
-from d2pyg.graph.metric import Metric
+from d2pyg.graph.metric import Metric, PairwiseMetric
 from d2pyg.nn.kernel import Kernel
 from d2pyg.progress import Progress, progress_bar
 from d2pyg.task import Task
@@ -30,7 +32,7 @@ _PICKS_TOGETHER = 1 << 14  # between looks at the progress bar, and at Ctrl-C
 
 @method("facility_location")
 def facility_location(
-    embeddings: Embeddings,
+    embeddings: Embeddings | Data,
     scores: ArrayLike | None = None,
     *,
     k: int | None = None,
@@ -38,7 +40,8 @@ def facility_location(
     kernel: str | Kernel = "rbf",
     cutoff: float = 0.0,
     initial: ArrayLike | None = None,
-    metric: str | Metric | None = None,
+    metric: str | Metric | PairwiseMetric | None = None,
+    backend: str = "auto",
     progress: bool = False,
     **common: Unpack[Common],
 ) -> Coreset:
@@ -58,31 +61,36 @@ def facility_location(
     on the device; the picks are made on the CPU.
 
     Args:
-        embeddings: [N, d].
+        embeddings: [N, d]; or a graph from :func:`d2pyg.knn_graph`, to build it once for many runs.
         scores: Difficulty [N], for ``cutoff`` alone.
-        k: Neighbours a sample, 1 to N - 1; default 10 (N - 1 if that is less).
+        k: Neighbours a sample, 1 to N - 1; default 10 (N - 1 if that is less), or all that a given
+            graph has.
         gamma: Decay of similarity with distance, >= 0.
         kernel: ``"rbf"``, ``"laplacian"`` or a :class:`d2pyg.nn.Kernel` with weights in 0 to 1.
         cutoff: Fraction of the hardest samples dropped first.
         initial: Indices already chosen, in S from the start.
-        metric: ``"euclidean"`` or another :class:`d2pyg.graph.Metric`.
+        metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`; not with a
+            graph, which has its own.
+        backend: See :func:`d2pyg.knn_graph`; not with a graph.
         progress: Show bars of rows and picks done.
-        **common: See :func:`d2pyg.select`. With labels there is a graph a class.
+        **common: See :func:`d2pyg.select`. With labels there is a graph a class; a given one joins no
+            samples of different labels.
 
     Returns:
         A :class:`d2pyg.Coreset`; ``pick_scores`` are the gains.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+        ImportError: If the backend's package is not installed.
 
     Example:
         >>> x = torch.tensor([[0.0], [0.1], [0.2], [5.0]])
         >>> facility_location(x, budget=2, k=1).index
         tensor([1, 3])
     """
-    given, measure, name = with_metric(embeddings, metric)
+    given = Given.of(embeddings, metric, backend)
     task = task_of(given, scores, common, cutoff=cutoff, initial=initial)
-    edges, settings = similarities(given, measure, task, k, gamma, kernel, progress)
+    edges, settings = similarities(given, task, k, gamma, kernel, progress)
     with progress_bar(task.kept, "facility location", "picks", progress) as bar:
         place, gain = _lazy_greedy(edges, task, bar)
     by_class = task.group[task.pool][place].argsort(stable=True)
@@ -90,7 +98,7 @@ def facility_location(
         task.pool[place][by_class],
         gain[by_class],
         task.score[task.pool],
-        {"method": "facility_location", "metric": name, **settings},
+        {"method": "facility_location", **settings},
     )
 
 

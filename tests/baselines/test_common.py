@@ -19,7 +19,8 @@ BY_SCORE = ["ccs", "dual", "easiest", "hardest", "window"]
 NESTED = [name for name in METHODS if name != "dual"]
 RESUMED = [name for name in METHODS if name not in ("dual", "semdedup", "window")]
 CUT = [name for name in METHODS if name != "window"]
-WITH_METRIC = ["facility_location", "graph_cut", "k_center", "moderate"]
+WITH_SPACE = ["k_center", "moderate"]
+ON_GRAPHS = ["facility_location", "graph_cut"]
 
 
 @pytest.fixture
@@ -170,7 +171,7 @@ def test_small_cases(name, data):
     assert alone.index.tolist() == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("name", ["k_center", "facility_location", "graph_cut", "moderate"])
+@pytest.mark.parametrize("name", [*WITH_SPACE, *ON_GRAPHS])
 def test_metric(name, data):
     x = np.float64(data[0])
     other = run(name, data, budget=30, metric="cosine").settings
@@ -221,10 +222,19 @@ def test_refuses(name, options, error, match, data):
         run(name, data, **options)
 
 
-@pytest.mark.parametrize("name", WITH_METRIC)
+@pytest.mark.parametrize("name", WITH_SPACE)
 def test_metrics_that_are_no_map(name, data):
     with pytest.raises(ValueError, match=r"'metric' to be one that maps samples .*InnerProduct"):
         run(name, data, budget=3, metric="inner_product")
+
+
+@pytest.mark.parametrize("name", ON_GRAPHS)
+def test_metrics_that_are_no_distance(name, data):
+    with pytest.raises(ValueError, match=r"'metric' to be a distance.*InnerProduct"):
+        run(name, data, budget=3, metric="inner_product")
+    products = d2pyg.knn_graph(data[0], 3, metric="inner_product")
+    with pytest.raises(ValueError, match=r"'metric' to be a distance.*InnerProduct"):
+        run(name, (products, *data[1:]), budget=3)
 
 
 def test_kernels_that_are_no_similarity(data):
