@@ -158,10 +158,14 @@ def of_all(task: Task, values: Tensor) -> Tensor:
     return torch.full_like(task.score, torch.nan).index_copy(0, task.pool, values)
 
 
+def as_seed(seed: int) -> int:
+    """A number for a generator."""
+    return as_count("seed", seed, 0, 2**63 - 1, "", "The same seed gives the same coreset.")
+
+
 def draws(seed: int, num_samples: int) -> Tensor:
     """Uniform numbers in 0 to 1, float64 [N], from a generator of its own on the CPU."""
-    seed = as_count("seed", seed, 0, 2**63 - 1, "", "The same seed gives the same coreset.")
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(as_seed(seed))
     return torch.rand(num_samples, generator=generator, dtype=torch.float64)
 
 

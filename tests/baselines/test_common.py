@@ -128,11 +128,12 @@ def test_resuming_gives_the_rest(name, data, done, classes):
 @pytest.mark.parametrize("name", METHODS)
 def test_the_seed_decides_and_nothing_else(name, data):
     state = torch.get_rng_state()
-    one, two = run(name, data, budget=30), run(name, data, budget=30)
+    options = {"optimizer": "stochastic"} if name == "facility_location" else {}
+    one, two = run(name, data, budget=30, **options), run(name, data, budget=30, **options)
     assert one.index.equal(two.index)
     assert torch.get_rng_state().equal(state)
     if "seed" in inspect.signature(getattr(baselines, name)).parameters:
-        others = [run(name, data, budget=30, seed=seed) for seed in (1, 2, 3)]
+        others = [run(name, data, budget=30, seed=seed, **options) for seed in (1, 2, 3)]
         assert any(not other.index.equal(one.index) for other in others)
 
 
@@ -211,6 +212,12 @@ def test_a_cutoff_needs_scores(name, data):
         ("graph_cut", {"budget": 3, "k": 80}, ValueError, r"'k' to be between 1 and 79"),
         ("facility_location", {"budget": 3, "gamma": -1}, ValueError, r"'gamma' to be at least 0"),
         ("facility_location", {"budget": 3, "kernel": "x"}, ValueError, r"'kernel' to be one of"),
+        ("facility_location", {"budget": 3, "optimizer": "x"}, ValueError, r"'optimizer' to be one of lazy, stochastic \(got 'x'\)"),
+        ("facility_location", {"budget": 3, "seed": 0}, ValueError, r"'seed' to be left out with optimizer 'lazy', .*\(got 0\)"),
+        ("facility_location", {"budget": 3, "epsilon": 0.1}, ValueError, r"'epsilon' to be left out with optimizer 'lazy'"),
+        ("facility_location", {"budget": 3, "optimizer": "stochastic", "epsilon": 1}, ValueError, r"'epsilon' to be above 0 and below 1 \(got 1\)"),
+        ("facility_location", {"budget": 3, "optimizer": "stochastic", "epsilon": "a"}, TypeError, r"'epsilon' to be a number"),
+        ("facility_location", {"budget": 3, "optimizer": "stochastic", "seed": -1}, ValueError, r"'seed' to be between 0 and \d+ \(got -1\)"),
         ("prototypes", {"budget": 3, "clusters": 81}, ValueError, r"'clusters' to be between 1 and 80, the number of samples after the cutoff \(got 81\)"),
         ("prototypes", {"budget": 3, "which_to_keep": "x"}, ValueError, r"'which_to_keep' to be one of hard, easy \(got 'x'\)"),
         ("semdedup", {"budget": 3, "which_to_keep": "x"}, ValueError, r"'which_to_keep' to be one of hard, easy \(got 'x'\)"),
