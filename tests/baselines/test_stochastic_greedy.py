@@ -86,8 +86,8 @@ def test_in_expectation_near_the_optimum(epsilon, rng):
 def test_any_sample_may_be_drawn():
     x = 10.0 * np.arange(6)[:, None] ** 2  # far apart: gains hardly differ from 1
     counts = np.zeros(6)
-    for seed in range(600):
-        counts[run(x, 0.8, seed, budget=2, k=1, gamma=99).index] += 1  # a sample of one
+    for seed in range(300):
+        counts[run(x, 0.8, seed, budget=4, k=1, gamma=99).index] += 1  # a sample of one
     assert counts.sum() == 1200
     assert counts.min() > 150  # 200 expected, standard deviation 11.5
     assert counts.max() < 250
