@@ -82,7 +82,8 @@ def select(
         k: Neighbours a sample, 1 to N - 1; default 5 (N - 1 if that is less), or all that a given
             graph has.
         gamma_forward: Decay of forward messages with distance, >= 0.
-        gamma_reverse: Decay of reverse messages; default 0.1. Not with a ``reverse`` object.
+        gamma_reverse: Decay of reverse messages; default 0.1. Not with ``reverse="absolute"``, nor with
+            an object, which has its own.
         kernel: ``"rbf"`` (paper), ``"laplacian"`` (authors' code) or a :class:`d2pyg.nn.Kernel`.
         scale: What distances are divided by: ``"median"``, the lower median of the positive directed
             edge distances over all classes (1 if there is none); a number > 0; or None.
@@ -182,7 +183,7 @@ def select(
         updated,
         {
             "gamma_forward": layer.gamma,
-            "gamma_reverse": message.gamma,
+            "gamma_reverse": message.gamma if message.uses_distance else None,
             "kernel": kernel,
             "scale": scale,
             "scale_value": unit,
