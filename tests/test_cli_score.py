@@ -75,7 +75,6 @@ def test_from_a_recorder(name, files):
 
 def test_from_embeddings(files):
     x = files[2]
-    pytest.importorskip("sklearn")
     found = run("score prototypicality --embeddings x.npy --prototypes 4 --seed 1 --out s.npy")
     assert found.tolist() == scores.prototypicality(x, 4, seed=1).tolist()
     found = run("score prototypicality --embeddings x.npy --prototypes 4 --seed 1 --raw --out s.npy")

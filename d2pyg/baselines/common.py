@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypedDict, TypeVar
 
@@ -158,15 +159,13 @@ def of_all(task: Task, values: Tensor) -> Tensor:
     return torch.full_like(task.score, torch.nan).index_copy(0, task.pool, values)
 
 
-def as_seed(seed: int) -> int:
-    """A number for a generator."""
-    return as_count("seed", seed, 0, 2**63 - 1, "", "The same seed gives the same coreset.")
-
-
-def draws(seed: int, num_samples: int) -> Tensor:
-    """Uniform numbers in 0 to 1, float64 [N], from a generator of its own on the CPU."""
-    generator = torch.Generator().manual_seed(as_seed(seed))
-    return torch.rand(num_samples, generator=generator, dtype=torch.float64)
+def num_clusters(clusters: int | None, task: Task) -> int:
+    """The number asked for, or the square root of the size of the pool, rounded up."""
+    total = len(task.pool)
+    if clusters is None:
+        return math.isqrt(total - 1) + 1
+    meaning = ", the number of samples after the cutoff"
+    return as_count("clusters", clusters, 1, total, meaning, "Leave it out for about sqrt(N).")
 
 
 def classes_of(task: Task) -> list[Tensor]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from d2pyg.baselines.common import draws, method, of_all, ranked, task_of
+from d2pyg.baselines.common import method, of_all, ranked, task_of
+from d2pyg.chance import draws
 from d2pyg.checks import ArrayLike, as_real, as_tensor, check_finite, check_length
 from d2pyg.coreset import Coreset
 from d2pyg.graph.knn import Embeddings

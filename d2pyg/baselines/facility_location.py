@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, TypedDict
 
 from torch_geometric.data import Data
 
-from d2pyg.baselines.common import as_seed, method, task_of
+from d2pyg.baselines.common import method, task_of
 from d2pyg.baselines.coverage import Coverage, lazy_greedy, stochastic_greedy
 from d2pyg.baselines.similarity import similarities
+from d2pyg.chance import as_seed
 from d2pyg.checks import ArrayLike, as_real, check_choice
 from d2pyg.coreset import Coreset
 from d2pyg.graph.given import Given

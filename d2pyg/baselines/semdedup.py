@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from d2pyg.baselines.common import method, of_all, ranked, task_of
-from d2pyg.baselines.kmeans import Directions, num_clusters, spherical_kmeans
+from d2pyg.baselines.common import method, num_clusters, of_all, ranked, task_of
 from d2pyg.checks import ArrayLike, check_choice
 from d2pyg.coreset import Coreset
 from d2pyg.graph.knn import Embeddings, as_embedded
+from d2pyg.kmeans import Directions, spherical_kmeans
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -75,7 +75,7 @@ def semdedup(
     task = task_of(given, scores, common, cutoff=cutoff)
     clusters = num_clusters(clusters, task)
     x = Directions(given, task.pool)
-    cluster, distance = spherical_kmeans(x, clusters, task, seed)
+    cluster, distance = spherical_kmeans(x, clusters, seed)
     order = (-distance if which_to_keep == "hard" else distance).argsort(stable=True)
     order = order[cluster[order].argsort(stable=True)]
     most = torch.empty_like(distance)
