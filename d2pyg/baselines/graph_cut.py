@@ -73,7 +73,7 @@ def graph_cut(
     Args:
         embeddings: [N, d]; or a graph from :func:`d2pyg.knn_graph`, to build it once for many runs.
         scores: Difficulty [N], for ``cutoff`` alone.
-        tradeoff: :math:`\lambda`, at least 0.
+        tradeoff: :math:`\lambda`, at least 0; ``lambdaVal`` in submodlib, 1 / ``alpha`` in apricot.
         k: Neighbours a sample, 1 to N - 1; default 10 (N - 1 if that is less), or all that a given
             graph has.
         gamma: Decay of similarity with distance, >= 0.

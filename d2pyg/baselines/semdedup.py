@@ -42,7 +42,8 @@ def semdedup(
     .. math:: m_i = \max_{j \text{ before } i}
         \frac{x_i \cdot x_j}{\lVert x_i \rVert \lVert x_j \rVert} ,
 
-    whether or not that one is dropped itself, as in the authors' code. With a budget in place of the
+    whether or not that one is dropped itself, as in the authors' code
+    (https://github.com/facebookresearch/SemDeDup; there similarities below 0 are 0). With a budget for a
     threshold: those with the least :math:`m_i` are kept, ties to the lowest index. So without labels
     ``index[:b]`` is what the threshold leaves that leaves b, and is the coreset of size b. The first of
     a cluster has :math:`m_i = -1`; similarities are rounded to multiples of 2**-30.
