@@ -37,6 +37,7 @@ test-extensions: $(READY_DEV)
 		$(PYTHON) -m pip install --no-build-isolation --no-binary torch-cluster,torch-scatter \
 			torch-cluster torch-scatter; }
 	$(PYTHON) -c 'import pynndescent' 2>/dev/null || $(PYTHON) -m pip install -q -e '.[ann]'
+	$(PYTHON) -c 'import apricot' 2>/dev/null || $(PYTHON) -m pip install -q apricot-select
 	$(PYTHON) -m pytest -m extensions
 
 # Installs nothing: what it needs is torch, torch-geometric, numba, scipy, pytest and hypothesis.

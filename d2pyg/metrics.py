@@ -71,6 +71,8 @@ def aucpr(
     The area under the curve of p and r, where balls of radius r around the kept samples cover a
     fraction p of the distribution (Zheng, Liu, Lai, Prakash, "Coverage-centric Coreset Selection for
     High Pruning Rates", ICLR 2023): it equals the expected distance to the nearest kept sample.
+    Their code has no AUCpr; that of D2 Pruning (https://github.com/adymaharana/d2pruning) takes the mean
+    over the samples that are not kept, which is the default here.
 
     Args:
         embeddings: [N, d], any float type; memory-mapped arrays are read in chunks.

@@ -13,26 +13,20 @@ from torch_geometric.data import Data
 from d2pyg.checks import ArrayLike, as_columns, as_device, as_flag, as_real, check_choice
 from d2pyg.coreset import Coreset
 from d2pyg.explanation import Trace
-from d2pyg.graph.edges import (
-    Edges,
-    both_directions,
-    edges_of,
-    induced,
-    median_distance,
-    nearest,
-    own_k,
-)
-from d2pyg.graph.joined import Joined
-from d2pyg.graph.knn import Embeddings, as_embedded, build_graph, check_k
-from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
+from d2pyg.graph.edges import Edges, both_directions, median_distance
+from d2pyg.graph.given import Given
+from d2pyg.graph.knn import Embeddings
+from d2pyg.graph.metric import Metric, PairwiseMetric
 from d2pyg.greedy.problem import Problem
 from d2pyg.greedy.select import check_engine, run
 from d2pyg.nn.claims import check_claims
 from d2pyg.nn.forward import ForwardMessagePassing, as_forward, spread
 from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
-from d2pyg.registry import choices, register
+from d2pyg.registry import register
 from d2pyg.task import Task
+
+DEFAULT_K = 5
 
 
 @register("method", "d2")
@@ -92,7 +86,8 @@ def select(
             graph has.
         gamma_forward: Decay of forward messages with distance, >= 0; default 1. Not with a ``forward``
             object.
-        gamma_reverse: Decay of reverse messages; default 0.1. Not with a ``reverse`` object.
+        gamma_reverse: Decay of reverse messages; default 0.1. Not with ``reverse="absolute"``, nor with
+            an object, which has its own.
         kernel: ``"rbf"`` (paper, the default), ``"laplacian"`` (authors' code) or a
             :class:`d2pyg.nn.Kernel`, of both messages. Not with a ``forward`` object, which has its
             own; a ``reverse`` given by name takes that.
@@ -147,15 +142,13 @@ def select(
         >>> select(x, scores=[1, 9, 1, 1, 2, 1], budget=3, k=2, labels=[0, 0, 0, 1, 1, 1]).index
         tensor([1, 4, 0])
     """
-    given = as_given(embeddings, metric)
-    ready = edges_of(given) if isinstance(given, Data) else None
-    num_samples = len(given) if ready is None else ready.num_nodes
+    given = Given.of(embeddings, metric, backend)
     layer = as_forward(forward, gamma_forward, kernel, update)
     message = as_reverse(reverse, gamma_reverse, layer.kernel)
-    columns = as_columns(scores, num_samples, layer.in_channels)
+    columns = as_columns(scores, len(given), layer.in_channels)
     task = Task.of(
-        num_samples,
-        home=as_device(None, given.device if ready is None else ready.edge_index.device),
+        len(given),
+        home=as_device(None, given.device),
         scores=scores if columns is None else columns[:, 0],
         keep=keep,
         prune=prune,
@@ -175,10 +168,7 @@ def select(
     check_engine(engine)
 
     with torch.no_grad():
-        if ready is None:
-            edges, source = _edges_built(given, pool, group, k, metric, backend, place, progress)
-        else:
-            edges, source = _edges_given(given, ready, pool, group, k, metric, backend, place)
+        edges, source = given.edges(k, DEFAULT_K, pool, group, place, progress)
         unit = _unit(scale, edges)
         edges = (both_directions(edges) if undirected else edges).in_units_of(unit)
         given_scores = (task.score if columns is None else columns.to(place))[pool]
@@ -203,7 +193,7 @@ def select(
         updated,
         {
             "gamma_forward": layer.gamma,
-            "gamma_reverse": message.gamma,
+            "gamma_reverse": message.gamma if message.uses_distance else None,
             "kernel": layer.kernel if layer is forward else "rbf" if kernel is None else kernel,
             "scale": scale,
             "scale_value": unit,
@@ -217,88 +207,6 @@ def select(
         },
         Trace(task.score, problem, pool[node]),
     )
-
-
-def as_given(embeddings: Any, metric: str | Metric | PairwiseMetric | None) -> Data | Tensor | Joined:
-    """A graph, or checked embeddings; kernels weigh distances, so no other metric will do."""
-    if isinstance(embeddings, Data):
-        measure = embeddings.get("metric")
-        if isinstance(measure, str) and measure in choices("metric"):
-            measure = as_metric(measure)
-    else:
-        measure = as_metric("euclidean" if metric is None else metric)
-    if isinstance(measure, PairwiseMetric) and not measure.is_distance:
-        raise ValueError(
-            f"Expected 'metric' to be a distance, which kernels turn into weights (got {measure}). "
-            f"Use 'cosine', or normalize the embeddings and use 'euclidean'."
-        )
-    if isinstance(embeddings, Data):
-        return embeddings
-    return as_embedded(embeddings, "euclidean" if metric is None else metric)
-
-
-def k_of(k: int | None, num_samples: int) -> int:
-    """The k asked for, or 5, or what there is if that is less."""
-    return max(1, min(5, num_samples - 1)) if k is None else check_k(k, num_samples)
-
-
-def _edges_built(
-    embeddings: Tensor | Joined,
-    pool: Tensor,
-    group: Tensor,
-    k: int | None,
-    metric: str | Metric | PairwiseMetric | None,
-    backend: str,
-    place: torch.device,
-    progress: bool,
-) -> tuple[Edges, dict[str, Any]]:
-    """The kNN graph of the pool, class by class."""
-    k = k_of(k, len(embeddings))
-    graph = build_graph(
-        embeddings,
-        k,
-        "euclidean" if metric is None else metric,
-        backend,
-        group[pool],
-        place,
-        progress,
-        pool=pool,
-    )
-    return edges_of(graph), {"k": k, "metric": graph.metric, "backend": graph.backend}
-
-
-def _edges_given(
-    graph: Data,
-    edges: Edges,
-    pool: Tensor,
-    group: Tensor,
-    k: int | None,
-    metric: str | Metric | PairwiseMetric | None,
-    backend: str,
-    place: torch.device,
-) -> tuple[Edges, dict[str, Any]]:
-    """The pool's part of a graph that was built before."""
-    for name, value in (("metric", metric), ("backend", None if backend == "auto" else backend)):
-        if value is not None:
-            raise ValueError(
-                f"Expected {name!r} to be left out with a graph, which was built with its own "
-                f"(got {value!r}). Pass it to knn_graph."
-            )
-    most = own_k(graph, edges)
-    if k is not None:
-        edges = nearest(edges, k, most)
-    edges = Edges(edges.edge_index.to(place), edges.distance.to(place), edges.num_nodes)
-    across = group[edges.source] != group[edges.target]
-    if bool(across.any()):
-        raise ValueError(
-            f"Expected a graph without edges between samples of different labels (got "
-            f"{int(across.sum())} of {len(across)} edges). Build it with "
-            f"knn_graph(embeddings, k, batch=labels)."
-        )
-    if len(pool) < edges.num_nodes:
-        edges = induced(edges, pool)
-    source = {"metric": graph.get("metric"), "backend": graph.get("backend")}
-    return edges, {"k": most if k is None else k, **source}
 
 
 def _unit(scale: str | float | None, edges: Edges) -> float:

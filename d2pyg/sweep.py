@@ -17,13 +17,14 @@ from d2pyg.budget import after_cutoff, check_available, num_kept
 from d2pyg.checks import ArrayLike, as_device, as_labels, as_scores
 from d2pyg.coreset import plain
 from d2pyg.graph.cover import covering_radii
-from d2pyg.graph.edges import edges_of, nearest_graph, own_k
+from d2pyg.graph.edges import nearest_graph, own_k
+from d2pyg.graph.given import Given, k_of
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, build_graph, points_of
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.metrics import overlap, score_entropy
 from d2pyg.progress import progress_bar
-from d2pyg.pruning import as_given, k_of, select
+from d2pyg.pruning import DEFAULT_K, select
 
 _SWEPT = ("k", "gamma_forward", "gamma_reverse", "clamp", "cutoff")
 _OF_ONE_RESULT = ("ids", "initial")
@@ -104,16 +105,15 @@ def sweep(
                 f"Expected {name!r} to be left out of a sweep, which returns no coreset (got "
                 f"{type(fixed[name]).__name__}). Pass it to select, with the settings you chose."
             )
-    given = as_given(embeddings, metric)
-    ready = edges_of(given) if isinstance(given, Data) else None
-    num_samples = len(given) if ready is None else ready.num_nodes
-    place = as_device(device, given.device if ready is None else ready.edge_index.device)
+    start = Given.of(embeddings, metric, backend)
+    given, ready, num_samples = start.data, start.ready, len(start)
+    place = as_device(device, start.device)
     score = torch.ones(num_samples) if scores is None else as_scores(scores, num_samples)
     groups = None if labels is None else as_labels("labels", labels, num_samples)
     amounts, budgets = _budgets(num_samples, {"keep": keep, "prune": prune, "budget": budget})
     cutoffs, many_k = _values("cutoff", cutoff), _values("k", k)
     if ready is None:
-        many_k = [k_of(value, num_samples) for value in many_k]
+        many_k = [k_of(value, num_samples, DEFAULT_K) for value in many_k]
     most = max(many_k) if ready is None else own_k(given, ready)
     others = _combinations(gamma_forward=gamma_forward, gamma_reverse=gamma_reverse, clamp=clamp)
     shared = {"labels": labels, "device": device, **fixed}

@@ -113,6 +113,12 @@ def test_arguments_that_a_graph_fixes():
         d2pyg.select(graph, budget=3, labels=labels)
 
 
+def test_one_sample_has_no_neighbour():
+    for run in (lambda: d2pyg.select(X[:1], budget=1, k=1)), (lambda: d2pyg.knn_graph(X[:1], 1)):
+        with pytest.raises(ValueError, match=r"at least 2 samples.*\(got 1, and k 1\). Add samples"):
+            run()
+
+
 def test_legal_corner_cases():
     assert d2pyg.select(X[:1], budget=1).index.tolist() == [0]
     assert d2pyg.select(X[:2], keep=1.0).index.tolist() == [0, 1]

@@ -74,14 +74,14 @@ def test_every_argument_reaches_select(files):
     x, scores, labels = files
     arguments = (
         "--prune 0.6 --k 3 --gamma-forward 0.5 --gamma-reverse 2 --kernel laplacian --scale none "
-        "--update product --reverse absolute --clamp --no-undirected --metric cosine --cutoff 0.1 "
+        "--update product --reverse weighted --clamp --no-undirected --metric cosine --cutoff 0.1 "
         "--balance uniform --min-per-class 2 --backend torch --engine sequential --device cpu "
         "--initial initial.npy --ids ids.txt --labels y.pt --scores s.npz:el2n --no-progress"
     )
     assert main(["select", "x.npy", "--out", "c.json", *arguments.split()]) == 0
     expected = d2pyg.select(
         x, scores, prune=0.6, k=3, gamma_forward=0.5, gamma_reverse=2.0, kernel="laplacian",
-        scale=None, update="product", reverse="absolute", clamp=True, undirected=False,
+        scale=None, update="product", reverse="weighted", clamp=True, undirected=False,
         metric="cosine", cutoff=0.1, balance="uniform", min_per_class=2, labels=labels,
         engine="sequential", initial=[7, 3], ids=[f"img {i}" for i in range(80)],
     )  # fmt: skip
@@ -92,6 +92,8 @@ def test_every_argument_reaches_select(files):
     assert saved.ids.tolist() == expected.ids.tolist()
     assert main(["select", "x.npy", "--budget", "9", "--scale", "2.5", "--out", "c.npy"]) == 0
     assert np.load("c.npy").tolist() == d2pyg.select(x, budget=9, scale=2.5).index.tolist()
+    assert main(["select", "x.npy", "--budget", "9", "--reverse", "absolute", "--out", "c.npy"]) == 0
+    assert np.load("c.npy").tolist() == d2pyg.select(x, budget=9, reverse="absolute").index.tolist()
 
 
 def test_json_for_programs(files, capsys):

@@ -20,6 +20,8 @@ def files(tmp_path, monkeypatch, rng):
     for epoch, values in enumerate(logits):
         np.save(f"e{epoch}.npy", values)
     np.save("y.npy", y)
+    np.save("high.npy", y + 2)
+    np.save("few.npy", y[:9])
     np.save("x.npy", x)
     scores.functions.recorded(logits, y, window=3).save("run.pt")
     return logits, y, x
@@ -73,7 +75,6 @@ def test_from_a_recorder(name, files):
 
 def test_from_embeddings(files):
     x = files[2]
-    pytest.importorskip("sklearn")
     found = run("score prototypicality --embeddings x.npy --prototypes 4 --seed 1 --out s.npy")
     assert found.tolist() == scores.prototypicality(x, 4, seed=1).tolist()
     found = run("score prototypicality --embeddings x.npy --prototypes 4 --seed 1 --raw --out s.npy")
@@ -117,8 +118,15 @@ BAD = [
     ("aum --logits none.npy --labels y.npy --out s.npy", "'logits' to be a file that exists"),
     ("aum --logits y.npy --labels y.npy --out s.npy", "'logits' to have shape (epochs, N, C)"),
     ("aum --logits e0.npy x.npy --labels y.npy --out s.npy", "'logits' to have one shape (N, C)"),
-    ("aum --logits e0.npy --labels x.npy --out s.npy", "'target' to be integers"),
-    ("aum --dynamics x.npy --out s.npy", "'path' to end in one of .pt"),
+    ("aum --logits e0.npy --labels x.npy --out s.npy", "'labels' to be integers"),
+    ("aum --logits e0.npy --labels high.npy --out s.npy", "'labels' to lie in 0 to "),
+    ("aum --logits e0.npy --labels few.npy --out s.npy", "'labels' to have one value for each of the 30"),
+    ("aum --dynamics x.npy --out s.npy", "'dynamics' to end in one of .pt"),
+    ("aum --dynamics none.pt --out s.npy", "'dynamics' to be a file that exists"),
+    (
+        "prototypicality --embeddings x.npy --prototypes 99 --seed 0 --out s.npy",
+        "'prototypes' to be between 1 and 30",
+    ),
     (f"dual {FROM_LOGITS} --out s.npy", "seen in at least 10 epochs"),
     (f"aum {FROM_LOGITS} --out s.csv", "'out' to end in one of .npy"),
     ("aum --logits e0.npy e1.npy --labels y.npy --out e1.npy", "'out' to differ from the inputs"),

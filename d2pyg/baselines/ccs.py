@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from d2pyg.baselines.common import draws, method, of_all, ranked, task_of
+from d2pyg.baselines.common import method, of_all, ranked, task_of
+from d2pyg.chance import draws
 from d2pyg.checks import ArrayLike, as_count
 from d2pyg.coreset import Coreset
 from d2pyg.graph.knn import Embeddings
@@ -52,7 +53,7 @@ def ccs(
         scores: Difficulty [N], >= 0, higher is harder.
         strata: S, at least 1; the paper has 50.
         cutoff: Fraction of the hardest samples dropped first, the paper's beta; by these scores, where
-            the authors may take another kind.
+            the authors' code always goes by AUM.
         initial: Indices already chosen; each counts as one of its stratum's samples.
         seed: A whole number >= 0.
         **common: See :func:`d2pyg.select`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypedDict, TypeVar
 
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from d2pyg.checks import ArrayLike, as_count, as_tensor
 from d2pyg.coreset import Coreset
+from d2pyg.graph.given import Given
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
@@ -64,7 +66,7 @@ def method(name: str) -> Callable[[Method], Method]:
 
 
 def task_of(
-    embeddings: Embeddings | Tensor | Joined | None,
+    embeddings: Embeddings | Given | None,
     scores: ArrayLike | None,
     common: Common,
     *,
@@ -101,7 +103,9 @@ def task_of(
             f"{cutoff}). Pass both or neither."
         )
     if embeddings is not None:
-        given = embeddings if isinstance(embeddings, Joined) else as_embedded(embeddings, "euclidean")
+        given = embeddings
+        if not isinstance(given, Given | Joined):
+            given = as_embedded(given, "euclidean")
         num_samples, home = len(given), given.device
     elif scores is not None:
         values = as_tensor("scores", scores)
@@ -155,11 +159,13 @@ def of_all(task: Task, values: Tensor) -> Tensor:
     return torch.full_like(task.score, torch.nan).index_copy(0, task.pool, values)
 
 
-def draws(seed: int, num_samples: int) -> Tensor:
-    """Uniform numbers in 0 to 1, float64 [N], from a generator of its own on the CPU."""
-    seed = as_count("seed", seed, 0, 2**63 - 1, "", "The same seed gives the same coreset.")
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(num_samples, generator=generator, dtype=torch.float64)
+def num_clusters(clusters: int | None, task: Task) -> int:
+    """The number asked for, or the square root of the size of the pool, rounded up."""
+    total = len(task.pool)
+    if clusters is None:
+        return math.isqrt(total - 1) + 1
+    meaning = ", the number of samples after the cutoff"
+    return as_count("clusters", clusters, 1, total, meaning, "Leave it out for about sqrt(N).")
 
 
 def classes_of(task: Task) -> list[Tensor]:

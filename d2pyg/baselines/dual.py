@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from d2pyg.baselines.common import draws, method, of_all, ranked, task_of
+from d2pyg.baselines.common import method, of_all, ranked, task_of
+from d2pyg.chance import draws
 from d2pyg.checks import ArrayLike, as_real, as_tensor, check_finite, check_length
 from d2pyg.coreset import Coreset
 from d2pyg.graph.knn import Embeddings
@@ -54,8 +55,10 @@ def dual(
     Args:
         embeddings: Not needed.
         scores: The DUAL score [N], :math:`x_i \ge 0`, or another in which higher is harder.
-        confidence: :math:`p_i`, [N], in 0 to 1.
-        c_d: :math:`c_D`, above 0: larger ones turn to easy samples later. The authors' code has 4.
+        confidence: :math:`p_i`, [N], in 0 to 1, such as ``TrainingDynamics.confidence(raw=True)``. The
+            authors' code takes it from the first 30 epochs (CIFAR), as it does the score.
+        c_d: :math:`c_D`, above 0: larger ones turn to easy samples later. The authors' code has 4 for
+            CIFAR and 11 for ImageNet.
         cutoff: Fraction of the hardest samples dropped first.
         seed: A whole number >= 0.
         **common: See :func:`d2pyg.select`. With labels, weights are the same and seats are by class.

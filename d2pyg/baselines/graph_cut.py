@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Data
 
-from d2pyg.baselines.common import method, task_of, with_metric
+from d2pyg.baselines.common import method, task_of
 from d2pyg.baselines.similarity import similarities
 from d2pyg.checks import ArrayLike, as_real
 from d2pyg.coreset import Coreset
+from d2pyg.graph.given import Given
 from d2pyg.graph.knn import Embeddings
-from d2pyg.graph.metric import Metric
+from d2pyg.graph.metric import Metric, PairwiseMetric
 from d2pyg.greedy.problem import Problem
 from d2pyg.greedy.select import run
 from d2pyg.nn.kernel import Kernel
@@ -39,7 +41,7 @@ class Redundancy(ReverseMessage):
 
 @method("graph_cut")
 def graph_cut(
-    embeddings: Embeddings,
+    embeddings: Embeddings | Data,
     scores: ArrayLike | None = None,
     *,
     tradeoff: float = 0.5,
@@ -48,7 +50,8 @@ def graph_cut(
     kernel: str | Kernel = "rbf",
     cutoff: float = 0.0,
     initial: ArrayLike | None = None,
-    metric: str | Metric | None = None,
+    metric: str | Metric | PairwiseMetric | None = None,
+    backend: str = "auto",
     progress: bool = False,
     **common: Unpack[Common],
 ) -> Coreset:
@@ -68,23 +71,28 @@ def graph_cut(
     ``index[:b]`` is the coreset of size b, and ``initial=index[:b]`` gives the rest.
 
     Args:
-        embeddings: [N, d].
+        embeddings: [N, d]; or a graph from :func:`d2pyg.knn_graph`, to build it once for many runs.
         scores: Difficulty [N], for ``cutoff`` alone.
-        tradeoff: :math:`\lambda`, at least 0.
-        k: Neighbours a sample, 1 to N - 1; default 10 (N - 1 if that is less).
+        tradeoff: :math:`\lambda`, at least 0; ``lambdaVal`` in submodlib, 1 / ``alpha`` in apricot.
+        k: Neighbours a sample, 1 to N - 1; default 10 (N - 1 if that is less), or all that a given
+            graph has.
         gamma: Decay of similarity with distance, >= 0.
         kernel: ``"rbf"``, ``"laplacian"`` or a :class:`d2pyg.nn.Kernel` with weights in 0 to 1.
         cutoff: Fraction of the hardest samples dropped first.
         initial: Indices already chosen, in S from the start.
-        metric: ``"euclidean"`` or another :class:`d2pyg.graph.Metric`.
+        metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`; not with a
+            graph, which has its own.
+        backend: See :func:`d2pyg.knn_graph`; not with a graph.
         progress: Show bars of rows and picks done.
-        **common: See :func:`d2pyg.select`. With labels there is a graph a class.
+        **common: See :func:`d2pyg.select`. With labels there is a graph a class; a given one joins no
+            samples of different labels.
 
     Returns:
         A :class:`d2pyg.Coreset`; ``pick_scores`` are the gains.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+        ImportError: If the backend's package is not installed.
 
     Example:
         >>> x = torch.tensor([[0.0], [0.1], [0.2], [5.0]])
@@ -97,9 +105,9 @@ def graph_cut(
             f"Expected 'tradeoff' to be at least 0 (got {tradeoff:g}). Below 0 it would reward picks "
             f"that are alike."
         )
-    given, measure, name = with_metric(embeddings, metric)
+    given = Given.of(embeddings, metric, backend)
     task = task_of(given, scores, common, cutoff=cutoff, initial=initial)
-    edges, settings = similarities(given, measure, task, k, gamma, kernel, progress)
+    edges, settings = similarities(given, task, k, gamma, kernel, progress)
     gain = torch.ones(edges.num_nodes, dtype=torch.float64, device=task.place)
     gain = gain.index_add(0, edges.target, edges.distance) - tradeoff
     problem, node = Problem.build(
@@ -112,6 +120,6 @@ def graph_cut(
         clamp=False,
     )
     picks, how = run(problem, "auto", progress)
-    settings = {"method": "graph_cut", "tradeoff": tradeoff, "metric": name, **settings, **how}
+    settings = {"method": "graph_cut", "tradeoff": tradeoff, **settings, **how}
     index = task.pool[node[picks.index]]
     return task.coreset(index, picks.score, task.score[task.pool], settings)

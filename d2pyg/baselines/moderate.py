@@ -38,8 +38,9 @@ def moderate(
 
     are kept, ties to the lowest index: Xia et al., "Moderate Coreset: A Universal Method of Data
     Selection for Real-world Deep Learning", ICLR 2023. This is the paper's rule, inside each class. The
-    authors' code takes the median of each coordinate for the mean, and a band of ranks around the
-    middle of all distances together. Without ``labels`` the data set is one class.
+    authors' code (https://github.com/tmllab/2023_ICLR_Moderate-DS) takes the median of each coordinate
+    for the mean, and a band of ranks around the middle of all distances together. Without ``labels`` the
+    data set is one class.
 
     ``index[:b]`` is the coreset of size b, and ``initial=index[:b]`` gives the rest.
 

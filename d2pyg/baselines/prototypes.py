@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from d2pyg.baselines.common import method, of_all, ranked, task_of
-from d2pyg.baselines.kmeans import Directions, num_clusters, spherical_kmeans
+from d2pyg.baselines.common import method, num_clusters, of_all, ranked, task_of
 from d2pyg.checks import ArrayLike, check_choice
 from d2pyg.coreset import Coreset
 from d2pyg.graph.knn import Embeddings, as_embedded
+from d2pyg.kmeans import Directions, spherical_kmeans
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -68,7 +68,7 @@ def prototypes(
     given = as_embedded(embeddings, "euclidean")
     task = task_of(given, scores, common, cutoff=cutoff, initial=initial)
     clusters = num_clusters(clusters, task)
-    _, distance = spherical_kmeans(Directions(given, task.pool), clusters, task, seed)
+    _, distance = spherical_kmeans(Directions(given, task.pool), clusters, seed)
     index = ranked(task, -distance if which_to_keep == "hard" else distance)
     settings = {
         "method": "prototypes",

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from d2pyg.baselines.common import method, of_all, ranked, task_of
-from d2pyg.baselines.kmeans import Directions, num_clusters, spherical_kmeans
+from d2pyg.baselines.common import method, num_clusters, of_all, ranked, task_of
 from d2pyg.checks import ArrayLike, check_choice
 from d2pyg.coreset import Coreset
 from d2pyg.graph.knn import Embeddings, as_embedded
+from d2pyg.kmeans import Directions, spherical_kmeans
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -42,7 +42,8 @@ def semdedup(
     .. math:: m_i = \max_{j \text{ before } i}
         \frac{x_i \cdot x_j}{\lVert x_i \rVert \lVert x_j \rVert} ,
 
-    whether or not that one is dropped itself, as in the authors' code. With a budget in place of the
+    whether or not that one is dropped itself, as in the authors' code
+    (https://github.com/facebookresearch/SemDeDup; there similarities below 0 are 0). With a budget for a
     threshold: those with the least :math:`m_i` are kept, ties to the lowest index. So without labels
     ``index[:b]`` is what the threshold leaves that leaves b, and is the coreset of size b. The first of
     a cluster has :math:`m_i = -1`; similarities are rounded to multiples of 2**-30.
@@ -75,7 +76,7 @@ def semdedup(
     task = task_of(given, scores, common, cutoff=cutoff)
     clusters = num_clusters(clusters, task)
     x = Directions(given, task.pool)
-    cluster, distance = spherical_kmeans(x, clusters, task, seed)
+    cluster, distance = spherical_kmeans(x, clusters, seed)
     order = (-distance if which_to_keep == "hard" else distance).argsort(stable=True)
     order = order[cluster[order].argsort(stable=True)]
     most = torch.empty_like(distance)

@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from torch import Tensor
-
 from d2pyg.checks import check_gamma
-from d2pyg.graph.edges import Edges, both_directions, edges_of, median_distance
-from d2pyg.graph.joined import Joined
-from d2pyg.graph.knn import build_graph, check_k
-from d2pyg.graph.metric import Metric
+from d2pyg.graph.edges import Edges, both_directions, median_distance
+from d2pyg.graph.given import Given
 from d2pyg.nn.kernel import Kernel, as_kernel
 from d2pyg.task import Task
 
@@ -20,13 +16,7 @@ STEP = 2.0**-30  # similarities are multiples of it, so that sums of them are ex
 
 
 def similarities(
-    given: Tensor | Joined,
-    measure: Metric,
-    task: Task,
-    k: int | None,
-    gamma: float,
-    kernel: str | Kernel,
-    progress: bool,
+    given: Given, task: Task, k: int | None, gamma: float, kernel: str | Kernel, progress: bool
 ) -> tuple[Edges, dict[str, Any]]:
     r"""Edges between near samples of one class, with similarities in place of distances.
 
@@ -36,19 +26,7 @@ def similarities(
     """
     kernel = as_kernel(kernel)
     gamma = check_gamma("gamma", gamma)
-    total = len(given)
-    k = max(1, min(K, total - 1)) if k is None else check_k(k, total)
-    graph = build_graph(
-        given,
-        k,
-        measure,
-        "auto",
-        task.group[task.pool],
-        task.place,
-        progress,
-        pool=task.pool,
-    )
-    edges = edges_of(graph)
+    edges, used = given.edges(k, K, task.pool, task.group, task.place, progress)
     unit = median_distance(edges)
     edges = both_directions(edges).in_units_of(unit)
     weight = kernel.weight(edges.distance, gamma)
@@ -58,5 +36,5 @@ def similarities(
             f"sample to itself (got {float(weight.min()):g} to {float(weight.max()):g}). Use 'rbf'."
         )
     similarity = (weight / STEP).round() * STEP
-    settings = {"k": k, "gamma": gamma, "kernel": kernel, "scale_value": unit}
+    settings = {"gamma": gamma, "kernel": kernel, "scale_value": unit, **used}
     return replace(edges, distance=similarity), settings

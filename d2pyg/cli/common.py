@@ -6,7 +6,8 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,19 @@ def read_inputs(given: Mapping[str, str | None]) -> dict[str, Any]:
             continue
         files[name] = as_tensor(name, values)
     return files
+
+
+@contextmanager
+def in_words_of_options(written: Mapping[str, str]) -> Iterator[None]:
+    """Errors name what the user wrote, where a function has another name for it."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        text = str(error)
+        for parameter, option in written.items():
+            text = text.replace(repr(parameter), repr(option))
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(text) from error
 
 
 def progress(arguments: argparse.Namespace) -> bool:

@@ -35,6 +35,7 @@ _FROM_EMBEDDINGS: dict[str, tuple[str, ...]] = {
 }
 _RECORDERS = ("window", "el2n_epochs", "margin")  # options a recorder got when it was made
 _PARAMETERS = {"el2n_epochs": "epochs", "prototypes": "num_prototypes"}
+_WRITTEN = {"num_prototypes": "prototypes", "target": "labels", "path": "dynamics"}
 _SOURCES = ("logits", "labels", "dynamics", "embeddings")
 _OPTIONS = (*_RECORDERS, "raw", "prototypes", "seed", "k", "metric", "backend", "device")
 _SUFFIXES = (".npy",)
@@ -125,15 +126,16 @@ def _score(arguments: argparse.Namespace) -> None:
     files = {f"logits {epoch}": part for epoch, part in enumerate(parts)}
     common.check_no_input({**given, **files}, {"out": out})
     function = getattr(scores, name)
-    if sources == ("dynamics",):
-        score = getattr(scores.TrainingDynamics.load(arguments.dynamics), name)(**options)
-    elif sources == ("embeddings",):
-        bars = {"progress": common.progress(arguments)} if name == "neighbour_distance" else {}
-        score = function(read_array("embeddings", arguments.embeddings), **options, **bars)
-    else:
-        epochs: list[Any] = [read_array("logits", part) for part in parts]
-        labels = common.read_inputs({"labels": arguments.labels})["labels"]
-        score = function(epochs[0] if len(epochs) == 1 else epochs, labels, **options)
+    with common.in_words_of_options(_WRITTEN):
+        if sources == ("dynamics",):
+            score = getattr(scores.TrainingDynamics.load(arguments.dynamics), name)(**options)
+        elif sources == ("embeddings",):
+            bars = {"progress": common.progress(arguments)} if name == "neighbour_distance" else {}
+            score = function(read_array("embeddings", arguments.embeddings), **options, **bars)
+        else:
+            epochs: list[Any] = [read_array("logits", part) for part in parts]
+            labels = common.read_inputs({"labels": arguments.labels})["labels"]
+            score = function(epochs[0] if len(epochs) == 1 else epochs, labels, **options)
     with replacing(out) as file:
         np.save(file, score.cpu().numpy())
     summary = {

@@ -195,6 +195,11 @@ def build_graph(
 
 def check_k(k: int, num_samples: int) -> int:
     """k in 1..N-1."""
+    if num_samples == 1:
+        raise ValueError(
+            f"Expected at least 2 samples, for a sample to have a neighbour (got 1, and k {k}). Add "
+            f"samples."
+        )
     return as_count(
         "k",
         k,

@@ -23,6 +23,8 @@ class ReverseMessage(ABC):
     - ``linear``: besides, it is proportional to ``pick_score``. Engines then compute it once per
       edge, for a pick score of 1.
 
+    Where ``uses_distance`` is False, ``gamma`` has no effect, and :func:`d2pyg.select` refuses one.
+
     Args:
         gamma: Decay with distance, >= 0.
         kernel: ``"rbf"``, ``"laplacian"`` or a :class:`~d2pyg.nn.Kernel`.
@@ -38,13 +40,14 @@ class ReverseMessage(ABC):
 
     monotone: ClassVar[bool] = False
     linear: ClassVar[bool] = False
+    uses_distance: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if "message" in cls.__dict__:  # a new message: what was claimed of the old one is void
-            for claim in ("monotone", "linear"):
+            for claim, void in (("monotone", False), ("linear", False), ("uses_distance", True)):
                 if claim not in cls.__dict__:
-                    setattr(cls, claim, False)
+                    setattr(cls, claim, void)
 
     def __init__(self, gamma: float = 0.1, kernel: str | Kernel = "rbf") -> None:
         self.gamma = check_gamma("gamma", gamma)
@@ -93,6 +96,7 @@ class AbsoluteReverse(ReverseMessage):
 
     monotone = True
     linear = True
+    uses_distance = False
 
     def message(self, pick_score: Tensor, neighbour_score: Tensor, distance: Tensor) -> Tensor:
         return pick_score.clone()
@@ -116,4 +120,9 @@ def as_reverse(
         gamma=0.1 if gamma is None else check_gamma("gamma_reverse", gamma),
         kernel="rbf" if kernel is None else kernel,
     )
+    if gamma is not None and not made.uses_distance:
+        raise ValueError(
+            f"Expected 'gamma_reverse' to be None with reverse {reverse!r}, whose messages are the same "
+            f"at every distance (got {gamma}). Leave it out, or use 'weighted'."
+        )
     return made

@@ -191,7 +191,8 @@ class TrainingDynamics:
         """Dynamic uncertainty (He et al. 2024): how much the true class's probability moves.
 
         Its standard deviation (J - 1 in the denominator) in each window of J epochs, mean over all
-        windows. In 0 to 0.53 for windows of 10.
+        windows. In 0 to 0.53 for windows of 10. The authors' code
+        (https://github.com/BAAI-DCAI/Dataset-Pruning) has 10 times that, and leaves out the last window.
         """
         state = self._complete(windows=True)
         return state["dyn_unc"] / (state["seen"] - self.window + 1)
@@ -201,7 +202,8 @@ class TrainingDynamics:
 
         In each window of J epochs the standard deviation of the true class's probability, as in
         :meth:`dyn_unc`, times one less its mean; mean over all windows. In 0 to 0.53 for windows of
-        10. The paper takes it from the first 30 epochs of 200 (CIFAR).
+        10. The authors' code (https://github.com/behaapyy/dual-pruning) has 10 times that, from the
+        first 30 epochs of 200 (CIFAR).
         """
         state = self._complete(windows=True)
         return state["dual"] / (state["seen"] - self.window + 1)

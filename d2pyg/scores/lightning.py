@@ -19,6 +19,9 @@ class RecordDynamics:
     """Feeds a :class:`~d2pyg.scores.TrainingDynamics` with every training batch, closes its epochs,
     and keeps it in the checkpoints of the run.
 
+    A run may resume from a checkpoint of any moment. One from inside an epoch holds what the process
+    that wrote it had seen of that epoch; which samples come in the rest of it is up to Lightning.
+
     It is a ``Callback`` of ``lightning.pytorch``, or of ``pytorch_lightning`` where that is the one
     imported.
 
@@ -58,6 +61,7 @@ class RecordDynamics:
                 f"RecordDynamics(TrainingDynamics(len(dataset)), unpack)."
             )
         self.dynamics, self.unpack = dynamics, unpack
+        self.open_epoch: int | None = None  # that of the batches recorded and not closed yet
 
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
@@ -69,19 +73,25 @@ class RecordDynamics:
                 f"Expected 'unpack' to return (index, logits, target) (got {type(found).__name__}). "
                 f"Return the three as a tuple."
             )
+        if self.open_epoch not in (None, trainer.current_epoch):
+            # Resumed from a checkpoint of the last batch: Lightning goes on with the next epoch.
+            self.dynamics.end_epoch()
         self.dynamics.update(*found)
+        self.open_epoch = trainer.current_epoch
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Closes the epoch, in all processes together."""
         self.dynamics.end_epoch()
+        self.open_epoch = None
 
     def state_dict(self) -> dict[str, Any]:
         """The recorder's, for the checkpoint."""
-        return self.dynamics.state_dict()
+        return {**self.dynamics.state_dict(), "open_epoch": self.open_epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on recording where the checkpoint was."""
         self.dynamics.load_state_dict(state_dict)
+        self.open_epoch = state_dict["open_epoch"]
 
     def __reduce__(self) -> tuple[Any, ...]:
         # To copy it, or to send it to another process, is to make it anew.

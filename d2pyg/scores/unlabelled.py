@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from d2pyg.checks import as_count
-from d2pyg.extras import require
-from d2pyg.graph.joined import Joined
+from d2pyg.checks import as_count, as_device
 from d2pyg.graph.knn import Embeddings, as_embedded, knn_graph
-from d2pyg.graph.metric import CosineMetric, Metric, PairwiseMetric
-
-_ROWS_TOGETHER = 1 << 14
+from d2pyg.graph.metric import Metric, PairwiseMetric
+from d2pyg.kmeans import Directions, spherical_kmeans
 
 
 def prototypicality(
@@ -19,8 +16,8 @@ def prototypicality(
 ) -> Tensor:
     r"""Distance to the nearest prototype (Sorscher et al. 2022): the untypical are hard.
 
-    Prototypes are the centres of a spherical k-means: scikit-learn's KMeans on directions, centres put
-    back on the sphere. The score is one minus the largest cosine, in 0 to 2.
+    Prototypes are the centres of a spherical k-means from random samples, as in
+    :func:`d2pyg.baselines.prototypes`. The score is one minus the largest cosine, in 0 to 2.
 
     Args:
         embeddings: [N, d], any float type.
@@ -30,10 +27,10 @@ def prototypicality(
         raw: The largest cosine itself, low is hard.
 
     Returns:
-        float64 [N].
+        float64 [N] on the device of the embeddings (on the CPU for MPS).
 
     Raises:
-        ImportError: If scikit-learn is not installed.
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
 
     Example:
         >>> x = torch.tensor([[1.0, 0.0], [1.0, 0.1], [1.0, -0.1], [0.0, 3.0]])
@@ -49,13 +46,9 @@ def prototypicality(
         ", the samples",
         "Sorscher et al. take the number of classes.",
     )
-    cluster = require("sklearn.cluster", "scikit-learn")
-    direction = torch.cat([_directions(part).float() for part in _parts(given)])
-    means = cluster.KMeans(count, random_state=seed, n_init=1).fit(direction.numpy())
-    centre = nn.functional.normalize(torch.as_tensor(means.cluster_centers_).double(), dim=1)
-    found = [(_directions(part) @ centre.T).amax(dim=1) for part in _parts(given)]
-    cosine = torch.cat(found).clamp_(-1, 1)
-    return cosine if raw else 1 - cosine
+    pool = torch.arange(len(given), device=as_device(None, given.device))
+    _, distance = spherical_kmeans(Directions(given, pool), count, seed)
+    return 1 - distance if raw else distance
 
 
 def neighbour_distance(
@@ -95,17 +88,3 @@ def ones(num_samples: int) -> Tensor:
     """
     count = as_count("num_samples", num_samples, 1, None, "", "It is len(dataset).")
     return torch.ones(count, dtype=torch.float64)
-
-
-def _parts(embeddings: Tensor | Joined) -> list[Tensor]:
-    """Chunks in float64 on the CPU, of joined embeddings as their metric maps them."""
-    parts = []
-    for start in range(0, len(embeddings), _ROWS_TOGETHER):
-        part = embeddings[start : start + _ROWS_TOGETHER].cpu().double()
-        parts.append(embeddings.metric.embed(part) if isinstance(embeddings, Joined) else part)
-    return parts
-
-
-def _directions(x: Tensor) -> Tensor:
-    """Unit vectors, with one more coordinate for zero vectors, which have no direction."""
-    return CosineMetric().embed(x)

@@ -5,11 +5,10 @@ import sys
 import numpy as np
 import pytest
 import torch
+from test_kmeans import kmeans, unit
 
 import d2pyg
 from d2pyg import baselines
-from d2pyg.baselines.kmeans import Directions, spherical_kmeans
-from d2pyg.task import Task
 
 
 def test_moderate_by_definition(rng):
@@ -23,45 +22,6 @@ def test_moderate_by_definition(rng):
         assert mine.tolist() == members[np.argsort(gap)][: len(mine)].tolist()
         of_mine = coreset.pick_scores[torch.as_tensor(labels)[coreset.index] == c]
         np.testing.assert_allclose(of_mine, np.sort(gap)[: len(mine)], atol=1e-12)
-
-
-def unit(x):
-    return x / np.linalg.norm(x, axis=1, keepdims=True)
-
-
-def kmeans(x, clusters, seed=0):
-    task = Task.of(len(x), torch.device("cpu"), keep=1.0)
-    return spherical_kmeans(Directions(torch.as_tensor(x), task.pool), clusters, task, seed)
-
-
-def test_kmeans_ends_where_centroids_and_clusters_agree(rng):
-    x = unit(np.repeat(3 * rng.normal(size=(4, 5)), 30, axis=0) + rng.normal(size=(120, 5)))
-    cluster, distance = kmeans(x, 4)
-    centroid = unit(np.stack([x[cluster == c].sum(axis=0) for c in range(4)]))
-    assert (x @ centroid.T).argmax(axis=1).tolist() == cluster.tolist()
-    np.testing.assert_allclose(distance, 1 - (x @ centroid.T).max(axis=1), atol=1e-12)
-
-
-def test_kmeans_finds_clusters_that_lie_apart(rng):
-    x = np.repeat(np.eye(3), 40, axis=0) + 0.01 * rng.normal(size=(120, 3))
-    found = min((kmeans(x, 3, seed) for seed in range(8)), key=lambda both: float(both[1].sum()))
-    assert [len(set(part.tolist())) for part in found[0].split(40)] == [1, 1, 1]
-    assert len(set(found[0].tolist())) == 3
-
-
-def test_kmeans_with_empty_clusters_and_zero_vectors():
-    cluster, distance = kmeans(np.zeros((5, 2)), 3)
-    assert cluster.tolist() == [0] * 5
-    assert distance.tolist() == [0] * 5
-
-
-def test_kmeans_in_chunks(rng, monkeypatch):
-    x = rng.normal(size=(90, 4))
-    whole = kmeans(x, 7)
-    monkeypatch.setattr("d2pyg.baselines.kmeans._ELEMENTS", 60)
-    part = kmeans(x, 7)
-    assert part[0].equal(whole[0])
-    np.testing.assert_allclose(part[1], whole[1], atol=1e-12)
 
 
 def test_prototypes_by_definition(rng):
@@ -102,6 +62,12 @@ def test_semdedup_by_definition(which, elements, rng, monkeypatch):
 
 def test_directions_of_joined_embeddings(rng):
     x = rng.normal(size=(30, 4))
-    joined = d2pyg.graph.Joined([x[:, :2], x[:, 2:]], scale=None)
-    one, two = baselines.prototypes(joined, budget=9), baselines.prototypes(x, budget=9)
-    assert one.index.equal(two.index)
+    for options, alike in [
+        ({"scale": None}, x),
+        ({"scale": [2.0, 0.5], "weights": [1, 9]}, x * [0.5, 0.5, 6, 6]),
+        ({"scale": None, "metric": "cosine"}, np.hstack([unit(x[:, :2]), unit(x[:, 2:])])),
+    ]:
+        joined = d2pyg.graph.Joined([x[:, :2], x[:, 2:]], **options)
+        for method in baselines.prototypes, baselines.semdedup:
+            one, two = method(joined, budget=9), method(alike, budget=9)
+            assert one.index.equal(two.index)

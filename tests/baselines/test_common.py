@@ -19,7 +19,8 @@ BY_SCORE = ["ccs", "dual", "easiest", "hardest", "window"]
 NESTED = [name for name in METHODS if name != "dual"]
 RESUMED = [name for name in METHODS if name not in ("dual", "semdedup", "window")]
 CUT = [name for name in METHODS if name != "window"]
-WITH_METRIC = ["facility_location", "graph_cut", "k_center", "moderate"]
+WITH_SPACE = ["k_center", "moderate"]
+ON_GRAPHS = ["facility_location", "graph_cut"]
 
 
 @pytest.fixture
@@ -127,11 +128,12 @@ def test_resuming_gives_the_rest(name, data, done, classes):
 @pytest.mark.parametrize("name", METHODS)
 def test_the_seed_decides_and_nothing_else(name, data):
     state = torch.get_rng_state()
-    one, two = run(name, data, budget=30), run(name, data, budget=30)
+    options = {"optimizer": "stochastic"} if name == "facility_location" else {}
+    one, two = run(name, data, budget=30, **options), run(name, data, budget=30, **options)
     assert one.index.equal(two.index)
     assert torch.get_rng_state().equal(state)
     if "seed" in inspect.signature(getattr(baselines, name)).parameters:
-        others = [run(name, data, budget=30, seed=seed) for seed in (1, 2, 3)]
+        others = [run(name, data, budget=30, seed=seed, **options) for seed in (1, 2, 3)]
         assert any(not other.index.equal(one.index) for other in others)
 
 
@@ -170,7 +172,7 @@ def test_small_cases(name, data):
     assert alone.index.tolist() == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("name", ["k_center", "facility_location", "graph_cut", "moderate"])
+@pytest.mark.parametrize("name", [*WITH_SPACE, *ON_GRAPHS])
 def test_metric(name, data):
     x = np.float64(data[0])
     other = run(name, data, budget=30, metric="cosine").settings
@@ -210,6 +212,12 @@ def test_a_cutoff_needs_scores(name, data):
         ("graph_cut", {"budget": 3, "k": 80}, ValueError, r"'k' to be between 1 and 79"),
         ("facility_location", {"budget": 3, "gamma": -1}, ValueError, r"'gamma' to be at least 0"),
         ("facility_location", {"budget": 3, "kernel": "x"}, ValueError, r"'kernel' to be one of"),
+        ("facility_location", {"budget": 3, "optimizer": "x"}, ValueError, r"'optimizer' to be one of lazy, stochastic \(got 'x'\)"),
+        ("facility_location", {"budget": 3, "seed": 0}, ValueError, r"'seed' to be left out with optimizer 'lazy', .*\(got 0\)"),
+        ("facility_location", {"budget": 3, "epsilon": 0.1}, ValueError, r"'epsilon' to be left out with optimizer 'lazy'"),
+        ("facility_location", {"budget": 3, "optimizer": "stochastic", "epsilon": 1}, ValueError, r"'epsilon' to be above 0 and below 1 \(got 1\)"),
+        ("facility_location", {"budget": 3, "optimizer": "stochastic", "epsilon": "a"}, TypeError, r"'epsilon' to be a number"),
+        ("facility_location", {"budget": 3, "optimizer": "stochastic", "seed": -1}, ValueError, r"'seed' to be between 0 and \d+ \(got -1\)"),
         ("prototypes", {"budget": 3, "clusters": 81}, ValueError, r"'clusters' to be between 1 and 80, the number of samples after the cutoff \(got 81\)"),
         ("prototypes", {"budget": 3, "which_to_keep": "x"}, ValueError, r"'which_to_keep' to be one of hard, easy \(got 'x'\)"),
         ("semdedup", {"budget": 3, "which_to_keep": "x"}, ValueError, r"'which_to_keep' to be one of hard, easy \(got 'x'\)"),
@@ -221,10 +229,19 @@ def test_refuses(name, options, error, match, data):
         run(name, data, **options)
 
 
-@pytest.mark.parametrize("name", WITH_METRIC)
+@pytest.mark.parametrize("name", WITH_SPACE)
 def test_metrics_that_are_no_map(name, data):
     with pytest.raises(ValueError, match=r"'metric' to be one that maps samples .*InnerProduct"):
         run(name, data, budget=3, metric="inner_product")
+
+
+@pytest.mark.parametrize("name", ON_GRAPHS)
+def test_metrics_that_are_no_distance(name, data):
+    with pytest.raises(ValueError, match=r"'metric' to be a distance.*InnerProduct"):
+        run(name, data, budget=3, metric="inner_product")
+    products = d2pyg.knn_graph(data[0], 3, metric="inner_product")
+    with pytest.raises(ValueError, match=r"'metric' to be a distance.*InnerProduct"):
+        run(name, (products, *data[1:]), budget=3)
 
 
 def test_kernels_that_are_no_similarity(data):

@@ -114,3 +114,66 @@ def test_progress(name, capsys, rng):
     shown = capsys.readouterr().err
     assert "kNN graph: 100%" in shown
     assert "12.0/12.0" in shown
+
+
+class TestOnGraphs:
+    """Both methods take a graph that is there; what it gives is what building it anew gives."""
+
+    @pytest.mark.parametrize("k", [None, 6, 3])
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_a_graph_in_place_of_embeddings(self, name, k, rng, device):
+        method = getattr(baselines, name)
+        x = torch.as_tensor(rng.normal(size=(70, 3)), device=device)
+        graph = d2pyg.knn_graph(x, 6)
+        there, built = method(graph, budget=30, k=k), method(x, budget=30, k=k or 6)
+        assert there.index.device.type == device.type
+        assert there.index.equal(built.index)
+        assert there.pick_scores.equal(built.pick_scores)
+        assert there.settings["k"] == built.settings["k"] == (k or 6)
+        assert (there.settings["metric"], there.settings["backend"]) == ("euclidean", "torch")
+
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_classes_scores_and_samples_chosen_before(self, name, rng):
+        method = getattr(baselines, name)
+        x, labels, scores = rng.normal(size=(70, 3)), rng.integers(0, 3, 70), rng.random(70)
+        graph = d2pyg.knn_graph(x, 5, batch=labels)
+        options = {"labels": labels, "budget": 30, "initial": [4, 9], "balance": "uniform"}
+        there, built = method(graph, scores, **options), method(x, scores, k=5, **options)
+        assert there.index.equal(built.index)
+        assert there.pick_scores.equal(built.pick_scores)
+        assert there.scores.tolist() == scores.tolist()
+
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_the_cutoff_takes_edges_with_it(self, name):
+        graph = d2pyg.knn_graph(torch.tensor([[0.0], [1.0], [2.0], [3.0]]), 1)  # 0 - 1 - 2 - 3
+        coreset = getattr(baselines, name)(graph, [0, 9, 0, 0], cutoff=0.25, budget=3)
+        assert coreset.index.tolist() == [2, 0, 3]
+        assert coreset.scores.isnan().tolist() == [False, True, False, False]
+
+    def test_metrics_and_backends(self, rng):
+        class Manhattan(d2pyg.graph.PairwiseMetric):
+            def pairwise(self, x, y):
+                return torch.cdist(x, y, p=1)
+
+        x = rng.normal(size=(50, 3))
+        graph = d2pyg.knn_graph(x, 4, metric=Manhattan())
+        one = baselines.facility_location(x, budget=20, k=4, metric=Manhattan())
+        assert one.index.equal(baselines.facility_location(graph, budget=20).index)
+        assert one.settings["metric"] == "Manhattan()"
+
+    def test_what_the_graph_decides_cannot_be_asked_for(self, rng):
+        x, labels = rng.normal(size=(20, 2)), np.arange(20) % 2
+        graph = d2pyg.knn_graph(x, 3)
+        for name in FUNCTIONS:
+            method = getattr(baselines, name)
+            for options, match in [
+                ({"metric": "cosine"}, "'metric' to be left out with a graph"),
+                ({"backend": "torch"}, "'backend' to be left out with a graph"),
+                ({"k": 4}, "'k' to be between 1 and 3, the graph's own k"),
+                (
+                    {"labels": labels},
+                    r"without edges between samples of different labels .*batch=labels",
+                ),
+            ]:
+                with pytest.raises(ValueError, match=match):
+                    method(graph, budget=3, **options)

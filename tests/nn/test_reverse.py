@@ -37,6 +37,20 @@ def test_an_objects_own_gamma_is_not_overruled():
         d2pyg.select(x, budget=2, k=1, reverse=WeightedReverse(0.5), gamma_reverse=0.1)
 
 
+def test_a_gamma_without_effect_is_refused():
+    x = torch.eye(4)
+    for run in d2pyg.select, d2pyg.greedy_select:
+        given = (x,) if run is d2pyg.select else (torch.ones(4), d2pyg.knn_graph(x, 1))
+        options = {"budget": 2, "reverse": "absolute"}
+        with pytest.raises(
+            ValueError, match=r"'gamma_reverse' to be None with reverse 'absolute'.*got 0.1"
+        ):
+            run(*given, gamma_reverse=0.1, **options)
+        assert run(*given, **options).settings["gamma_reverse"] is None
+    with pytest.raises(ValueError, match="'gamma_reverse' to be None with reverse 'absolute'"):
+        d2pyg.sweep(x, budget=2, k=1, reverse="absolute", gamma_reverse=[0.1, 0.2])
+
+
 def test_bad_gamma():
     with pytest.raises(ValueError, match=r"'gamma' to be finite \(got nan\)"):
         WeightedReverse(math.nan)
@@ -61,3 +75,10 @@ def test_a_new_message_does_not_inherit_the_claims_of_the_old():
     assert Capped.monotone is Capped.linear is False
     assert Renamed.monotone is Renamed.linear is True
     assert (Restated.monotone, Restated.linear) == (True, False)
+
+    class Fading(AbsoluteReverse):
+        def message(self, pick_score, neighbour_score, distance):
+            return self.weight(distance) * pick_score
+
+    assert Fading.uses_distance
+    assert not AbsoluteReverse.uses_distance

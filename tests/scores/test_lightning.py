@@ -3,6 +3,7 @@
 import copy
 import importlib
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -56,9 +57,10 @@ def batches(seed):
 
 def train(record, epochs):
     for epoch in epochs:
+        trainer = SimpleNamespace(current_epoch=epoch)
         for number, (outputs, batch) in enumerate(batches(epoch)):
-            record.on_train_batch_end(None, None, outputs, batch, number)
-        record.on_train_epoch_end(None, None)
+            record.on_train_batch_end(trainer, None, outputs, batch, number)
+        record.on_train_epoch_end(trainer, None)
 
 
 def expected(epochs):
@@ -92,6 +94,33 @@ def test_goes_on_from_a_checkpoint(module, tmp_path):
     assert torch.equal(second.dynamics.dual(), expected(range(4)).dual())
 
 
+def test_goes_on_from_a_checkpoint_of_the_last_batch(module, tmp_path):
+    first = RecordDynamics(TrainingDynamics(8, window=2), unpack)
+    train(first, range(2))
+    for number, (outputs, batch) in enumerate(batches(2)):
+        first.on_train_batch_end(SimpleNamespace(current_epoch=2), None, outputs, batch, number)
+    torch.save(first.state_dict(), tmp_path / "c.pt")
+    second = RecordDynamics(TrainingDynamics(8, window=2), unpack)
+    second.load_state_dict(torch.load(tmp_path / "c.pt", weights_only=True))
+    train(second, range(3, 4))
+    assert second.dynamics.epochs == 4
+    assert torch.equal(second.dynamics.dual(), expected(range(4)).dual())
+
+
+def test_goes_on_from_a_checkpoint_inside_an_epoch(module):
+    first = RecordDynamics(TrainingDynamics(8, window=2), unpack)
+    train(first, range(2))
+    begun, rest = batches(2)
+    trainer = SimpleNamespace(current_epoch=2)
+    first.on_train_batch_end(trainer, None, *begun, 0)
+    second = RecordDynamics(TrainingDynamics(8, window=2), unpack)
+    second.load_state_dict(first.state_dict())
+    second.on_train_batch_end(trainer, None, *rest, 1)
+    second.on_train_epoch_end(trainer, None)
+    assert second.dynamics.epochs == 3
+    assert torch.equal(second.dynamics.dual(), expected(range(3)).dual())
+
+
 def test_copies(module):
     record = RecordDynamics(TrainingDynamics(8, window=2), unpack)
     train(record, range(2))
@@ -116,41 +145,79 @@ def test_says_how_to_install_it(no_lightning):
         RecordDynamics(TrainingDynamics(8), unpack)
 
 
-@pytest.mark.filterwarnings("default")  # of its own
-@pytest.mark.parametrize("name", ["lightning.pytorch", "pytorch_lightning"])
-def test_with_lightning_itself(name, tmp_path):
-    lightning = pytest.importorskip(name)
-    if name == "pytorch_lightning" and "lightning.pytorch" in sys.modules:
+@pytest.fixture(params=["lightning.pytorch", "pytorch_lightning"])
+def fit(request, tmp_path, monkeypatch):
+    """A run of Lightning itself, which unpickles nothing: two batches an epoch, always alike."""
+    lightning = pytest.importorskip(request.param)
+    if request.param == "pytorch_lightning" and "lightning.pytorch" in sys.modules:
         pytest.skip("the other one is imported, and comes first")
+    monkeypatch.setenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "1")
 
     class Model(lightning.LightningModule):
         def __init__(self):
             super().__init__()
             self.layer = torch.nn.Linear(4, 3)
+            torch.nn.init.eye_(self.layer.weight)
+            torch.nn.init.zeros_(self.layer.bias)
 
         def training_step(self, batch, batch_idx):
             logits = self.layer(batch[1])
             return {"loss": torch.nn.functional.cross_entropy(logits, batch[2]), "logits": logits}
 
+        def validation_step(self, batch, batch_idx):
+            self.log("loss", self.layer(batch[1]).sum())
+
         def configure_optimizers(self):
             return torch.optim.SGD(self.parameters(), lr=0.1)
 
-    x, y = torch.randn(8, 4), torch.arange(8) % 3
-    loader = torch.utils.data.DataLoader(
-        torch.utils.data.TensorDataset(torch.arange(8), x, y), batch_size=4, shuffle=True
-    )
-    record = RecordDynamics(TrainingDynamics(8), lambda outputs, b, _: (b[0], outputs["logits"], b[2]))
-    options = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False}
-    trainer = lightning.Trainer(
-        max_epochs=2,
-        callbacks=[record],
-        default_root_dir=tmp_path,
-        enable_model_summary=False,
-        **options,
-    )
-    trainer.fit(Model(), loader)
-    assert record.dynamics.epochs == 2
-    assert len(record.dynamics.aum()) == 8
-    trainer.save_checkpoint(tmp_path / "c.ckpt")
-    saved = torch.load(tmp_path / "c.ckpt", weights_only=False)["callbacks"]["RecordDynamics"]
-    assert saved["epochs"] == 2
+    x, y = torch.linspace(-1, 1, 32).view(8, 4), torch.arange(8) % 3
+    data = torch.utils.data.TensorDataset(torch.arange(8), x, y)
+
+    def run(epochs, start=None, **saved):
+        record = RecordDynamics(
+            TrainingDynamics(8, window=2), lambda outputs, b, _: (b[0], outputs["logits"], b[2])
+        )
+        keep = importlib.import_module(f"{request.param}.callbacks").ModelCheckpoint(
+            tmp_path, filename="{step}", save_top_k=-1, **saved
+        )
+        lightning.Trainer(
+            max_epochs=epochs, callbacks=[keep, record], default_root_dir=tmp_path, accelerator="cpu",
+            logger=False, enable_progress_bar=False, enable_model_summary=False,
+        ).fit(
+            Model(),
+            torch.utils.data.DataLoader(data, batch_size=4),
+            torch.utils.data.DataLoader(data, batch_size=8),
+            ckpt_path=start,
+        )  # fmt: skip
+        return record.dynamics
+
+    return run
+
+
+WHEN = [
+    {"monitor": "loss"},
+    {"save_on_train_epoch_end": True},
+    {"every_n_train_steps": 2},  # the last batch of an epoch
+]
+
+
+@pytest.mark.filterwarnings("default")  # of its own
+@pytest.mark.parametrize("saved", WHEN, ids=[next(iter(saved)) for saved in WHEN])
+def test_with_lightning_itself(saved, fit, tmp_path):
+    whole = fit(3, **saved)
+    assert whole.epochs == 3
+    for step in (2, 4):
+        found = torch.load(tmp_path / f"step={step}.ckpt", weights_only=True)
+        assert found["callbacks"]["RecordDynamics"]["settings"]["num_samples"] == 8
+        resumed = fit(3, tmp_path / f"step={step}.ckpt", **saved)
+        assert resumed.epochs == 3
+        for name in "aum", "forgetting", "dual":
+            assert torch.equal(getattr(resumed, name)(), getattr(whole, name)())
+
+
+@pytest.mark.filterwarnings("default")
+def test_with_lightning_from_inside_an_epoch(fit, tmp_path):
+    fit(2, every_n_train_steps=3)
+    resumed = fit(2, tmp_path / "step=3.ckpt", every_n_train_steps=3)
+    assert resumed.epochs == 2
+    assert len(resumed.aum()) == 8

@@ -1,10 +1,12 @@
-"""Lazy greedy for facility location, compiled. Imported only when it runs: numba takes a while."""
+"""Greedy for facility location, compiled. Imported only when it runs: numba takes a while."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from d2pyg.greedy.heap_loop import Array, compiled, heapify, sift_down
 
-__all__ = ["gain", "heapify", "serve", "take"]
+__all__ = ["gain", "heapify", "serve", "take", "take_sampled"]
 
 
 @compiled
@@ -78,3 +80,48 @@ def take(
         if last > 0:
             sift_down(heap, key, place, size[0], 0, heap[last], key[last])
     return done
+
+
+@compiled
+def take_sampled(
+    ptr: Array,
+    other: Array,
+    similarity: Array,
+    served: Array,
+    bound: Array,
+    free: Array,
+    draws: Array,
+    index: Array,
+    value: Array,
+) -> None:
+    """Takes the best of a random sample of the free nodes, again and again, until ``index`` is full.
+
+    Args:
+        ptr: int64 [N + 1].
+        other: int64 [E], i's neighbours at ptr[i]:ptr[i + 1].
+        similarity: float64 [E], multiples of a step.
+        served: float64 [N], each node's largest similarity to one taken, raised in place.
+        bound: float64 [N], no gain is above, lowered in place.
+        free: int32 [M], the nodes to take from, in any order; shuffled, with those taken at the end.
+        draws: float64 [B, S] in 0 to 1; row b draws the sample of pick b, in the first steps of a
+            Fisher-Yates shuffle.
+        index: int64 [B], filled with the nodes taken.
+        value: float64 [B], filled with their gains.
+    """
+    for done in range(len(index)):
+        size = len(free) - done
+        best, most = -1, -np.inf
+        for at in range(min(draws.shape[1], size)):
+            chosen = at + int(draws[done, at] * (size - at))
+            free[at], free[chosen] = free[chosen], free[at]
+            node = free[at]
+            if best >= 0 and (bound[node] < most or (bound[node] == most and node > free[best])):
+                continue
+            bound[node] = gain(node, ptr, other, similarity, served)
+            if best < 0 or bound[node] > most or (bound[node] == most and node < free[best]):
+                best, most = at, bound[node]
+        node = free[best]
+        free[best], free[size - 1] = free[size - 1], free[best]
+        serve(node, ptr, other, similarity, served)
+        index[done] = node
+        value[done] = most
