@@ -10,18 +10,10 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from d2pyg.checks import ArrayLike, as_device, as_flag, as_real, check_choice
+from d2pyg.checks import ArrayLike, as_device, as_flag
 from d2pyg.coreset import Coreset
 from d2pyg.explanation import Trace
-from d2pyg.graph.edges import (
-    Edges,
-    both_directions,
-    edges_of,
-    induced,
-    median_distance,
-    nearest,
-    own_k,
-)
+from d2pyg.graph.edges import Edges, edges_of, induced, nearest, own_k
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded, build_graph, check_k
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
@@ -33,6 +25,7 @@ from d2pyg.nn.forward import ForwardMessagePassing
 from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
 from d2pyg.registry import choices, register
+from d2pyg.spread import check_scale, spread
 from d2pyg.task import Task
 
 
@@ -165,14 +158,7 @@ def select(
             edges, source = _edges_built(given, pool, group, k, metric, backend, place, progress)
         else:
             edges, source = _edges_given(given, ready, pool, group, k, metric, backend, place)
-        unit = _unit(scale, edges)
-        edges = (both_directions(edges) if undirected else edges).in_units_of(unit)
-        updated = layer(task.score[pool], edges.edge_index, edges.distance)
-        if not bool(updated.isfinite().all()):
-            raise ValueError(
-                f"Expected scores after the forward pass to be finite (got NaN or infinity). Divide "
-                f"'scores' by a constant, or check the kernel {layer.kernel}."
-            )
+        updated, edges, unit = spread(task.score[pool], edges, layer, scale, undirected)
 
     if debug:
         check_claims(message, edges.distance)
@@ -288,21 +274,3 @@ def _edges_given(
         edges = induced(edges, pool)
     source = {"metric": graph.get("metric"), "backend": graph.get("backend")}
     return edges, {"k": most if k is None else k, **source}
-
-
-def _unit(scale: str | float | None, edges: Edges) -> float:
-    """What distances are divided by."""
-    if isinstance(scale, str):
-        return median_distance(edges)
-    return 1.0 if scale is None else float(scale)
-
-
-def check_scale(scale: str | float | None) -> None:
-    """A number above 0, ``"median"`` or None."""
-    if isinstance(scale, str):
-        check_choice("scale", scale, ("median",))
-    elif scale is not None and as_real("scale", scale, "Pass a number, 'median' or None.") <= 0:
-        raise ValueError(
-            f"Expected 'scale' to be above 0 (got {scale:g}). Distances are divided by it; "
-            f"pass None to leave them as they are."
-        )
