@@ -11,7 +11,7 @@ Passing for Balancing Diversity and Difficulty in Data Pruning", ICLR 2024 (arXi
 
 __version__ = "0.1.0"  # before the imports: `settings` records it
 
-from d2pyg import baselines, graph, greedy, metrics, nn, scores
+from d2pyg import baselines, graph, greedy, metrics, nn, scores, transforms
 from d2pyg.compare import compare
 from d2pyg.coreset import Coreset
 from d2pyg.embed import embed
@@ -39,4 +39,5 @@ __all__ = [
     "scores",
     "select",
     "sweep",
+    "transforms",
 ]
