@@ -62,6 +62,15 @@ def prune_dataset(
         ['b', 'd', 'e']
         >>> prune_dataset({"text": texts, "x": x}, x, keep=0.3, method="k_center")["text"]
         ['c', 'f']
+
+        Graphs, by the mean of their nodes:
+
+        >>> from torch_geometric.data import Batch, Data
+        >>> from torch_geometric.nn import global_mean_pool
+        >>> graphs = [Data(x=torch.full((size, 2), float(size))) for size in (2, 3, 9)]
+        >>> batch = Batch.from_data_list(graphs)
+        >>> prune_dataset(graphs, global_mean_pool(batch.x, batch.batch), budget=2, k=1)
+        [Data(x=[2, 2]), Data(x=[9, 2])]
     """
     select = look_up("method", method)
     check_choice("order", order, ORDERS)
