@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from d2pyg.checks import as_count
+import torch
+
+from d2pyg.checks import as_count, as_labels
 from d2pyg.graph.knn import as_embedded, build_graph
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.registry import look_up
@@ -23,6 +25,7 @@ class EmbeddingKNNGraph(NodeTransform):
             it is given, a Batch at once.
         backend: As in :func:`d2pyg.knn_graph`.
         attr: The attribute with the embeddings [N, d], floating.
+        label: The attribute with the classes [N], integers, to join nodes of one class only.
         edge_index: Where the edges go, int64 [2, E] from source j to target i, j a neighbour of i.
             Another name keeps edges that are there; it has ``"edge_index"`` in it, by which PyG's
             batching knows what to shift.
@@ -48,6 +51,7 @@ class EmbeddingKNNGraph(NodeTransform):
         metric: str | Metric | PairwiseMetric = "euclidean",
         backend: str = "auto",
         attr: str = "x",
+        label: str | None = None,
         edge_index: str = "edge_index",
         edge_attr: str = "edge_attr",
         node_type: str | None = None,
@@ -64,6 +68,7 @@ class EmbeddingKNNGraph(NodeTransform):
         self.metric = metric
         self.backend = backend
         self.attr = attr
+        self.label = label
         self.edge_index = edge_index
         self.edge_attr = edge_attr
         self.node_type = node_type
@@ -72,7 +77,12 @@ class EmbeddingKNNGraph(NodeTransform):
         nodes = Nodes(data, self.node_type)
         x = as_embedded(nodes.values("attr", self.attr, "Name the embeddings."), self.metric)
         batch = nodes.batch(len(x), x.device)
-        graph = build_graph(x, self.k, self.metric, self.backend, batch, x.device, progress=False)
+        group = batch
+        if self.label is not None:
+            label = nodes.values("label", self.label, "For edges between classes, leave it out.")
+            both = torch.stack([batch, as_labels(self.label, label, len(x), "nodes").to(x.device)])
+            group = both.unique(dim=1, return_inverse=True)[1]
+        graph = build_graph(x, self.k, self.metric, self.backend, group, x.device, progress=False)
         counts = nodes.count(batch[graph.edge_index[1]])
         nodes.write(nodes.edge_key, self.edge_index, graph.edge_index, counts, nodes.count(batch))
         nodes.write(nodes.edge_key, self.edge_attr, graph.edge_attr, counts)

@@ -40,7 +40,8 @@ class D2Prune(NodeTransform):
             it is cut down to the coreset, in place of ``coreset_mask``. Graphs without any are passed
             over.
         graph: Take the kNN graph that the data has, such as of :class:`EmbeddingKNNGraph`, in place of
-            building one from ``attr``. Links without distances, such as citations, will not do.
+            building one from ``attr``. Links without distances, such as citations, will not do, and
+            with a ``label`` no edge joins two classes: give :class:`EmbeddingKNNGraph` the same.
         edge_index: The edges int64 [2, E] of that graph.
         edge_attr: Their distances [E].
         node_type: The node type, for ``HeteroData``; the edges of the graph are of type

@@ -131,6 +131,16 @@ def test_on_the_graphs_of_a_batch(device):
     assert same(given(Batch.from_data_list(graphs)), built(Batch.from_data_list(graphs)))
 
 
+@pytest.mark.parametrize("undirected", [True, False])
+def test_on_the_graph_of_the_data_class_by_class(device, undirected):
+    data = graph(50, seed=8, device=device, classes=3)
+    prune = D2Prune(keep=0.5, graph=True, undirected=undirected)
+    done = Compose([EmbeddingKNNGraph(k=4, label="y"), prune])(data)
+    assert torch.equal(done.coreset_index, selected(data, keep=0.5, k=4, undirected=undirected))
+    with pytest.raises(ValueError, match="without edges between samples of different labels"):
+        Compose([EmbeddingKNNGraph(k=4), prune])(data)
+
+
 def test_one_node_type(device):
     data = hetero(device=device)
     done = D2Prune(keep=0.4, node_type="paper")(data)

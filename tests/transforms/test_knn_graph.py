@@ -57,6 +57,15 @@ def test_other_names_keep_the_links():
     assert torch.equal(batch.near_edge_index, torch.cat([plain.edge_index, plain.edge_index + 12], 1))
 
 
+def test_class_by_class(device):
+    graphs = some_graphs(device)
+    batch = EmbeddingKNNGraph(k=3, label="y")(Batch.from_data_list(graphs))
+    for one in batch.to_data_list():
+        plain = d2pyg.knn_graph(one.x, 3, batch=one.y)
+        assert torch.equal(one.edge_index, plain.edge_index)
+        assert torch.equal(one.edge_attr, plain.edge_attr)
+
+
 def test_one_node_type(device):
     data = hetero(device=device)
     done = EmbeddingKNNGraph(k=3, node_type="paper")(data)
@@ -104,6 +113,10 @@ def test_wrong_data():
         EmbeddingKNNGraph(k=2, attr="emb")(data)
     with pytest.raises(ValueError, match=r"'attr' to name .*which have none"):
         EmbeddingKNNGraph(k=2)(Data())
+    with pytest.raises(ValueError, match=r"'label' to name an attribute .*edges between classes"):
+        EmbeddingKNNGraph(k=2, label="class")(data)
+    with pytest.raises(TypeError, match=r"'score' to be integers"):
+        EmbeddingKNNGraph(k=2, label="score")(data)
     with pytest.raises(TypeError, match=r"'embeddings' to be floating point .*torch.int64"):
         EmbeddingKNNGraph(k=2, attr="y")(data)
     with pytest.raises(
