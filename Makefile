@@ -1,5 +1,5 @@
 # make demo   prune real data, train on what is left, draw a figure (in demo-output/)
-# make test   run the tests;  make test-extensions   those of packages that are built from source
+# make test   run the tests;  make test-extensions   those of packages that are d2pyg does not bring
 # make lint   check style;  make types   check types;  make docs   the reference, in docs/_build
 # make gpu    on a machine with CUDA: the CUDA tests and the speed benchmarks, results in $D2PYG_RESULTS
 #
@@ -38,6 +38,7 @@ test-extensions: $(READY_DEV)
 			torch-cluster torch-scatter; }
 	$(PYTHON) -c 'import pynndescent' 2>/dev/null || $(PYTHON) -m pip install -q -e '.[ann]'
 	$(PYTHON) -c 'import apricot' 2>/dev/null || $(PYTHON) -m pip install -q apricot-select
+	$(PYTHON) -c 'import datasets, pandas, polars' 2>/dev/null || $(PYTHON) -m pip install -q datasets pandas polars
 	$(PYTHON) -m pytest -m extensions
 
 # Installs nothing: what it needs is torch, torch-geometric, numba, scipy, pytest and hypothesis.

@@ -16,7 +16,7 @@ from torch import Tensor
 
 import d2pyg
 from d2pyg import formats
-from d2pyg.checks import as_array, as_count, as_signed, as_tensor
+from d2pyg.checks import ArrayLike, as_array, as_count, as_index, as_signed, as_tensor
 from d2pyg.explanation import Explanation, Trace
 from d2pyg.io import check_input, readable, replacing
 from d2pyg.registry import name_of
@@ -148,6 +148,22 @@ class Coreset:
             raise ValueError("its index lies outside its samples")
         if len(index.unique()) != len(index):
             raise ValueError("its samples are not distinct")
+
+
+def picks_of(coreset: Coreset | ArrayLike, num_samples: int | None) -> Tensor:
+    """The index int64 [B] of a coreset, or one that is given as such, on the CPU, in pick order.
+
+    It has to be of ``num_samples`` samples, where that is known.
+    """
+    if not isinstance(coreset, Coreset):
+        return as_index("coreset", coreset, num_samples).cpu()
+    total = len(coreset.scores)
+    if num_samples not in (None, total):
+        raise ValueError(
+            f"Expected 'coreset' to be of the {num_samples} samples of the data set (got one of "
+            f"{total}). Check that both are of the same split."
+        )
+    return coreset.index.cpu()
 
 
 def as_ids(ids: Any, num_samples: int) -> np.ndarray[Any, Any]:

@@ -10,20 +10,20 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from d2pyg.checks import ArrayLike, as_columns, as_device, as_flag, as_real, check_choice
+from d2pyg.checks import ArrayLike, as_columns, as_device, as_flag
 from d2pyg.coreset import Coreset
 from d2pyg.explanation import Trace
-from d2pyg.graph.edges import Edges, both_directions, median_distance
 from d2pyg.graph.given import Given
 from d2pyg.graph.knn import Embeddings
 from d2pyg.graph.metric import Metric, PairwiseMetric
 from d2pyg.greedy.problem import Problem
 from d2pyg.greedy.select import check_engine, run
 from d2pyg.nn.claims import check_claims
-from d2pyg.nn.forward import ForwardMessagePassing, as_forward, spread
+from d2pyg.nn.forward import ForwardMessagePassing, as_forward
 from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
 from d2pyg.registry import register
+from d2pyg.spread import check_scale, spread
 from d2pyg.task import Task
 
 DEFAULT_K = 5
@@ -169,10 +169,8 @@ def select(
 
     with torch.no_grad():
         edges, source = given.edges(k, DEFAULT_K, pool, group, place, progress)
-        unit = _unit(scale, edges)
-        edges = (both_directions(edges) if undirected else edges).in_units_of(unit)
-        given_scores = (task.score if columns is None else columns.to(place))[pool]
-        updated = spread(layer, given_scores, edges.edge_index, edges.distance)
+        score = (task.score if columns is None else columns.to(place))[pool]
+        updated, edges, unit = spread(score, edges, layer, scale, undirected)
 
     if debug:
         check_claims(message, edges.distance)
@@ -207,21 +205,3 @@ def select(
         },
         Trace(task.score, problem, pool[node]),
     )
-
-
-def _unit(scale: str | float | None, edges: Edges) -> float:
-    """What distances are divided by."""
-    if isinstance(scale, str):
-        return median_distance(edges)
-    return 1.0 if scale is None else float(scale)
-
-
-def check_scale(scale: str | float | None) -> None:
-    """A number above 0, ``"median"`` or None."""
-    if isinstance(scale, str):
-        check_choice("scale", scale, ("median",))
-    elif scale is not None and as_real("scale", scale, "Pass a number, 'median' or None.") <= 0:
-        raise ValueError(
-            f"Expected 'scale' to be above 0 (got {scale:g}). Distances are divided by it; "
-            f"pass None to leave them as they are."
-        )

@@ -25,7 +25,9 @@ def state():
 before = state()
 import d2pyg, d2pyg.cli, d2pyg.plot
 assert state() == before
-for package in "faiss", "sklearn", "matplotlib", "pyarrow", "safetensors", "torch_cluster":
+for package in (
+    "faiss", "sklearn", "matplotlib", "pyarrow", "safetensors", "torch_cluster", "pandas", "datasets",
+):
     assert package not in sys.modules, package
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -69,6 +69,8 @@ def test_code_blocks_run(name, tmp_path, monkeypatch):
         assert names["widest"]["kept"] == 539
         assert names["found"].rank_correlation > 0
         assert names["dynamics"].epochs == 12
+        assert int(names["few"].train_mask.sum()) == 300
+        assert names["kept"].indices == names["same"].indices
         assert (tmp_path / "compared.png").stat().st_size > 10_000
         assert "sample 7: " in printed
         assert d2pyg.load_graph(tmp_path / "graph.pt").k == 15

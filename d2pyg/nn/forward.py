@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from copy import deepcopy
 from typing import Any, ClassVar
 
 import torch
@@ -206,27 +205,3 @@ def as_forward(
             f"{type(layer).__name__}). Subclass it."
         )
     return layer
-
-
-def spread(layer: ForwardMessagePassing, score: Tensor, edge_index: Tensor, distance: Tensor) -> Tensor:
-    """The scores after the forward pass, float64 [N].
-
-    A copy of the layer computes them, in float64, on the device of the scores and without dropout;
-    the layer stays as it is.
-    """
-    with torch.no_grad():
-        ours = deepcopy(layer).to(score.device, torch.float64).eval()
-        updated = ours(score, edge_index, distance)
-    if updated.shape != score.shape[:1] or not updated.is_floating_point():
-        raise ValueError(
-            f"Expected the forward pass of {layer} to end in one number a sample, [{len(score)}] (got "
-            f"{updated.dtype} of shape {tuple(updated.shape)}). Check its message and update; where it "
-            f"takes several columns, override scalarize."
-        )
-    updated_scores: Tensor = updated.double()
-    if not bool(updated_scores.isfinite().all()):
-        raise ValueError(
-            f"Expected scores after the forward pass to be finite (got NaN or infinity). Divide "
-            f"'scores' by a constant, or check {layer}."
-        )
-    return updated_scores

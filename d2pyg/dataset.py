@@ -1,0 +1,208 @@
+"""prune_dataset and take: a data set of any common kind, and the part of it that a coreset keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sized
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import Dataset, IterableDataset, Subset
+from torch_geometric.data import Data
+from torch_geometric.data import Dataset as GraphDataset
+
+from d2pyg.checks import ArrayLike, check_choice
+from d2pyg.coreset import Coreset, picks_of
+from d2pyg.graph.joined import Joined
+from d2pyg.graph.knn import Embeddings
+from d2pyg.registry import look_up
+
+ORDERS = ("dataset", "picked")
+
+
+def prune_dataset(
+    dataset: Any,
+    embeddings: Embeddings | Data | None,
+    scores: ArrayLike | None = None,
+    *,
+    keep: float | None = None,
+    prune: float | None = None,
+    budget: int | None = None,
+    method: str | Callable[..., Coreset] = "d2",
+    order: str = "dataset",
+    **settings: Any,
+) -> Any:
+    """The part of a data set that is worth training on: a method of selection, then :func:`take`.
+
+    To have the coreset as well, call the two one after the other.
+
+    Args:
+        dataset: What :func:`take` knows, N samples.
+        embeddings: [N, d], row i of sample i, or a kNN graph, as in :func:`d2pyg.select`; for a data
+            set of graphs, such as their nodes' mean. None for methods that need none.
+        scores: Difficulty [N], higher is harder.
+        keep: Fraction kept. Exactly one of ``keep``, ``prune``, ``budget`` is given.
+        prune: Fraction removed.
+        budget: Number of samples kept.
+        method: ``"d2"``, which is :func:`d2pyg.select`; a name of :mod:`d2pyg.baselines` or of your own;
+            or the function itself.
+        order: As in :func:`take`.
+        **settings: Of the method, such as ``labels``, ``cutoff``, ``k``.
+
+    Returns:
+        What :func:`take` gives.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule, or lengths differ.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]])
+        >>> texts = ["a", "b", "c", "d", "e", "f"]
+        >>> prune_dataset(texts, x, scores=[1, 9, 1, 1, 2, 1], budget=3, k=2)
+        ['b', 'd', 'e']
+        >>> prune_dataset({"text": texts, "x": x}, x, keep=0.3, method="k_center")["text"]
+        ['c', 'f']
+
+        Graphs, by the mean of their nodes:
+
+        >>> from torch_geometric.data import Batch, Data
+        >>> from torch_geometric.nn import global_mean_pool
+        >>> graphs = [Data(x=torch.full((size, 2), float(size))) for size in (2, 3, 9)]
+        >>> batch = Batch.from_data_list(graphs)
+        >>> prune_dataset(graphs, global_mean_pool(batch.x, batch.batch), budget=2, k=1)
+        [Data(x=[2, 2]), Data(x=[9, 2])]
+    """
+    select = look_up("method", method)
+    check_choice("order", order, ORDERS)
+    total = _size("dataset", dataset)
+    samples = _num_samples(embeddings)
+    if samples not in (None, total):
+        raise ValueError(
+            f"Expected 'embeddings' of each of the {total} samples of the data set (got {samples}). "
+            f"Check that both are of the same split, in the same order."
+        )
+    coreset = select(embeddings, scores, keep=keep, prune=prune, budget=budget, **settings)
+    return take(dataset, coreset, order=order)
+
+
+def take(dataset: Any, coreset: Coreset | ArrayLike, *, order: str = "dataset") -> Any:
+    """The samples of a coreset, as a data set of the same kind.
+
+    =====================================================  ==========================================
+    data set                                               result
+    =====================================================  ==========================================
+    PyG ``Dataset``, ``InMemoryDataset``                   the same, by ``index_select``
+    ``torch.utils.data.Dataset`` of known length           ``torch.utils.data.Subset``
+    Hugging Face ``datasets.Dataset``                      the same, by ``select``
+    pandas or polars frame or series                       its rows; pandas keeps their labels
+    pyarrow table, record batch, array                     its rows
+    tensor, array                                          its rows, a copy
+    list                                                   a list of its samples
+    tuple or dict of these, N rows each                    a tuple or dict of their parts
+    =====================================================  ==========================================
+
+    Args:
+        dataset: One of these, with N samples.
+        coreset: A :class:`d2pyg.Coreset` of N samples, or indices, such as ``coreset.index[:b]``.
+        order: ``"dataset"``: samples in the order of the data set, in which files are read fastest;
+            ``"picked"``: in pick order.
+
+    Raises:
+        ValueError: If the data set has not as many samples as the coreset was selected from.
+        TypeError: If the kind of data set is not among these.
+
+    Example:
+        >>> coreset = d2pyg.select(torch.tensor([[0.0], [0.1], [5.0]]), scores=[1, 2, 9], budget=2)
+        >>> take(["a", "b", "c"], coreset)
+        ['b', 'c']
+        >>> x, y = take((torch.arange(6).view(3, 2), ["a", "b", "c"]), coreset, order="picked")
+        >>> x, y
+        (tensor([[4, 5],
+                [2, 3]]), ['c', 'b'])
+    """
+    check_choice("order", order, ORDERS)
+    index = picks_of(coreset, _size("dataset", dataset))
+    return _part(dataset, index.sort().values if order == "dataset" else index)
+
+
+def _size(name: str, dataset: Any) -> int:
+    """The number of samples of a data set of a known kind; all parts of several have to agree."""
+    parts = _parts(dataset)
+    if parts is not None:
+        sizes = [_size(f"{name}[{key!r}]", part) for key, part in parts.items()]
+        if len(set(sizes)) != 1:
+            raise ValueError(
+                f"Expected the parts of {name!r} to have the same number of samples (got "
+                f"{', '.join(str(size) for size in sizes) or 'no parts'}). Samples are their rows; for "
+                f"samples one by one pass a list."
+            )
+        return sizes[0]
+    known = isinstance(dataset, Dataset | list) or _is_array(dataset) or _is_table(dataset)
+    if not known or not isinstance(dataset, Sized) or isinstance(dataset, IterableDataset):
+        raise TypeError(
+            f"Expected {name!r} to be a data set of PyG, torch or Hugging Face, a frame, a table, an "
+            f"array, a list, or a tuple or dict of these, of known length (got "
+            f"{type(dataset).__module__}.{type(dataset).__name__}). Take the samples coreset.index of "
+            f"it yourself."
+        )
+    return len(dataset)
+
+
+def _part(dataset: Any, index: Tensor) -> Any:
+    """The samples of that index, in its order."""
+    parts = _parts(dataset)
+    if parts is not None:
+        taken = {key: _part(part, index) for key, part in parts.items()}
+        return taken if isinstance(dataset, Mapping) else tuple(taken.values())
+    if isinstance(dataset, GraphDataset):
+        return dataset.index_select(index.tolist())
+    if isinstance(dataset, Dataset):
+        return Subset(dataset, index.tolist())
+    if isinstance(dataset, Tensor):
+        return dataset.index_select(0, index.to(dataset.device))
+    if isinstance(dataset, list):
+        return [dataset[i] for i in index.tolist()]
+    if isinstance(dataset, np.ndarray):
+        return dataset[index.numpy()]
+    return _ROWS[_package(dataset)](dataset, index.numpy())
+
+
+# By package, so that none has to be installed.
+_ROWS: dict[str, Callable[[Any, np.ndarray[Any, Any]], Any]] = {
+    "datasets": lambda dataset, index: dataset.select(index),
+    "pandas": lambda frame, index: frame.iloc[index],
+    "polars": lambda frame, index: frame[index],
+    "pyarrow": lambda table, index: table.take(index),
+}
+
+
+def _package(dataset: Any) -> str:
+    """The package of a data set's class, or of a class that it extends."""
+    packages = (base.__module__.partition(".")[0] for base in type(dataset).__mro__)
+    return next((package for package in packages if package in _ROWS), "")
+
+
+def _is_table(dataset: Any) -> bool:
+    """Of one of these packages; a dict of theirs holds splits, not columns."""
+    return _package(dataset) in _ROWS and not isinstance(dataset, Mapping)
+
+
+def _is_array(dataset: Any) -> bool:
+    return isinstance(dataset, Tensor | np.ndarray) and dataset.ndim > 0
+
+
+def _parts(dataset: Any) -> dict[Any, Any] | None:
+    """What a tuple or dict holds."""
+    if isinstance(dataset, tuple):
+        return dict(enumerate(dataset))
+    return dict(dataset) if isinstance(dataset, Mapping) and not _package(dataset) else None
+
+
+def _num_samples(embeddings: Any) -> int | None:
+    """How many samples embeddings are of, where that can be seen; the rest is for the method to say."""
+    if isinstance(embeddings, list | tuple) and embeddings:
+        embeddings = embeddings[0]
+    if isinstance(embeddings, Data):
+        number: int | None = embeddings.num_nodes
+        return number
+    return len(embeddings) if _is_array(embeddings) or isinstance(embeddings, Joined) else None

@@ -1,0 +1,89 @@
+"""EmbeddingKNNGraph: attributes of the nodes in, edges to the nearest out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from d2pyg.checks import as_count, as_labels
+from d2pyg.graph.knn import as_embedded, build_graph
+from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
+from d2pyg.registry import look_up
+from d2pyg.transforms.nodes import Nodes, NodeTransform
+
+
+class EmbeddingKNNGraph(NodeTransform):
+    r"""Joins every node with its k nearest others, by an attribute: :func:`d2pyg.knn_graph`.
+
+    As with PyG's ``KNNGraph``, edges that stand under the name ``edge_index`` are replaced. In
+    ``HeteroData`` they are of type (``node_type``, ``"near"``, ``node_type``).
+
+    Args:
+        k: Neighbours a node; a graph of n nodes gives each of them min(k, n - 1).
+        metric: As in :func:`d2pyg.knn_graph`. ``"mahalanobis"`` estimates its covariance from all that
+            it is given, a Batch at once.
+        backend: As in :func:`d2pyg.knn_graph`.
+        attr: The attribute with the embeddings [N, d], floating.
+        label: The attribute with the classes [N], integers, to join nodes of one class only.
+        edge_index: Where the edges go, int64 [2, E] from source j to target i, j a neighbour of i.
+            Another name keeps edges that are there; it has ``"edge_index"`` in it, by which PyG's
+            batching knows what to shift.
+        edge_attr: Where the distances go, float64 [E].
+        node_type: The node type, for ``HeteroData``.
+
+    Raises:
+        ValueError, TypeError: If a setting or the data breaks its rule.
+        ImportError: If the backend's package is not installed.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> data = Data(x=torch.tensor([[0.0], [1.0], [3.0]]))
+        >>> EmbeddingKNNGraph(k=1)(data).edge_index
+        tensor([[1, 0, 1],
+                [0, 1, 2]])
+    """
+
+    def __init__(
+        self,
+        k: int = 5,
+        *,
+        metric: str | Metric | PairwiseMetric = "euclidean",
+        backend: str = "auto",
+        attr: str = "x",
+        label: str | None = None,
+        edge_index: str = "edge_index",
+        edge_attr: str = "edge_attr",
+        node_type: str | None = None,
+    ) -> None:
+        self.k = as_count("k", k, 1, None, "", "The paper uses 1 to 15.")
+        as_metric(metric)
+        if backend != "auto":
+            look_up("backend", backend)
+        if "edge_index" not in edge_index:
+            raise ValueError(
+                f"Expected 'edge_index' to be a name with 'edge_index' in it, which PyG shifts when it "
+                f"batches (got {edge_index!r}). Pass one such as 'near_edge_index'."
+            )
+        self.metric = metric
+        self.backend = backend
+        self.attr = attr
+        self.label = label
+        self.edge_index = edge_index
+        self.edge_attr = edge_attr
+        self.node_type = node_type
+
+    def forward(self, data: Any) -> Any:
+        nodes = Nodes(data, self.node_type)
+        x = as_embedded(nodes.values("attr", self.attr, "Name the embeddings."), self.metric)
+        batch = nodes.batch(len(x), x.device)
+        group = batch
+        if self.label is not None:
+            label = nodes.values("label", self.label, "For edges between classes, leave it out.")
+            both = torch.stack([batch, as_labels(self.label, label, len(x), "nodes").to(x.device)])
+            group = both.unique(dim=1, return_inverse=True)[1]
+        graph = build_graph(x, self.k, self.metric, self.backend, group, x.device, progress=False)
+        counts = nodes.count(batch[graph.edge_index[1]])
+        nodes.write(nodes.edge_key, self.edge_index, graph.edge_index, counts, nodes.count(batch))
+        nodes.write(nodes.edge_key, self.edge_attr, graph.edge_attr, counts)
+        return data

@@ -1,0 +1,97 @@
+"""PropagateDifficulty: scores of the nodes in, scores after the forward step out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from d2pyg.checks import as_columns, as_flag, as_scores
+from d2pyg.graph.edges import induced
+from d2pyg.nn.forward import ForwardMessagePassing, as_forward
+from d2pyg.nn.kernel import Kernel
+from d2pyg.spread import check_scale, spread
+from d2pyg.transforms.nodes import Nodes, NodeTransform
+
+
+class PropagateDifficulty(NodeTransform):
+    r"""Spreads difficulty over a kNN graph: the forward step of :func:`d2pyg.select`.
+
+    .. math:: x'_i = x_i + \sum_{j \in \mathcal{N}(i)} w(d_{ij} / s, \gamma)\, x_j
+
+    Bit by bit what ``select`` leaves in ``coreset.scores`` with the same graph and settings.
+    :class:`D2Prune` takes this step itself, so give it the scores from before.
+
+    Args:
+        gamma_forward: Decay with distance, >= 0; default 1. Not with a ``layer`` object, nor are
+            ``kernel`` and ``update``.
+        kernel: ``"rbf"`` (default), ``"laplacian"`` or a :class:`d2pyg.nn.Kernel`.
+        scale: What distances are divided by: ``"median"`` of each graph, a number > 0, or None.
+        update: ``"sum"`` (default) or ``"product"``.
+        layer: ``"weighted"`` (the formula above) or a :class:`d2pyg.nn.ForwardMessagePassing`.
+        undirected: An edge in either direction joins both nodes.
+        score: The attribute with the difficulty [N], >= 0, higher is harder.
+        out: Where the result goes, float64 [N].
+        edge_index: The edges int64 [2, E], such as of :class:`EmbeddingKNNGraph`.
+        edge_attr: Their distances [E].
+        node_type: The node type, for ``HeteroData``; its edges are of type (``node_type``,
+            ``"near"``, ``node_type``).
+
+    Raises:
+        ValueError, TypeError: If a setting or the data breaks its rule.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> from torch_geometric.transforms import Compose
+        >>> data = Data(x=torch.tensor([[0.0], [1.0], [3.0]]), score=torch.tensor([1.0, 0.0, 4.0]))
+        >>> near = d2pyg.transforms.EmbeddingKNNGraph(k=1)
+        >>> Compose([near, PropagateDifficulty(gamma_forward=0.0)])(data).difficulty
+        tensor([1., 5., 4.], dtype=torch.float64)
+    """
+
+    def __init__(
+        self,
+        gamma_forward: float | None = None,
+        *,
+        kernel: str | Kernel | None = None,
+        scale: str | float | None = "median",
+        update: str | None = None,
+        layer: str | ForwardMessagePassing = "weighted",
+        undirected: bool = True,
+        score: str = "score",
+        out: str = "difficulty",
+        edge_index: str = "edge_index",
+        edge_attr: str = "edge_attr",
+        node_type: str | None = None,
+    ) -> None:
+        check_scale(scale)
+        self.gamma_forward = gamma_forward
+        self.kernel = kernel
+        self.scale = scale
+        self.update = update
+        self.layer = layer
+        self.undirected = as_flag("undirected", undirected)
+        self.score = score
+        self.out = out
+        self.edge_index = edge_index
+        self.edge_attr = edge_attr
+        self.node_type = node_type
+        self._layer()  # checks the arguments
+
+    def _layer(self) -> ForwardMessagePassing:
+        return as_forward(self.layer, self.gamma_forward, self.kernel, self.update)
+
+    def forward(self, data: Any) -> Any:
+        nodes = Nodes(data, self.node_type)
+        given = nodes.values("score", self.score, "Name the difficulty, higher is harder.")
+        layer = self._layer()
+        columns = as_columns(given, len(given), layer.in_channels)
+        score = as_scores(given, len(given)) if columns is None else columns
+        edges = nodes.edges(self.edge_index, self.edge_attr, len(score))
+        batch = nodes.batch(len(score), score.device)
+        after = torch.zeros(len(score), dtype=torch.float64, device=score.device)
+        for graph in nodes.graphs(batch):
+            part = induced(edges, graph)
+            after[graph] = spread(score[graph], part, layer, self.scale, self.undirected).score
+        nodes.write(self.node_type, self.out, after, nodes.count(batch))
+        return data

@@ -1,0 +1,172 @@
+"""D2Prune: the coreset of the nodes, as a mask and an index."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from d2pyg.checks import as_count, as_flag, check_length
+from d2pyg.coreset import Coreset
+from d2pyg.graph.edges import Edges, induced
+from d2pyg.pruning import select
+from d2pyg.transforms.nodes import Nodes, NodeTransform
+
+_OF_THE_DATA = ("embeddings", "scores", "labels", "initial", "ids")
+_SETTINGS = [name for name in inspect.signature(select).parameters if name not in _OF_THE_DATA]
+
+
+class D2Prune(NodeTransform):
+    """Selects nodes that are hard and diverse: :func:`d2pyg.select` on attributes of the data.
+
+    It writes ``coreset_mask``, bool [N], and ``coreset_index``, int64 [B], the picks in order (graph
+    after graph in a Batch). ``HeteroData`` gets the mask alone, as PyG's batching does not shift
+    indices of a node type. Where nodes are taken out later, as by ``data.subgraph`` and the neighbour
+    loaders, the mask follows and the index does not.
+
+    Every graph of a Batch has its own budget, scale, cutoff and classes.
+
+    Args:
+        keep: Fraction kept of each graph. Exactly one of ``keep``, ``prune``, ``budget`` is given.
+        prune: Fraction removed.
+        budget: Number of nodes kept of each graph.
+        attr: The attribute with the embeddings [N, d], floating.
+        score: The one with the difficulty [N], >= 0, higher is harder; None: all ones.
+        label: The one with the classes [N], integers, for a graph and a budget a class; None: without.
+        mask: A mask such as ``"train_mask"``: only its nodes are considered, fractions are of them, and
+            it is cut down to the coreset, in place of ``coreset_mask``. Graphs without any are passed
+            over.
+        graph: Take the kNN graph that the data has, such as of :class:`EmbeddingKNNGraph`, in place of
+            building one from ``attr``. Links without distances, such as citations, will not do, and
+            with a ``label`` no edge joins two classes: give :class:`EmbeddingKNNGraph` the same.
+        edge_index: The edges int64 [2, E] of that graph.
+        edge_attr: Their distances [E].
+        node_type: The node type, for ``HeteroData``; the edges of the graph are of type
+            (``node_type``, ``"near"``, ``node_type``).
+        **settings: Of :func:`d2pyg.select`, such as ``k``, ``gamma_reverse``, ``cutoff``. A graph of n
+            nodes for which neighbours are sought has k = min(k, n - 1).
+
+    Raises:
+        ValueError, TypeError: If a setting or the data breaks its rule.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> x = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]])
+        >>> data = Data(x=x, score=torch.tensor([1, 9, 1, 1, 2, 1]))
+        >>> D2Prune(budget=3, k=2, label=None)(data).coreset_index
+        tensor([1, 4, 3])
+        >>> data.train_mask = torch.tensor([True, False, True, True, True, True])
+        >>> D2Prune(keep=0.4, k=2, label=None, mask="train_mask")(data).train_mask
+        tensor([ True, False, False, False,  True, False])
+    """
+
+    def __init__(
+        self,
+        *,
+        keep: float | None = None,
+        prune: float | None = None,
+        budget: int | None = None,
+        attr: str = "x",
+        score: str | None = "score",
+        label: str | None = "y",
+        mask: str | None = None,
+        graph: bool = False,
+        edge_index: str = "edge_index",
+        edge_attr: str = "edge_attr",
+        node_type: str | None = None,
+        **settings: Any,
+    ) -> None:
+        unknown = [name for name in settings if name not in _SETTINGS]
+        if unknown:
+            raise TypeError(
+                f"Expected settings of d2pyg.select that hold for any data (got {unknown[0]!r}). There "
+                f"are {', '.join(_SETTINGS)}; 'score' and 'label' name attributes."
+            )
+        if settings.get("k") is not None:
+            as_count("k", settings["k"], 1, None, "", "The paper uses 1 to 15.")
+        self.keep = keep
+        self.prune = prune
+        self.budget = budget
+        self.attr = attr
+        self.score = score
+        self.label = label
+        self.mask = mask
+        self.graph = as_flag("graph", graph)
+        self.edge_index = edge_index
+        self.edge_attr = edge_attr
+        self.node_type = node_type
+        self.settings = settings
+
+    def forward(self, data: Any) -> Any:
+        nodes = Nodes(data, self.node_type)
+        given: Tensor | Edges
+        if self.graph:
+            given = nodes.edges(self.edge_index, self.edge_attr, nodes.num_nodes)
+            total, place = given.num_nodes, given.edge_index.device
+        else:
+            given = nodes.values("attr", self.attr, "Name the embeddings.")
+            total, place = len(given), given.device
+        batch = nodes.batch(total, place)
+        score = self._each(nodes, "score", total, "Without a difficulty, pass score=None.")
+        label = self._each(nodes, "label", total, "Without classes of the nodes, pass label=None.")
+        among = self._mask(nodes, total)
+
+        picks = []
+        for graph in nodes.graphs(batch):
+            members = graph if among is None else graph[among[graph]]
+            if len(members) > 0:
+                coreset = self._select(given, score, label, members)
+                members = members[coreset.index.to(place)]
+            picks.append(members)
+
+        index = torch.cat(picks)
+        mask = torch.zeros(total, dtype=torch.bool, device=place).index_fill(0, index, True)
+        sizes = nodes.count(batch)
+        nodes.write(self.node_type, self.mask or "coreset_mask", mask, sizes)
+        if self.node_type is None:
+            nodes.write(None, "coreset_index", index, [len(part) for part in picks], sizes)
+        return data
+
+    def _select(
+        self, given: Tensor | Edges, score: Tensor | None, label: Tensor | None, members: Tensor
+    ) -> Coreset:
+        """The coreset of some nodes (ascending)."""
+        settings = dict(self.settings)
+        if isinstance(given, Tensor) and settings.get("k") is not None:
+            settings["k"] = min(settings["k"], len(members) - 1) or None
+        return select(
+            given[members] if isinstance(given, Tensor) else _inside(given, members),
+            None if score is None else score[members],
+            labels=None if label is None else label[members],
+            keep=self.keep,
+            prune=self.prune,
+            budget=self.budget,
+            **settings,
+        )
+
+    def _each(self, nodes: Nodes, argument: str, total: int, remedy: str) -> Tensor | None:
+        """The attribute that an argument names, one value a node."""
+        name = getattr(self, argument)
+        if name is None:
+            return None
+        values = nodes.values(argument, name, remedy)
+        check_length(name, values, total, "nodes")
+        return values
+
+    def _mask(self, nodes: Nodes, total: int) -> Tensor | None:
+        mask = self._each(nodes, "mask", total, "Without a mask, all nodes are considered.")
+        if mask is not None and (mask.dtype != torch.bool or not bool(mask.any())):
+            raise ValueError(
+                f"Expected {self.mask!r} to be a bool mask with a node or more (got {mask.dtype}, "
+                f"{int(mask.count_nonzero())} nonzero). Convert it, or leave 'mask' out."
+            )
+        return mask
+
+
+def _inside(edges: Edges, members: Tensor) -> Data:
+    """The kNN graph among some nodes."""
+    part = induced(edges, members)
+    return Data(edge_index=part.edge_index, edge_attr=part.distance, num_nodes=part.num_nodes)
