@@ -153,7 +153,8 @@ class D2Prune(NodeTransform):
         if name is None:
             return None
         values = nodes.values(argument, name, remedy)
-        check_length(name, values, total, "nodes")
+        several = argument == "score" and values.dim() == 2  # columns, for a layer that takes them
+        check_length(name, values[:, 0] if several else values, total, "nodes")
         return values
 
     def _mask(self, nodes: Nodes, total: int) -> Tensor | None:
