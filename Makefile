@@ -1,12 +1,13 @@
 # make demo   prune real data, train on what is left, draw a figure (in demo-output/)
 # make test   run the tests;  make test-extensions   those of packages that are d2pyg does not bring
 # make lint   check style;  make types   check types;  make docs   the reference, in docs/_build
+# make notebooks   run the notebooks, small
 # make gpu    on a machine with CUDA: the CUDA tests and the speed benchmarks, results in $D2PYG_RESULTS
 #
 # Each makes a virtual environment in .venv first, with everything it needs. To use an environment
 # that has torch already:   make demo PYTHON=/path/to/its/python
 
-.PHONY: demo test test-extensions gpu lint types docs clean own-demo own-dev own-docs
+.PHONY: demo test test-extensions gpu notebooks lint types docs clean own-demo own-dev own-docs own-notebooks
 
 TORCH ?= torch==2.13.0# what a new .venv gets; any from 2.6 on works
 DEMO_FLAGS ?=
@@ -17,10 +18,12 @@ PYTHON := .venv/bin/python
 READY_DEMO := .venv/demo.ready
 READY_DEV := .venv/dev.ready
 READY_DOCS := .venv/docs.ready
+READY_NOTEBOOKS := .venv/notebooks.ready
 else
 READY_DEMO := own-demo
 READY_DEV := own-dev
 READY_DOCS := own-docs
+READY_NOTEBOOKS := own-notebooks
 endif
 
 demo: $(READY_DEMO)
@@ -59,6 +62,9 @@ lint: $(READY_DEV)
 types: $(READY_DEV)
 	$(PYTHON) -m mypy
 
+notebooks: $(READY_DEV) $(READY_NOTEBOOKS)
+	$(PYTHON) -m pytest tests/test_notebooks.py
+
 docs: $(READY_DOCS)
 	$(PYTHON) -m sphinx -q -W --keep-going -n docs docs/_build
 
@@ -81,3 +87,6 @@ own-dev:
 own-docs:
 	$(PYTHON) -c 'import d2pyg, furo, sphinx, sphinxcontrib.programoutput' \
 		|| $(PYTHON) -m pip install -q -e '.[docs]'
+
+own-notebooks:
+	$(PYTHON) -c 'import ipykernel, ipywidgets, nbclient, nbformat' || $(PYTHON) -m pip install -q -e '.[notebooks]'
