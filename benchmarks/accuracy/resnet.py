@@ -1,6 +1,6 @@
 """Residual networks for small images, trained fast: on CUDA in seconds, on the CPU in a small form."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -24,9 +24,12 @@ class Recipe:
     momentum: float = 0.9
     decay: float = 5e-4
     bfloat16: bool = True
+    longer: float = 2  # times as many steps for the network that scores and embeds
+    window: int = 10  # epochs in a window of DUAL
 
-    def settings(self):
-        return asdict(self)
+    def for_scores(self):
+        """The recipe of the network that scores and embeds."""
+        return replace(self, steps=round(self.longer * self.steps))
 
 
 class Network(nn.Module):
@@ -141,10 +144,10 @@ def _mirrored(size, device):
 def crop(padded, rows, shift, mirror):
     """[B, 3, 32, 32] in channels-last order: images `rows`, each moved by `shift`, some mirrored."""
     size = padded.shape[1] - 2 * PAD
-    across = torch.arange(size, device=padded.device)
-    down = shift[:, :1] + across
-    across = shift[:, 1:] + torch.where(mirror.unsqueeze(1), across.flip(0), across)
-    return padded[rows[:, None, None], down[:, :, None], across[:, None, :]].permute(0, 3, 1, 2)
+    windows = padded.unfold(1, size, 1).unfold(2, size, 1)  # [N, down, across, 3, 32, 32], a view
+    moved = windows[rows, shift[:, 0], shift[:, 1]]
+    moved = torch.where(mirror.view(-1, 1, 1, 1), moved.flip(3), moved)
+    return moved.contiguous(memory_format=torch.channels_last)
 
 
 @torch.no_grad()
