@@ -54,8 +54,8 @@ def small():
 
 
 _NOTE = (
-    "10,000 to test on; label-free embeddings are responses to k-means patches. The images were stored as "
-    "JPEG: accuracies come out slightly below those published on the bitmaps."
+    "10,000 to test on; label-free embeddings are responses to k-means patches. The images were "
+    "stored as JPEG: accuracies come out slightly below those published on the bitmaps."
 )
 LARGE = Task("cifar10", data.cifar10, resnet.Recipe(), f"CIFAR-10, 50,000 to train on, {_NOTE}")
 SMALL = Task(

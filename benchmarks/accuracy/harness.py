@@ -1,7 +1,7 @@
 """The grid: methods, pruning rates and seeds. What is finished is not run again."""
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import torch
 from tqdm import tqdm
@@ -92,23 +92,36 @@ class Study:
 
     def _finish(self, name, cells):
         """Selects and trains for the cells of a method, and keeps each result when it is there."""
-        picked, chosen = [], {}
-        for cell in cells[:1] + cells:  # the first twice: what is compiled on its way is not timed
-            row = methods.Row(**{key: cell[key] for key in methods.Row.__dataclass_fields__})
-            draw = cell["seed"] if methods.is_seeded(row) else None
-            which = (cell["prune"], draw)
-            if which not in chosen or len(picked) == 1:
-                prepared, started = self.prepared, time.perf_counter()
-                index, got = methods.select(row, prepared, cell["prune"], draw, self.device)
-                chosen[which] = (index, got, time.perf_counter() - started)
-            picked.append(chosen[which])
-        picked = picked[1:]
-        members = [(index, cell["seed"]) for cell, (index, _, _) in zip(cells, picked, strict=True)]
+        if not cells:
+            return
+        self._select(cells[0])  # what is compiled on the way is not timed
+        chosen = {}
+        for cell in cells:
+            if _choice(cell) not in chosen:
+                chosen[_choice(cell)] = self._select(cell)
+        members = [(chosen[_choice(cell)]["index"], cell["seed"]) for cell in cells]
         trained = self.task.accuracies(self.split, members, self.device)
-        bar = tqdm(total=len(cells), desc=name, unit="training", disable=not (self.progress and cells))
-        for cell, (index, got, seconds), accuracy in zip(cells, picked, trained, strict=True):
+        bar = tqdm(cells, desc=name, unit="training", disable=not self.progress)
+        for cell, accuracy in zip(bar, trained, strict=True):
+            found = chosen[_choice(cell)]
             self.cells.add(
-                cell, accuracy=accuracy, kept=len(index), got=got, selection_seconds=round(seconds, 3)
+                cell,
+                accuracy=accuracy,
+                kept=len(found["index"]),
+                got=found["settings"],
+                selection_seconds=round(found["seconds"], 3),
             )
-            bar.update()
-        bar.close()
+
+    def _select(self, cell):
+        prepared, started = self.prepared, time.perf_counter()
+        index, settings = methods.select(_row(cell), prepared, cell["prune"], cell["seed"], self.device)
+        return {"index": index, "settings": settings, "seconds": time.perf_counter() - started}
+
+
+def _row(cell):
+    return methods.Row(**{field.name: cell[field.name] for field in fields(methods.Row)})
+
+
+def _choice(cell):
+    """What the coreset depends on, within a method."""
+    return cell["prune"], cell["seed"] if methods.is_seeded(_row(cell)) else None

@@ -1,4 +1,4 @@
-"""What selection starts from: scores and embeddings of a network trained on everything, or label-free."""
+"""What selection starts from: scores and embeddings of a trained network, and label-free ones."""
 
 import hashlib
 import json

@@ -80,7 +80,7 @@ def table(result, pairs=()):
         f"{result['note']}{wrong}",
         "",
         f"Accuracy on the {where} in %, mean ± standard error of {seeds} seeds, by share pruned. "
-        f"All trainings take equally many steps. Seconds are those of one selection, the median; besides, "
+        f"All trainings take equally many steps. Seconds are of one selection, the median; besides, "
         f"scores and embeddings took {result['preparation_seconds']:.0f} s, a training on everything.",
         "",
         f"({result['device']}, {result['cores']} cores, torch {result['torch']}, "
