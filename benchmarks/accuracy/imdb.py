@@ -14,7 +14,7 @@ def load():
 TASK = Task(
     "imdb",
     load,
-    Recipe(widths=(384, 128, 2), batch=128, steps=2500, rate=1e-3, decay=1e-4),
+    Recipe(widths=(384, 64, 2), batch=128, steps=1500, rate=1e-3, decay=1e-3, window=5),
     "IMDB reviews, 25,000 to train on and 25,000 to test on, as all-MiniLM-L6-v2 embeddings, which are "
     "the label-free ones too.",
 )

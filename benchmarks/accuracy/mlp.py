@@ -91,7 +91,8 @@ def train(recipe, x, y, members, device="cpu", record=None):
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
     for rows in order.split(recipe.batch, dim=1):
-        logits = networks.logits(x[rows])
+        inputs = x.index_select(0, rows.flatten()).view(*rows.shape, -1)  # faster than x[rows]
+        logits = networks.logits(inputs)
         if record is not None:
             record(rows, logits)
         optimizer.zero_grad()

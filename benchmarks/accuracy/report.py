@@ -79,7 +79,7 @@ def table(result, pairs=()):
     lines = [
         f"{result['note']}{wrong}",
         "",
-        f"Accuracy on the {where} in %, mean ± standard error of {seeds} seeds, by share pruned. "
+        f"Accuracy on the {where} in %, mean ± standard error of {seeds} training seeds, by share pruned. "
         f"All trainings take equally many steps. Seconds are of one selection, the median; besides, "
         f"scores and embeddings took {result['preparation_seconds']:.0f} s, a training on everything.",
         "",
@@ -108,36 +108,45 @@ def table(result, pairs=()):
 
 
 def figure(result, path):
-    """Accuracy over the share pruned, a line a method."""
+    """Accuracy over the share pruned, a line a method; label-free methods beside the others."""
     matplotlib = require("matplotlib", "matplotlib")
     matplotlib.use("Agg")
     plot = require("matplotlib.pyplot", "matplotlib")
-    drawn, axes = plot.subplots(figsize=(9, 6), layout="constrained")
-    names = list(dict.fromkeys(row["name"] for row in result["rows"]))
-    for i, name in enumerate(names):
-        own = sorted(
-            (row for row in result["rows"] if row["name"] == name), key=lambda row: row["prune"]
-        )
-        if name == "everything":
-            axes.axhline(own[0]["mean"], color="black", linestyle=":", label=name)
-            continue
-        axes.errorbar(
-            [100 * row["prune"] for row in own],
-            [row["mean"] for row in own],
-            [row["standard_error"] for row in own],
-            label=name,
-            color=plot.get_cmap("tab20")(i % 20),
-            marker=MARKERS[i % len(MARKERS)],
-            linestyle="--" if name.endswith("-free") else "-",
-            linewidth=3 if name.startswith("d2") else 1.2,
-        )
-    best = [row["mean"] for row in result["rows"]]
-    axes.set_ylim(max(min(best), np.quantile(best, 0.1) - 3) - 1, max(best) + 1)
-    axes.set_xlabel("share pruned, %")
-    axes.set_ylabel("accuracy, %")
-    axes.legend(ncols=1, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    drawn.savefig(path, dpi=130)
+    rows = [row for row in result["rows"] if row["name"] != "everything"]
+    sides = [
+        (title, [row for row in rows if (row["row"]["embeddings"] == "free") == free])
+        for title, free in (("scores and embeddings of a training run", False), ("label-free", True))
+    ]
+    sides = [(title, own) for title, own in sides if own]
+    size = (1 + 7 * len(sides), 6)
+    drawn, axes = plot.subplots(1, len(sides), figsize=size, sharey=True, squeeze=False, layout="tight")
+    for ax, (title, own) in zip(axes[0], sides, strict=True):
+        for row in result["rows"]:
+            if row["name"] == "everything":
+                ax.axhline(row["mean"], color="black", linestyle=":", label="everything")
+        for i, name in enumerate(dict.fromkeys(row["name"] for row in own)):
+            _line(ax, name, [row for row in own if row["name"] == name], f"C{i % 10}", MARKERS[i % 12])
+        ax.set_title(title)
+        ax.set_xlabel("share pruned, %")
+        ax.legend(fontsize=8, loc="lower left")
+    means = [row["mean"] for row in rows]
+    axes[0, 0].set_ylim(max(min(means), np.quantile(means, 0.1) - 3) - 1, max(means) + 1)
+    axes[0, 0].set_ylabel("accuracy, %")
+    drawn.savefig(path, dpi=100)
     plot.close(drawn)
+
+
+def _line(ax, name, rows, color, marker):
+    rows = sorted(rows, key=lambda row: row["prune"])
+    ax.errorbar(
+        [100 * row["prune"] for row in rows],
+        [row["mean"] for row in rows],
+        [row["standard_error"] for row in rows],
+        label=name,
+        color=color,
+        marker=marker,
+        linewidth=2.5 if name.startswith("d2") else 0.8,
+    )
 
 
 def write(result, out, pairs=()):
