@@ -1,12 +1,13 @@
 # make demo   prune real data, train on what is left, draw a figure (in demo-output/)
 # make test   run the tests;  make test-extensions   those of packages that are built from source
 # make lint   check style;  make types   check types
+# make accuracy-small   coresets of digits, trained on; fails if D2's are clearly worse than random ones
 # make gpu    on a machine with CUDA: the CUDA tests and the speed benchmarks, results in $D2PYG_RESULTS
 #
 # Each makes a virtual environment in .venv first, with everything it needs. To use an environment
 # that has torch already:   make demo PYTHON=/path/to/its/python
 
-.PHONY: demo test test-extensions gpu lint types clean own-demo own-dev
+.PHONY: demo test test-extensions accuracy-small gpu lint types clean own-demo own-dev
 
 TORCH ?= torch==2.13.0# what a new .venv gets; any from 2.6 on works
 DEMO_FLAGS ?=
@@ -37,6 +38,13 @@ test-extensions: $(READY_DEV)
 	$(PYTHON) -c 'import pynndescent' 2>/dev/null || $(PYTHON) -m pip install -q -e '.[ann]'
 	$(PYTHON) -m pytest -m extensions
 
+# From nothing each time, so that it shows the code as it is.
+accuracy-small: export D2PYG_CACHE = accuracy-output
+accuracy-small: $(READY_DEV)
+	rm -rf accuracy-output
+	$(PYTHON) -m benchmarks.accuracy digits --methods everything random hardest ccs d2 \
+		--prune 50 70 90 --seeds 5 --out accuracy-output/digits --paired d2 random --require d2 random
+
 # Installs nothing: what it needs is torch, torch-geometric, numba, scipy, pytest and hypothesis.
 D2PYG_RESULTS ?= gpu-results
 gpu: export PYTHONPATH = $(CURDIR)
@@ -56,7 +64,7 @@ types: $(READY_DEV)
 	$(PYTHON) -m mypy
 
 clean:
-	rm -rf .venv build dist gpu-results *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output
+	rm -rf .venv build dist gpu-results *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output accuracy-output
 
 .venv/%.ready: pyproject.toml
 	test -x .venv/bin/python || python3 -m venv .venv

@@ -29,7 +29,7 @@ class Cells:
 
     def add(self, cell, **result):
         """Keeps a result. It is on the disk when this returns."""
-        entry = {"cell": cell, **result}
+        line = json.dumps({"cell": cell, **result})
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a+b") as file:
             if file.tell():
@@ -37,10 +37,10 @@ class Cells:
                 torn = file.read(1) != b"\n"
             else:
                 torn = False
-            file.write((b"\n" if torn else b"") + json.dumps(entry).encode() + b"\n")
+            file.write((b"\n" if torn else b"") + line.encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        self._found[_key(cell)] = entry
+        self._found[_key(cell)] = json.loads(line)
 
 
 def _key(cell):

@@ -69,7 +69,7 @@ class Ensemble:
         for rows in torch.arange(len(x)).split(ROWS_TOGETHER):
             logits = self.logits(x[rows].to(device).expand(size, -1, -1))
             right += (logits.argmax(dim=2) == y[rows].to(device)).sum(dim=1)
-        return (100 * right / len(x)).tolist()
+        return (100 * right.double() / len(x)).tolist()
 
 
 def train(recipe, x, y, members, device="cpu", record=None):

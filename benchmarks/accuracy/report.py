@@ -79,8 +79,8 @@ def table(result, pairs=()):
     lines = [
         f"{result['note']}{wrong}",
         "",
-        f"Accuracy on the {where} in %, mean ± standard error of {seeds} training seeds, by share pruned. "
-        f"All trainings take equally many steps. Seconds are of one selection, the median; besides, "
+        f"Accuracy on the {where} in %, by share pruned; mean ± standard error of {seeds} trainings. "
+        f"All take as many steps. Seconds are of one selection, the median; besides, "
         f"scores and embeddings took {result['preparation_seconds']:.0f} s, a training on everything.",
         "",
         f"({result['device']}, {result['cores']} cores, torch {result['torch']}, "
