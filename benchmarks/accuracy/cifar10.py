@@ -61,6 +61,6 @@ LARGE = Task("cifar10", data.cifar10, resnet.Recipe(), f"CIFAR-10, 50,000 to tra
 SMALL = Task(
     "cifar10-small",
     small,
-    resnet.Recipe(widths=(16, 32, 64, 128), stride=2, batch=64, steps=600, longer=4, window=5),
+    resnet.Recipe(widths=(16, 32, 64, 128), stride=2, batch=64, steps=600, rate=1.0, longer=4, window=5),
     f"CIFAR-10, 10,000 to train on, {_NOTE}",
 )

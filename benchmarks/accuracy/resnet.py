@@ -18,8 +18,8 @@ class Recipe:
     widths: tuple[int, int, int, int] = (64, 128, 256, 512)
     stride: int = 1  # of the first convolution
     batch: int = 512
-    steps: int = 1600
-    rate: float = 1.0  # the peak of the one-cycle schedule, for a batch's mean loss
+    steps: int = 2000
+    rate: float = 0.4  # the peak of the one-cycle schedule, for a batch's mean loss
     rising: float = 0.25  # share of the steps until the peak
     momentum: float = 0.9
     decay: float = 5e-4
