@@ -1,13 +1,14 @@
 # make demo   prune real data, train on what is left, draw a figure (in demo-output/)
-# make test   run the tests;  make test-extensions   those of packages that are d2pyg does not bring
+# make test   run the tests;  make test-extensions   those of packages that d2pyg does not bring
 # make lint   check style;  make types   check types;  make docs   the reference, in docs/_build
 # make notebooks   run the notebooks, small
+# make accuracy-small   coresets of digits, trained on; fails if D2's are clearly worse than random ones
 # make gpu    on a machine with CUDA: the CUDA tests and the speed benchmarks, results in $D2PYG_RESULTS
 #
 # Each makes a virtual environment in .venv first, with everything it needs. To use an environment
 # that has torch already:   make demo PYTHON=/path/to/its/python
 
-.PHONY: demo test test-extensions gpu notebooks lint types docs clean own-demo own-dev own-docs own-notebooks
+.PHONY: demo test test-extensions accuracy-small gpu notebooks lint types docs clean own-demo own-dev own-docs own-notebooks
 
 TORCH ?= torch==2.13.0# what a new .venv gets; any from 2.6 on works
 DEMO_FLAGS ?=
@@ -44,6 +45,13 @@ test-extensions: $(READY_DEV)
 	$(PYTHON) -c 'import datasets, pandas, polars' 2>/dev/null || $(PYTHON) -m pip install -q datasets pandas polars
 	$(PYTHON) -m pytest -m extensions
 
+# From nothing each time, so that it shows the code as it is.
+accuracy-small: export D2PYG_CACHE = accuracy-output
+accuracy-small: $(READY_DEV)
+	rm -rf accuracy-output
+	$(PYTHON) -m benchmarks.accuracy digits --methods everything random hardest ccs d2 \
+		--prune 50 70 90 --seeds 5 --out accuracy-output/digits --paired d2 random --require d2 random
+
 # Installs nothing: what it needs is torch, torch-geometric, numba, scipy, pytest and hypothesis.
 D2PYG_RESULTS ?= gpu-results
 gpu: export PYTHONPATH = $(CURDIR)
@@ -69,7 +77,7 @@ docs: $(READY_DOCS)
 	$(PYTHON) -m sphinx -q -W --keep-going -n docs docs/_build
 
 clean:
-	rm -rf .venv build docs/_build dist gpu-results *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output
+	rm -rf .venv build docs/_build dist gpu-results *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output accuracy-output
 
 .venv/%.ready: pyproject.toml
 	test -x .venv/bin/python || python3 -m venv .venv

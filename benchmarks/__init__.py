@@ -1,0 +1,1 @@
+"""What d2pyg costs (the scripts here), and what its coresets are worth (accuracy/)."""

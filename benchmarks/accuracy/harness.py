@@ -1,0 +1,127 @@
+"""The grid: methods, pruning rates and seeds. What is finished is not run again."""
+
+import time
+from dataclasses import asdict, fields
+
+import torch
+from tqdm import tqdm
+
+import d2pyg
+from benchmarks.accuracy import methods
+from benchmarks.accuracy.prepare import digest, prepare
+from benchmarks.accuracy.splits import flip, hold_out
+
+
+class Study:
+    """A task with what is held out and flipped, and its finished trainings.
+
+    Args:
+        task: One of the tasks in this folder.
+        cells: A :class:`benchmarks.accuracy.cells.Cells`.
+        evaluate: ``"test"``, or ``"validation"``: a tenth of the training set, held out before all else.
+        flipped: Share of the training labels that are made wrong; those evaluated on stay as they are.
+        device: Where networks are trained and samples selected.
+        tuned: Settings found on the validation part: rows by name and pruning rate.
+        progress: Show bars.
+    """
+
+    def __init__(
+        self, task, cells, *, evaluate="test", flipped=0.0, device="cpu", tuned=None, progress=False
+    ):
+        self.task, self.cells, self.evaluate, self.flipped = task, cells, evaluate, flipped
+        self.device, self.tuned, self.progress = torch.device(device), tuned or {}, progress
+        split = task.load()
+        if evaluate == "validation":
+            split = hold_out(split)
+        if flipped:
+            split = split._replace(train_y=flip(split.train_y, flipped))
+        self.split = split
+        self.fingerprint = digest(*split)
+        self._prepared = None
+
+    @property
+    def prepared(self):
+        """Scores and embeddings, made when first needed."""
+        if self._prepared is None:
+            self._prepared = prepare(self.task, self.split, self.device)
+        return self._prepared
+
+    def row(self, name, prune):
+        """What a name stands for at a pruning rate; tuned ones have settings for each."""
+        if not name.endswith("-tuned"):
+            return methods.parse(name)
+        try:
+            return methods.parse(self.tuned[name][f"{prune:g}"])
+        except KeyError:
+            raise SystemExit(
+                f"Expected settings of {name} for {prune:g} (got none). Find them with --tune first."
+            ) from None
+
+    def run(self, names, rates, seeds):
+        """The results of names x rates x seeds, finished before or now: a list of dicts.
+
+        Args:
+            names: Rows as :func:`benchmarks.accuracy.methods.parse` reads them, or tuned ones.
+            rates: Fractions pruned; ``everything`` has 0 alone.
+            seeds: Seeds of training, and of methods that draw.
+        """
+        found = []
+        for name in names:
+            grid = [
+                (prune, seed) for prune in ([0.0] if name == "everything" else rates) for seed in seeds
+            ]
+            cells = [self._cell(self.row(name, prune), prune, seed) for prune, seed in grid]
+            self._finish(name, [cell for cell in cells if self.cells.get(cell) is None])
+            found += [{"name": name, **self.cells.get(cell)} for cell in cells]
+        return found
+
+    def _cell(self, row, prune, seed):
+        """All that decides the result of a training."""
+        return {
+            "task": self.task.name,
+            "recipe": asdict(self.task.recipe),
+            "data": self.fingerprint,
+            "evaluate": self.evaluate,
+            "flipped": self.flipped,
+            **asdict(row),
+            "d2pyg": d2pyg.__version__,
+            "device": self.device.type,
+            "prune": prune,
+            "seed": seed,
+        }
+
+    def _finish(self, name, cells):
+        """Selects and trains for the cells of a method, and keeps each result when it is there."""
+        if not cells:
+            return
+        self._select(cells[0])  # what is compiled on the way is not timed
+        chosen = {}
+        for cell in cells:
+            if _choice(cell) not in chosen:
+                chosen[_choice(cell)] = self._select(cell)
+        members = [(chosen[_choice(cell)]["index"], cell["seed"]) for cell in cells]
+        trained = self.task.accuracies(self.split, members, self.device)
+        bar = tqdm(cells, desc=name, unit="training", disable=not self.progress)
+        for cell, accuracy in zip(bar, trained, strict=True):
+            found = chosen[_choice(cell)]
+            self.cells.add(
+                cell,
+                accuracy=accuracy,
+                kept=len(found["index"]),
+                got=found["settings"],
+                selection_seconds=round(found["seconds"], 3),
+            )
+
+    def _select(self, cell):
+        prepared, started = self.prepared, time.perf_counter()
+        index, settings = methods.select(_row(cell), prepared, cell["prune"], cell["seed"], self.device)
+        return {"index": index, "settings": settings, "seconds": time.perf_counter() - started}
+
+
+def _row(cell):
+    return methods.Row(**{field.name: cell[field.name] for field in fields(methods.Row)})
+
+
+def _choice(cell):
+    """What the coreset depends on, within a method."""
+    return cell["prune"], cell["seed"] if methods.is_seeded(_row(cell)) else None
