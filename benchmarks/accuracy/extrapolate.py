@@ -102,8 +102,8 @@ def table(head, rows):
         f"{head['date']}, {head['device']}, {head['cores']} cores, torch {head['torch']}. "
         f"A small ResNet, {head['epochs']} epochs; k 10. `python -m benchmarks.accuracy.extrapolate`.",
         "",
-        "Rank correlation with the scores by the network trained on everything, on the samples that were "
-        "not known; what `extrapolate` itself reports, from known samples that it hid; and mean squared "
+        "Rank correlation with the scores by the network trained on everything, on the samples that "
+        "were not known; what `extrapolate` itself reports, from known samples that it hid; and mean squared "
         "error over that of a constant, the mean of the known scores (whose rank correlation is 0).",
         "",
         "| " + " | ".join(rows[0]) + " |",
