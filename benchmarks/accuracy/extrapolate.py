@@ -104,7 +104,7 @@ def table(head, rows):
         "",
         "Rank correlation with the scores by the network trained on everything, on the samples that "
         "were not known; what `extrapolate` itself reports, from known samples that it hid; and mean "
-        "squared error over that of a constant, the mean of the known scores (whose rank correlation is 0).",
+        "squared error over that of a constant, the mean of the known scores (rank correlation 0).",
         "",
         "| " + " | ".join(rows[0]) + " |",
         "|" + "---|" * len(rows[0]),
