@@ -1,6 +1,7 @@
 """Tables, figures and files of finished trainings."""
 
 import json
+import shlex
 import sys
 
 import numpy as np
@@ -56,7 +57,7 @@ def paired(rows, one, other):
 def content(study, rows, seconds):
     """All that is needed to repeat it, and the rows."""
     return {
-        "command": " ".join(["python -m benchmarks.accuracy", *sys.argv[1:]]),
+        "command": "python -m benchmarks.accuracy " + shlex.join(sys.argv[1:]),
         **machine(study.device),
         "task": study.task.name,
         "note": study.task.note,
