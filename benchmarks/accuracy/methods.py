@@ -121,7 +121,9 @@ def select(row, prepared, prune, seed, device="cpu"):
     if row.method == "everything":
         return torch.arange(total), {}
     settings = {
-        key: NAMED[key, value](prepared, prune) if (key, value) in NAMED else value
+        key: NAMED[key, value](prepared, prune)
+        if isinstance(value, str) and (key, value) in NAMED
+        else value
         for key, value in row.settings.items()
     }
     if "cutoff" in settings:  # no more than what is pruned anyway
