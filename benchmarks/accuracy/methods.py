@@ -112,7 +112,10 @@ def parse(text):
 
 def is_seeded(row):
     """Whether another seed gives another coreset."""
-    return row.method != "everything" and "seed" in inspect.signature(_function(row)).parameters
+    if row.method == "everything":
+        return False
+    seed = inspect.signature(_function(row)).parameters.get("seed")
+    return seed is not None and seed.default is not None  # None: drawn only where that is asked for
 
 
 def select(row, prepared, prune, seed, device="cpu"):
