@@ -75,7 +75,7 @@ def check_options(name: str, method: Method, given: Collection[str]) -> None:
 
 
 def _kind(method: Method, parameter: str) -> type | None:
-    """What the option is: a number, a name, a switch, or an array (as Tensor), from a file; else None."""
+    """What the option is: a number, a name, a switch, an array (as Tensor) from a file, or None."""
     annotation = str(parameters(method)[parameter].annotation)
     words = re.findall(r"\w+", re.sub(r"(?<!Optional)(?<!Union)\[.*\]", "", annotation))
     if "ArrayLike" in words or "Tensor" in words:
