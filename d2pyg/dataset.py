@@ -94,7 +94,7 @@ def take(dataset: Any, coreset: Coreset | ArrayLike, *, order: str = "dataset") 
     PyG ``Dataset``, ``InMemoryDataset``                   the same, by ``index_select``
     ``torch.utils.data.Dataset`` of known length           ``torch.utils.data.Subset``
     Hugging Face ``datasets.Dataset``                      the same, by ``select``
-    pandas or polars frame or series                       its rows; pandas keeps their labels
+    pandas or polars frame, series, pandas index           its rows; pandas keeps their labels
     pyarrow table, record batch, array                     its rows
     tensor, array                                          its rows, a copy
     list                                                   a list of its samples
@@ -170,7 +170,7 @@ def _part(dataset: Any, index: Tensor) -> Any:
 # By package, so that none has to be installed.
 _ROWS: dict[str, Callable[[Any, np.ndarray[Any, Any]], Any]] = {
     "datasets": lambda dataset, index: dataset.select(index),
-    "pandas": lambda frame, index: frame.iloc[index],
+    "pandas": lambda frame, index: getattr(frame, "iloc", frame)[index],  # an index has no iloc
     "polars": lambda frame, index: frame[index],
     "pyarrow": lambda table, index: table.take(index),
 }

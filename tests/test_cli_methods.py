@@ -18,6 +18,7 @@ def files(tmp_path, monkeypatch, rng):
     for name, values in ("x", x), ("s", scores), ("y", labels), ("p", 1 - scores):
         np.save(f"{name}.npy", values)
     np.save("initial.npy", np.array([7, 3]))
+    d2pyg.save_graph(d2pyg.knn_graph(x, 3), "g.pt")
     return x, scores, labels
 
 
@@ -97,6 +98,7 @@ BAD = [
     ("--scores s.npy --method dual", "'confidence' with method 'dual' (got none)"),
     ("--method k_center", "'embeddings' with method 'k_center' (got none)"),
     ("--scores s.npy", "'embeddings' with method 'd2' (got none)"),
+    ("g.pt --method k_center", "'embeddings' to be a tensor or an array (got a graph"),
     ("x.npy --seed 1", "'seed' to be left out with method 'd2'"),
     ("--method dual --scores s.npy --confidence p.npy --out p.npy", "'out' to differ from the inputs"),
 ]
@@ -121,6 +123,35 @@ def test_a_method_of_ones_own(files, stranger, capsys):
     assert capsys.readouterr().err.count("\n") == 2
     assert run("x.npy --method every --budget 3 --out c.npy") == 2
     assert "'step' with method 'every' (got none)" in capsys.readouterr().err
+
+
+def test_arguments_with_the_names_of_the_commands_own_options(files, monkeypatch, capsys):
+    """They have no option; the others have the first kind of several, and a list has none."""
+
+    def own(
+        embeddings, *, budget: int, verbose: bool = False, out: str = "", files: str = "",
+        share: "int | float" = 1, several: "list[int] | None" = None,
+    ) -> Coreset:  # fmt: skip
+        assert (verbose, out, files, several) == (False, "", "", None)
+        index = torch.arange(int(budget * share))
+        return Coreset(index, torch.zeros(len(index)), torch.zeros(60), {})
+
+    monkeypatch.setitem(registry._TABLE["method"], "own", own)
+    command = "x.npy --method own --budget 6 --share 0.5 --verbose --initial initial.npy"
+    assert run(f"{command} --out c.npy") == 2
+    assert "'initial' to be left out with method 'own'" in capsys.readouterr().err
+    command = command.replace("--initial initial.npy", "--removed r.npy")
+    assert run(f"{command} --out c.npy") == 0
+    assert np.load("c.npy").tolist() == [0, 1, 2]
+    assert np.load("r.npy").tolist() == list(range(3, 60))
+    assert run(f"{command} --out c.npy --several 3") == 2
+
+
+def test_removed_leaves_out_what_was_chosen_already(files):
+    command = "--method hardest --scores s.npy --budget 9 --initial initial.npy"
+    assert run(f"{command} --out c.npy --removed r.npy") == 0
+    kept = {*np.load("c.npy").tolist(), 3, 7}
+    assert np.load("r.npy").tolist() == sorted({*range(60)} - kept)
 
 
 def test_help_is_the_docstring(files, stranger, capsys):

@@ -136,6 +136,7 @@ def test_frames_of_pandas(order):
     kept = d2pyg.take(frame, CORESET, order=how)
     pd.testing.assert_frame_equal(kept, frame.loc[[f"row {i}" for i in rows]])
     pd.testing.assert_series_equal(d2pyg.take(frame.text, CORESET, order=how), kept.text)
+    assert d2pyg.take(frame.index, CORESET, order=how).equals(kept.index)
 
 
 @pytest.mark.extensions

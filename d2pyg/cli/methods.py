@@ -13,7 +13,7 @@ from d2pyg.coreset import Coreset
 from d2pyg.registry import choices, look_up
 
 Method = Callable[..., Coreset]
-_TYPES = {bool: None, int: "N", float: "F", str: "NAME"}
+_TYPES = {bool: None, float: "F", int: "N", str: "NAME"}  # of several, the first
 
 
 def parameters(method: Method) -> dict[str, inspect.Parameter]:
@@ -75,8 +75,9 @@ def check_options(name: str, method: Method, given: Collection[str]) -> None:
 
 
 def _kind(method: Method, parameter: str) -> type | None:
-    """What the option is: a number, a name, a switch, or an array (as Tensor), from a file."""
-    words = re.findall(r"\w+", str(parameters(method)[parameter].annotation))
+    """What the option is: a number, a name, a switch, an array (as Tensor) from a file, or None."""
+    annotation = str(parameters(method)[parameter].annotation)
+    words = re.findall(r"\w+", re.sub(r"(?<!Optional)(?<!Union)\[.*\]", "", annotation))
     if "ArrayLike" in words or "Tensor" in words:
         return Tensor
     return next((kind for kind in _TYPES if kind.__name__ in words), None)

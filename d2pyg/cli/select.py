@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from d2pyg import formats
+from d2pyg.checks import as_index
 from d2pyg.cli import common, methods
 from d2pyg.coreset import Coreset
 from d2pyg.io import check_output, replacing
@@ -26,6 +27,8 @@ _OPTIONS = (
     "keep", "prune", "budget", "k", "gamma_forward", "gamma_reverse", "clamp", "cutoff",
     *common.METHOD, "backend", "engine", "device",
 )  # fmt: skip
+_OWN = ("command", "files", "help", "import", "json", "method", "modules", "more", "out", "progress",
+        "removed", "verbose")  # of the command itself, never a method's  # fmt: skip
 _LISTS = (".npy", ".txt", ".json")
 
 _EPILOG = """
@@ -99,7 +102,7 @@ def add_to(commands: Any) -> None:
         help="fraction of the hardest samples dropped first (default 0.0)")  # fmt: skip
     common.add_method(add)
 
-    more, files = methods.add_options(parser, {*_INPUTS, *_OPTIONS, "progress"})
+    more, files = methods.add_options(parser, {*_INPUTS, *_OPTIONS, *_OWN})
     parser.set_defaults(command=_select, more=more, files=files)
     add = parser.add_argument_group("how it runs").add_argument
     common.add_engine(add)
@@ -132,7 +135,8 @@ def _select(arguments: argparse.Namespace) -> None:
 
     if removed:
         left_out = ~coreset.mask
-        left_out[coreset.settings["initial"]] = False  # chosen already: they stay
+        initial = files.get("initial", torch.empty(0))  # chosen already: they stay
+        left_out[as_index("initial", initial, len(left_out))] = False
         with replacing(removed) as file:  # which happens only if `out` was written too
             file.write(_list_of(coreset, left_out.nonzero().flatten(), removed.suffix))
             coreset.save(out)

@@ -106,6 +106,11 @@ def as_embedded(embeddings: Any, metric: str | Metric | PairwiseMetric) -> Tenso
                 f"{metric!r}). Pass it to Joined."
             )
         return embeddings
+    if isinstance(embeddings, Data):
+        raise TypeError(
+            "Expected 'embeddings' to be a tensor or an array (got a graph, which has distances alone"
+            "). Pass the embeddings that it was built from."
+        )
     return as_embeddings(embeddings)
 
 

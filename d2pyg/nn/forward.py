@@ -55,7 +55,8 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
         or what :meth:`scalarize` makes of it
 
     Raises:
-        ValueError: If ``gamma`` is negative or not finite, or a name is unknown.
+        ValueError, TypeError: If an argument breaks its rule, such as a ``gamma`` below 0, an unknown
+            name, or integers as scores.
 
     Example:
         >>> edge_index = torch.tensor([[1], [0]])  # node 1 sends to node 0
@@ -99,7 +100,7 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
         """The scores after all hops; dtype and device of ``score``.
 
         Args:
-            score: (N,), or (N, F) in columns.
+            score: (N,), or (N, F) in columns; floating.
             edge_index: (2, E), dense.
             distance: (E,), >= 0.
             **features: What :meth:`message` and :meth:`update` take besides, by name: tensors of edges
@@ -141,6 +142,11 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
                 f"Expected 'edge_index' to be a dense tensor [2, E] (got {type(edge_index).__name__}, "
                 f"sparse). With a sparse adj_t of distances, pass edge_index.flip(0) and distance of "
                 f"edge_index, distance = torch_geometric.utils.to_edge_index(adj_t)."
+            )
+        if not score.is_floating_point():
+            raise TypeError(
+                f"Expected 'score' to be floating, as sums of weighted scores are (got {score.dtype}). "
+                f"Pass score.double()."
             )
         if distance.shape != edge_index.shape[1:]:
             raise ValueError(

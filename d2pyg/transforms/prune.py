@@ -11,7 +11,7 @@ from torch_geometric.data import Data
 
 from d2pyg.checks import as_count, as_flag, check_length
 from d2pyg.coreset import Coreset
-from d2pyg.graph.edges import Edges, induced
+from d2pyg.graph.edges import Edges, induced, own_k
 from d2pyg.pruning import select
 from d2pyg.transforms.nodes import Nodes, NodeTransform
 
@@ -47,7 +47,8 @@ class D2Prune(NodeTransform):
         node_type: The node type, for ``HeteroData``; the edges of the graph are of type
             (``node_type``, ``"near"``, ``node_type``).
         **settings: Of :func:`d2pyg.select`, such as ``k``, ``gamma_reverse``, ``cutoff``. A graph of n
-            nodes for which neighbours are sought has k = min(k, n - 1).
+            nodes for which neighbours are sought has k = min(k, n - 1); of a graph that is there, the k
+            nearest are taken of what each node has among those considered.
 
     Raises:
         ValueError, TypeError: If a setting or the data breaks its rule.
@@ -134,11 +135,20 @@ class D2Prune(NodeTransform):
         self, given: Tensor | Edges, score: Tensor | None, label: Tensor | None, members: Tensor
     ) -> Coreset:
         """The coreset of some nodes (ascending)."""
+        embeddings: Tensor | Data
+        if isinstance(given, Tensor):
+            embeddings, most = given[members], len(members) - 1
+        else:
+            part = induced(given, members)
+            embeddings = Data(
+                edge_index=part.edge_index, edge_attr=part.distance, num_nodes=part.num_nodes
+            )
+            most = own_k(embeddings, part)
         settings = dict(self.settings)
-        if isinstance(given, Tensor) and settings.get("k") is not None:
-            settings["k"] = min(settings["k"], len(members) - 1) or None
+        if settings.get("k") is not None:
+            settings["k"] = min(settings["k"], most) or None
         return select(
-            given[members] if isinstance(given, Tensor) else _inside(given, members),
+            embeddings,
             None if score is None else score[members],
             labels=None if label is None else label[members],
             keep=self.keep,
@@ -165,9 +175,3 @@ class D2Prune(NodeTransform):
                 f"{int(mask.count_nonzero())} nonzero). Convert it, or leave 'mask' out."
             )
         return mask
-
-
-def _inside(edges: Edges, members: Tensor) -> Data:
-    """The kNN graph among some nodes."""
-    part = induced(edges, members)
-    return Data(edge_index=part.edge_index, edge_attr=part.distance, num_nodes=part.num_nodes)

@@ -131,6 +131,26 @@ def test_on_the_graphs_of_a_batch(device):
     assert same(given(Batch.from_data_list(graphs)), built(Batch.from_data_list(graphs)))
 
 
+def test_k_of_a_graph_that_is_there_where_nodes_have_fewer(device):
+    """The graphs have 0, 2 and more neighbours a node, and a mask leaves some with fewer."""
+    near = EmbeddingKNNGraph(k=5)
+    graphs = [*some_graphs(device), graph(1, 7, device), graph(3, 8, device)]
+    for k in (2, 5):
+        given = Compose([near, D2Prune(budget=1, graph=True, label=None, k=k)])
+        assert same(
+            given(Batch.from_data_list(graphs)), Batch.from_data_list([given(g) for g in graphs])
+        )
+        direct = D2Prune(budget=1, label=None, k=k)(Batch.from_data_list(graphs))
+        assert torch.equal(given(Batch.from_data_list(graphs)).coreset_index, direct.coreset_index)
+    data = near(graph(30, seed=9, device=device))
+    data.train_mask = torch.arange(30, device=device) % 3 == 0
+    masked = [
+        D2Prune(keep=0.5, graph=True, label=None, mask="train_mask", **k)(data).train_mask
+        for k in ({}, {"k": 5})
+    ]
+    assert torch.equal(*masked)
+
+
 @pytest.mark.parametrize("undirected", [True, False])
 def test_on_the_graph_of_the_data_class_by_class(device, undirected):
     data = graph(50, seed=8, device=device, classes=3)
