@@ -14,7 +14,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from d2pyg.budget import after_cutoff, check_available, num_kept
-from d2pyg.checks import ArrayLike, as_device, as_labels, as_scores
+from d2pyg.checks import ArrayLike, as_device, as_labels, as_scores, as_tensor
 from d2pyg.coreset import plain
 from d2pyg.graph.cover import covering_radii
 from d2pyg.graph.edges import nearest_graph, own_k
@@ -105,6 +105,12 @@ def sweep(
                 f"Expected {name!r} to be left out of a sweep, which returns no coreset (got "
                 f"{type(fixed[name]).__name__}). Pass it to select, with the settings you chose."
             )
+    if scores is not None and as_tensor("scores", scores).dim() != 1:
+        raise ValueError(
+            f"Expected 'scores' to have one number a sample in a sweep (got shape "
+            f"{tuple(as_tensor('scores', scores).shape)}). For a forward layer that takes several, call "
+            f"select for each setting."
+        )
     start = Given.of(embeddings, metric, backend)
     given, ready, num_samples = start.data, start.ready, len(start)
     place = as_device(device, start.device)

@@ -80,9 +80,35 @@ class Nodes:
         counts: list[int] = batch.bincount(minlength=graphs).tolist()
         return counts
 
-    def graphs(self, batch: Tensor) -> list[Tensor]:
-        """The nodes of each graph, ascending."""
-        return list(batch.argsort(stable=True).split(self.count(batch)))
+    def graphs(self, batch: Tensor, among: Tensor | None = None) -> list[Tensor]:
+        """The nodes of each graph, ascending; those of a mask alone where there is one."""
+        graphs = batch.argsort(stable=True).split(self.count(batch))
+        return list(graphs) if among is None else [graph[among[graph]] for graph in graphs]
+
+    @staticmethod
+    def between(edges: Edges, graphs: list[Tensor]) -> list[Edges]:
+        """The edges among the nodes of each graph, which become 0, 1, 2, ...
+
+        All are sorted once, so that many small graphs cost no more than a large one.
+        """
+        nodes = torch.cat(graphs)
+        size = torch.tensor([len(graph) for graph in graphs], device=nodes.device)
+        graph = torch.full((edges.num_nodes,), -1, device=nodes.device)
+        graph[nodes] = torch.arange(len(graphs), device=nodes.device).repeat_interleave(size)
+        number = torch.empty_like(graph)
+        number[nodes] = torch.arange(len(nodes), device=nodes.device)
+        number[nodes] -= (size.cumsum(0) - size)[graph[nodes]]
+
+        of = graph[edges.target]
+        here = ((of >= 0) & (of == graph[edges.source])).nonzero().flatten()
+        here = here[of[here].argsort(stable=True)]
+        counts = of[here].bincount(minlength=len(graphs)).tolist()
+        index = number[edges.edge_index[:, here]].split(counts, dim=1)
+        distance = edges.distance[here].split(counts)
+        return [
+            Edges(ends, far, len(members))
+            for ends, far, members in zip(index, distance, graphs, strict=True)
+        ]
 
     def edges(self, edge_index: str, edge_attr: str, num_nodes: int | None) -> Edges:
         """The checked kNN edges that are there."""

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 
 from d2pyg.checks import as_columns, as_flag, as_scores
-from d2pyg.graph.edges import induced
 from d2pyg.nn.forward import ForwardMessagePassing, as_forward
 from d2pyg.nn.kernel import Kernel
 from d2pyg.spread import check_scale, spread
@@ -90,8 +89,8 @@ class PropagateDifficulty(NodeTransform):
         edges = nodes.edges(self.edge_index, self.edge_attr, len(score))
         batch = nodes.batch(len(score), score.device)
         after = torch.zeros(len(score), dtype=torch.float64, device=score.device)
-        for graph in nodes.graphs(batch):
-            part = induced(edges, graph)
+        graphs = nodes.graphs(batch)
+        for graph, part in zip(graphs, nodes.between(edges, graphs), strict=True):
             after[graph] = spread(score[graph], part, layer, self.scale, self.undirected).score
         nodes.write(self.node_type, self.out, after, nodes.count(batch))
         return data

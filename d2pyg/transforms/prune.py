@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch_geometric.data import Data
 
 from d2pyg.checks import as_count, as_flag, check_length
 from d2pyg.coreset import Coreset
-from d2pyg.graph.edges import Edges, induced, own_k
+from d2pyg.graph.edges import Edges, own_k
 from d2pyg.pruning import select
 from d2pyg.transforms.nodes import Nodes, NodeTransform
 
@@ -115,13 +116,13 @@ class D2Prune(NodeTransform):
         label = self._each(nodes, "label", total, "Without classes of the nodes, pass label=None.")
         among = self._mask(nodes, total)
 
-        picks = []
-        for graph in nodes.graphs(batch):
-            members = graph if among is None else graph[among[graph]]
+        picks = nodes.graphs(batch, among)
+        parts: Sequence[Tensor | Edges] = (
+            nodes.between(given, picks) if isinstance(given, Edges) else [given[one] for one in picks]
+        )
+        for i, (members, part) in enumerate(zip(picks, parts, strict=True)):
             if len(members) > 0:
-                coreset = self._select(given, score, label, members)
-                members = members[coreset.index.to(place)]
-            picks.append(members)
+                picks[i] = members[self._select(part, score, label, members).index.to(place)]
 
         index = torch.cat(picks)
         mask = torch.zeros(total, dtype=torch.bool, device=place).index_fill(0, index, True)
@@ -132,14 +133,13 @@ class D2Prune(NodeTransform):
         return data
 
     def _select(
-        self, given: Tensor | Edges, score: Tensor | None, label: Tensor | None, members: Tensor
+        self, part: Tensor | Edges, score: Tensor | None, label: Tensor | None, members: Tensor
     ) -> Coreset:
-        """The coreset of some nodes (ascending)."""
+        """The coreset of some nodes (ascending), from their embeddings or the edges between them."""
         embeddings: Tensor | Data
-        if isinstance(given, Tensor):
-            embeddings, most = given[members], len(members) - 1
+        if isinstance(part, Tensor):
+            embeddings, most = part, len(members) - 1
         else:
-            part = induced(given, members)
             embeddings = Data(
                 edge_index=part.edge_index, edge_attr=part.distance, num_nodes=part.num_nodes
             )
