@@ -1,6 +1,13 @@
 """How the reference is built: python -m sphinx -W -n docs docs/_build (make docs does)."""
 
+import os
+import sys
+from pathlib import Path
+
 import d2pyg
+
+# The commands whose --help is shown are run by this Python, wherever it is.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 project = "d2pyg"
 author = "The d2pyg authors"
