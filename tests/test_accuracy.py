@@ -436,3 +436,26 @@ def _result(name, prune, seed, accuracy):
         "got": {},
         "selection_seconds": 0.0,
     }
+
+
+class TestCutoff:
+    def test_rules_on_a_hand_made_case(self):
+        """Twenty wrong ones at -2, eighty right ones at 3."""
+        from benchmarks.accuracy import cutoff
+
+        generator = torch.Generator().manual_seed(0)
+        centre = torch.cat([torch.full((20,), -2.0), torch.full((80,), 3.0)])
+        margin = centre + 0.1 * torch.randn(100, generator=generator)
+        for rule in cutoff.RULES.values():
+            assert rule(margin).nonzero().flatten().tolist() == list(range(20))
+
+    def test_flipped_digits_are_found(self, tmp_path, monkeypatch, capsys):
+        from benchmarks.accuracy import cutoff
+
+        monkeypatch.setenv("D2PYG_CACHE", str(tmp_path))
+        cutoff.main(["--tasks", "digits", "--flip", "0.1", "--out", str(tmp_path / "out")])
+        rows = json.loads((tmp_path / "out.json").read_text())["rows"]
+        by_margin = next(row for row in rows if row["rule"] == "negative margin")
+        assert by_margin["of these flipped"] > 0.8
+        assert by_margin["of the flipped dropped"] > 0.8
+        assert "| digits | 10.0 | negative margin |" in (tmp_path / "out.md").read_text()
