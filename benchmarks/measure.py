@@ -47,10 +47,15 @@ def machine(device):
     return {"date": str(date.today()), "device": name, "cores": os.cpu_count(), **versions()}
 
 
+def beside(out, suffix):
+    """OUT with a suffix more; a dot in OUT is part of its name."""
+    return out.with_name(out.name + suffix)
+
+
 def write(out, content, table):
     """OUT.json and OUT.md."""
-    out.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n")
-    out.with_suffix(".md").write_text(table)
+    beside(out, ".json").write_text(json.dumps(content, indent=1) + "\n")
+    beside(out, ".md").write_text(table)
 
 
 def _status(name):

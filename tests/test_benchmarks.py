@@ -46,3 +46,14 @@ def test_baselines_speed(run):
     assert [row["method"] for row in result["rows"]] == ["random", "dual", "d2"]
     assert all(row["picks"] == 90 and row["seconds"] > 0 for row in result["rows"])
     assert "| dual | 300 | 128 | 90 |" in table
+
+
+def test_a_dot_in_the_name_of_the_results_is_kept(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import measure
+
+    for share in "0.1", "0.2":
+        measure.write(tmp_path / f"flip-{share}", {"share": share}, f"{share}\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "flip-0.1.json", "flip-0.1.md", "flip-0.2.json", "flip-0.2.md",
+    ]  # fmt: skip

@@ -13,6 +13,7 @@ from benchmarks.accuracy.harness import Study
 from benchmarks.accuracy.methods import ROWS
 from benchmarks.accuracy.report import content, paired, summary, write
 from benchmarks.accuracy.tune import GRIDS, tune
+from benchmarks.measure import beside
 
 TASKS = {task.name: task for task in (digits.TASK, imdb.TASK, cifar10.SMALL, cifar10.LARGE)}
 RESULTS = Path(__file__).parents[1] / "results" / "accuracy"
@@ -47,7 +48,7 @@ def main(argv=None):
     rows = summary(study.run(options.methods, rates, seeds))
     result = content(study, rows, study.prepared.seconds)
     write(result, out, options.paired)
-    print(out.with_suffix(".md").read_text())
+    print(beside(out, ".md").read_text())
     if options.require:
         _require(rows, *options.require)
 

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from benchmarks.measure import machine
+from benchmarks.measure import beside, machine
 from d2pyg.extras import require
 
 MARKERS = "osv^D<>Pp*hX"
@@ -153,9 +153,9 @@ def _line(ax, name, rows, color, marker):
 def write(result, out, pairs=()):
     """OUT.json, OUT.md and OUT.png."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
-    out.with_suffix(".md").write_text(table(result, pairs))
-    figure(result, out.with_suffix(".png"))
+    beside(out, ".json").write_text(json.dumps(result, indent=1) + "\n")
+    beside(out, ".md").write_text(table(result, pairs))
+    figure(result, beside(out, ".png"))
 
 
 def _mean(values):
