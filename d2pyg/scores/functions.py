@@ -134,6 +134,16 @@ def correctness(logits: Logits, target: ArrayLike, raw: bool = False) -> Tensor:
     return recorded(logits, target).correctness(raw)
 
 
+def borderline(logits: Logits, target: ArrayLike) -> Tensor:
+    """See :meth:`TrainingDynamics.borderline`.
+
+    Example:
+        >>> borderline(torch.tensor([[0.0, 0.0], [0.0, 50.0]]), [1, 1])  # unsure, and sure
+        tensor([0.1250, 0.0000], dtype=torch.float64)
+    """
+    return recorded(logits, target).borderline()
+
+
 def dyn_unc(logits: Logits, target: ArrayLike, window: int = 10) -> Tensor:
     """See :meth:`TrainingDynamics.dyn_unc`.
 

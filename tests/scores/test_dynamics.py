@@ -13,7 +13,8 @@ from d2pyg import scores
 from d2pyg.scores import TrainingDynamics
 
 SCORES = [
-    "forgetting", "aum", "el2n", "entropy", "variance", "confidence", "correctness", "dyn_unc", "dual",
+    "forgetting", "aum", "el2n", "entropy", "variance", "confidence", "correctness",
+    "borderline", "dyn_unc", "dual",
 ]  # fmt: skip
 
 
@@ -49,6 +50,8 @@ def by_definition(name, logits, target, window, el2n_epochs=10):
         return 1 - mean
     if name == "correctness":
         return right.count(False) / epochs
+    if name == "borderline":
+        return mean * mean * (1 - mean)
     values = []
     for start in range(epochs - window + 1):
         part = true[start : start + window]
@@ -100,6 +103,18 @@ def test_equals_the_definition(name, run, device):
     assert found.device.type == "cpu"
     assert float(found.min()) >= 0
     assert found.isfinite().all()
+
+
+def test_borderline_is_highest_where_a_sample_is_right_in_two_of_three_epochs():
+    def score(right, epochs):
+        logits = torch.tensor([[[0.0, 40.0 if epoch < right else -40.0]] for epoch in range(epochs)])
+        return float(scores.borderline(logits, [1]))
+
+    found = [score(right, 12) for right in range(13)]
+    assert found.index(max(found)) == 8
+    assert max(found) == pytest.approx(4 / 27)
+    assert found[0] == pytest.approx(0)  # never learned, as mislabelled samples are
+    assert found[12] == pytest.approx(0)
 
 
 def test_harder_is_higher(run):
