@@ -50,25 +50,47 @@ def num_kept(num_samples: int, keep: Any, prune: Any, budget: Any) -> int:
     return kept
 
 
-def after_cutoff(score: Tensor, cutoff: Any) -> Tensor:
+def after_cutoff(hardness: Tensor, cutoff: Any, room: int | None = None) -> Tensor:
     """The samples left, ascending, after the hardest floor(cutoff N + 0.5) are dropped.
 
-    Of samples with the same score the lower index counts as harder, as it does in selection.
+    Of samples with the same hardness the lower index counts as harder, as it does in selection.
+
+    Args:
+        hardness: [N].
+        cutoff: A fraction; or ``"auto"``, all above 0, but no more than ``room``.
+        room: How many may go; None where a hardness of 0 means nothing.
 
     Example:
         >>> after_cutoff(torch.tensor([1.0, 5.0, 2.0, 5.0]), 0.25)
         tensor([0, 2, 3])
+        >>> after_cutoff(torch.tensor([1.0, -5.0, 2.0, -5.0]), "auto", room=3)
+        tensor([1, 3])
     """
+    if isinstance(cutoff, str):
+        if cutoff != "auto":
+            raise ValueError(
+                f"Expected 'cutoff' to be a fraction of the samples, such as 0.1, or 'auto' (got "
+                f"{cutoff!r}). Pass one of these."
+            )
+        if room is None:
+            raise ValueError(
+                "Expected 'cutoff' to be a fraction with 'scores' that are numbers (got 'auto', which "
+                "reads the margins of a training run). Pass a d2pyg.scores.TrainingDynamics as 'scores'."
+            )
+        return _easier(hardness, min(room, int((hardness > 0).sum())))
     fraction = as_real("cutoff", cutoff, "It is a fraction of the samples, such as 0.1.")
     if not 0 <= fraction < 1:
         raise ValueError(
             f"Expected 'cutoff' to be at least 0 and below 1 (got {fraction:g}). It is the fraction "
             f"of the hardest samples that is dropped first, such as 0.1."
         )
-    dropped = math.floor(fraction * len(score) + 0.5)
+    return _easier(hardness, math.floor(fraction * len(hardness) + 0.5))
+
+
+def _easier(hardness: Tensor, dropped: int) -> Tensor:
     if dropped == 0:
-        return torch.arange(len(score), device=score.device)
-    return score.argsort(descending=True, stable=True)[dropped:].sort().values
+        return torch.arange(len(hardness), device=hardness.device)
+    return hardness.argsort(descending=True, stable=True)[dropped:].sort().values
 
 
 def check_available(budget: int, num_samples: int, num_left: int, num_initial: int) -> None:

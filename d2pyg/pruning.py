@@ -23,6 +23,7 @@ from d2pyg.nn.forward import ForwardMessagePassing, as_forward
 from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
 from d2pyg.registry import register
+from d2pyg.scores.dynamics import TrainingDynamics
 from d2pyg.spread import check_scale, spread
 from d2pyg.task import Task
 
@@ -32,7 +33,7 @@ DEFAULT_K = 5
 @register("method", "d2")
 def select(
     embeddings: Embeddings | Data,
-    scores: ArrayLike | None = None,
+    scores: ArrayLike | TrainingDynamics | None = None,
     *,
     keep: float | None = None,
     prune: float | None = None,
@@ -50,7 +51,7 @@ def select(
     labels: ArrayLike | None = None,
     balance: str = "proportional",
     min_per_class: int = 0,
-    cutoff: float = 0.0,
+    cutoff: float | str = 0.0,
     initial: ArrayLike | None = None,
     ids: Sequence[Any] | Tensor | np.ndarray[Any, Any] | None = None,
     metric: str | Metric | PairwiseMetric | None = None,
@@ -74,7 +75,8 @@ def select(
         embeddings: [N, d], a tensor or array of any float type, finite; or a graph from
             :func:`d2pyg.knn_graph`, to build it once for many settings. Several embeddings of the same
             samples, as a list or a :class:`d2pyg.graph.Joined`, count together.
-        scores: Difficulty [N], >= 0, higher is harder; floats or integers. Default: all ones. For a
+        scores: Difficulty [N], >= 0, higher is harder; floats or integers. Default: all ones. Or a
+            :class:`d2pyg.scores.TrainingDynamics`, which stands for its ``borderline()``. For a
             ``forward`` layer with ``in_channels = F``, [N, F]: the difficulty first, then whatever
             else the layer makes one score of, finite. (A sweep, the baselines and greedy_select take
             one score a sample.)
@@ -112,7 +114,10 @@ def select(
             ``"uniform"`` (in turn). A class that runs out passes its seats on.
         min_per_class: Seats each class gets first. A budget too small for that is a warning.
         cutoff: Fraction of the hardest samples that is dropped first (mislabelled data), in 0 to 1.
-            It ranks ``scores`` (the first column); what it drops sends and receives nothing.
+            It ranks ``scores`` (the first column), or the mean margins of a TrainingDynamics; with
+            one of these, ``"auto"`` drops what has a negative margin, which the model took for
+            another class on the whole, but no more than is pruned. What is dropped sends and
+            receives nothing.
         initial: Indices already chosen, as in active learning. They are taken first, count as seats
             of their classes, and are not in the result.
         ids: Your own names of the samples [N], integers or strings, each once, carried into files.
@@ -142,6 +147,10 @@ def select(
         >>> select(x, scores=[1, 9, 1, 1, 2, 1], budget=3, k=2, labels=[0, 0, 0, 1, 1, 1]).index
         tensor([1, 4, 0])
     """
+    hardness = None
+    if isinstance(scores, TrainingDynamics):
+        hardness = -scores.aum(raw=True)
+        scores = scores.borderline()
     given = Given.of(embeddings, metric, backend)
     layer = as_forward(forward, gamma_forward, kernel, update)
     message = as_reverse(reverse, gamma_reverse, layer.kernel)
@@ -157,6 +166,7 @@ def select(
         balance=balance,
         min_per_class=min_per_class,
         cutoff=cutoff,
+        hardness=hardness,
         initial=initial,
         ids=ids,
         device=device,

@@ -46,7 +46,8 @@ class Task:
         labels: ArrayLike | None = None,
         balance: str = "proportional",
         min_per_class: int = 0,
-        cutoff: float = 0.0,
+        cutoff: float | str = 0.0,
+        hardness: Tensor | None = None,
         initial: ArrayLike | None = None,
         ids: Sequence[Any] | Tensor | np.ndarray[Any, Any] | None = None,
         device: str | torch.device | None = None,
@@ -54,15 +55,22 @@ class Task:
     ) -> Task:
         """Checks arguments that mean what they mean in :func:`d2pyg.select`.
 
+        ``hardness`` [N] is what the cutoff ranks, where that is not the scores; above 0 is doubtful.
         ``left``, in place of a cutoff, says from scores and classes which samples are left, ascending.
         """
         place = as_device(device, home)
         kept = num_kept(num_samples, keep, prune, budget)
         score = _score(scores, num_samples).to(place)
         classes, group = _classes(labels, num_samples, place)
-        pool = after_cutoff(score, cutoff) if left is None else left(score, group)
         start = torch.zeros(num_samples, dtype=torch.bool, device=place)
         start[as_index("initial", [] if initial is None else initial, num_samples).to(place)] = True
+        if left is not None:
+            pool = left(score, group)
+        elif hardness is None:
+            pool = after_cutoff(score, cutoff)
+        else:
+            room = max(0, num_samples - kept - int(start.sum()))
+            pool = after_cutoff(hardness.to(place), cutoff, room)
         check_available(kept, num_samples, int((~start[pool]).sum()), int(start.sum()))
         names = None if ids is None else as_ids(ids, num_samples)
         seats = nested_seats(

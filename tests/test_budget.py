@@ -56,6 +56,17 @@ def test_cutoff_drops_the_hardest_lowest_index_first():
     assert after_cutoff(score, 0.7).tolist() == [2, 5]
 
 
+def test_auto_drops_what_is_above_0_but_no_more_than_there_is_room_for():
+    hardness = torch.tensor([3.0, -5.0, 0.0, 4.0, -1.0, 3.0])
+    assert after_cutoff(hardness, "auto", room=6).tolist() == [1, 2, 4]
+    assert after_cutoff(hardness, "auto", room=2).tolist() == [1, 2, 4, 5]
+    assert after_cutoff(hardness, "auto", room=0).tolist() == [0, 1, 2, 3, 4, 5]
+    with pytest.raises(ValueError, match=r"a fraction with 'scores' that are numbers \(got 'auto'"):
+        after_cutoff(hardness, "auto")
+    with pytest.raises(ValueError, match=r"such as 0.1, or 'auto' \(got 'some'\)"):
+        after_cutoff(hardness, "some", room=6)
+
+
 @pytest.mark.parametrize("cutoff", [-0.1, 1, 1.5])
 def test_cutoff_out_of_range(cutoff):
     with pytest.raises(ValueError, match="'cutoff' to be at least 0 and below 1"):

@@ -27,6 +27,42 @@ def files(tmp_path, monkeypatch, rng):
     return x, scores, labels
 
 
+def test_a_recorder_in_place_of_scores(files, capsys):
+    x, _, _ = files
+    dynamics = d2pyg.scores.TrainingDynamics(80)
+    logits = torch.linspace(-2, 2, 80).unsqueeze(1) * torch.tensor([0.0, 1.0])
+    dynamics.update(torch.arange(80), logits, torch.ones(80).long())
+    dynamics.end_epoch()
+    dynamics.save("run.pt")
+    assert (
+        main(
+            [
+                "select",
+                "x.npy",
+                "--scores",
+                "run.pt",
+                "--cutoff",
+                "auto",
+                "--keep",
+                "0.3",
+                "--out",
+                "c.npz",
+            ]
+        )
+        == 0
+    )
+    expected = d2pyg.select(x, dynamics, keep=0.3, cutoff="auto")
+    assert Coreset.load("c.npz").index.tolist() == expected.index.tolist()
+    assert Coreset.load("c.npz").settings["num_dropped"] == 40
+    capsys.readouterr()
+    command = ["select", "--method", "ccs", "--scores", "run.pt", "--keep", "0.3", "--out", "c.npz"]
+    assert main(command) == 2
+    assert "'scores' to be numbers (got TrainingDynamics(80 samples" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["select", "x.npy", "--cutoff", "most", "--keep", "0.3", "--out", "c.npz"])
+    assert "expected auto or a number (got 'most')" in capsys.readouterr().err
+
+
 def test_equals_select(files, capsys):
     x, scores, labels = files
     assert (

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import d2pyg
+from d2pyg.repeat import repeat
 
 TOTAL = 60
 ENGINES = ["sequential", "heap", "rounds"]
@@ -235,6 +236,65 @@ def test_a_graph_with_a_cutoff_loses_the_edges_of_what_is_dropped():
     assert coreset.index.tolist() == [2, 3, 1]
     # Node 3 at 6 - 7 = -1, then gives its -1 to nobody open; node 1 at 3 - 7.
     assert coreset.pick_scores.tolist() == [7.0, -1.0, -4.0]
+
+
+class TestTrainingDynamics:
+    """In place of scores: borderline scores, and a cutoff that goes by margins."""
+
+    # Sample 0 is never right, sample 4 mostly wrong, samples 1 to 3 right ever more surely.
+    MARGINS = ((-4.0, 0.5, 1.0, 8.0, -3.0), (-4.0, 0.5, 2.0, 9.0, 1.0))
+    X = torch.arange(5.0).unsqueeze(1)
+
+    def dynamics(self):
+        dynamics = d2pyg.scores.TrainingDynamics(5, window=2)
+        for margins in self.MARGINS:
+            logits = torch.tensor([[0.0, margin] for margin in margins])
+            dynamics.update(torch.arange(5), logits, torch.ones(5).long())
+            dynamics.end_epoch()
+        return dynamics
+
+    def test_stand_for_their_borderline_scores(self):
+        dynamics = self.dynamics()
+        found = d2pyg.select(self.X, dynamics, budget=3, k=1)
+        expected = d2pyg.select(self.X, dynamics.borderline(), budget=3, k=1)
+        assert found.index.tolist() == expected.index.tolist()
+        assert found.scores.tolist() == expected.scores.tolist()
+
+    def test_a_fraction_drops_by_margin_not_by_score(self):
+        dynamics = self.dynamics()
+        assert int(dynamics.borderline().argmin()) == 3  # the easiest scores lowest
+        coreset = d2pyg.select(self.X, dynamics, budget=2, k=1, cutoff=0.4)
+        assert coreset.scores.isnan().tolist() == [True, False, False, False, True]
+
+    def test_auto_drops_negative_margins(self):
+        coreset = d2pyg.select(self.X, self.dynamics(), budget=2, k=1, cutoff="auto")
+        assert coreset.scores.isnan().tolist() == [True, False, False, False, True]
+        assert (coreset.settings["cutoff"], coreset.settings["num_dropped"]) == ("auto", 2)
+
+    def test_auto_drops_no_more_than_is_pruned_so_that_budgets_nest_as_sets(self):
+        dynamics, before = self.dynamics(), set()
+        for budget in range(1, 6):
+            coreset = d2pyg.select(self.X, dynamics, budget=budget, k=1, cutoff="auto")
+            assert coreset.settings["num_dropped"] == min(2, 5 - budget)
+            picked = set(coreset.index.tolist())
+            assert len(picked) == budget
+            assert before <= picked
+            before = picked
+        coreset = d2pyg.select(self.X, dynamics, budget=3, initial=[1], k=1, cutoff="auto")
+        assert sorted(coreset.index.tolist()) == [2, 3, 4]  # 4 has a smaller negative margin than 0
+
+    def test_can_be_repeated(self, tmp_path):
+        d2pyg.select(self.X, self.dynamics(), budget=2, k=1, cutoff="auto").save(tmp_path / "c.npz")
+        again = repeat(d2pyg.Coreset.load(tmp_path / "c.npz"), self.X, self.dynamics())
+        assert again.explain(0).fate == "cut"
+
+    def test_scores_that_are_numbers_have_no_auto(self):
+        with pytest.raises(ValueError, match=r"Pass a d2pyg\.scores\.TrainingDynamics as 'scores'"):
+            d2pyg.select(self.X, torch.ones(5), budget=2, cutoff="auto")
+
+    def test_of_another_length(self):
+        with pytest.raises(ValueError, match="'scores' to have one value for each of the 4 samples"):
+            d2pyg.select(self.X[:4], self.dynamics(), budget=2)
 
 
 def test_initial_samples_that_the_cutoff_drops_count_as_seats_and_send_nothing():

@@ -1,4 +1,4 @@
-"""CIFAR-10: a ResNet-9 on all of it for a GPU, on a part for the CPU; a perceptron on embeddings of all."""
+"""CIFAR-10: a ResNet-9, on all of it for a GPU or a part for the CPU; a perceptron on embeddings."""
 
 import torch
 

@@ -14,7 +14,16 @@ from benchmarks.accuracy.data import cache, store
 from benchmarks.accuracy.order import Recorder
 
 SEED = 0  # of the network that scores; those that are compared have seeds from 1 on
-RECORDED = ("aum", "el2n", "forgetting", "entropy", "variance", "confidence", "correctness", "borderline")
+RECORDED = (
+    "aum",
+    "el2n",
+    "forgetting",
+    "entropy",
+    "variance",
+    "confidence",
+    "correctness",
+    "borderline",
+)
 WINDOWED = ("dyn_unc", "dual")
 
 

@@ -7,9 +7,12 @@ import csv
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from torch import Tensor
 
 from d2pyg.budget import BALANCES
 from d2pyg.checks import as_tensor
@@ -17,6 +20,7 @@ from d2pyg.graph.files import read_graph_or_array
 from d2pyg.io import path_of, read_array
 from d2pyg.nn.forward import UPDATES
 from d2pyg.registry import choices
+from d2pyg.scores.dynamics import TrainingDynamics
 
 FILES = """\
 files:
@@ -102,13 +106,28 @@ def read_inputs(given: Mapping[str, str | None]) -> dict[str, Any]:
     """The array of each file that is named; in place of embeddings, a graph."""
     files: dict[str, Any] = {}
     for name, file in given.items():
-        read = read_graph_or_array if name == "embeddings" else read_array
+        read = _READERS.get(name) or read_array
         files[name] = None if file is None else read(name, file)
-    for name, values in files.items():  # names, read from text, are refused further on
-        if name in ("embeddings", "ids") or values is None or getattr(values.dtype, "kind", "") == "U":
-            continue
-        files[name] = as_tensor(name, values)
+    for name, values in files.items():
+        # names, read from text, are refused further on
+        is_array = isinstance(values, Tensor | np.ndarray) and getattr(values.dtype, "kind", "") != "U"
+        if is_array and name not in ("embeddings", "ids"):
+            files[name] = as_tensor(name, values)
     return files
+
+
+def _recorder_or_array(name: str, file: str) -> Any:
+    """What TrainingDynamics.save wrote, or numbers."""
+    if file.endswith(".pt"):
+        with suppress(ValueError):
+            return TrainingDynamics.load(file)
+    return read_array(name, file)
+
+
+_READERS: dict[str, Callable[[str, str], Any]] = {
+    "embeddings": read_graph_or_array,
+    "scores": _recorder_or_array,
+}
 
 
 @contextmanager
@@ -136,6 +155,16 @@ def as_csv(rows: list[dict[str, Any]]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
+
+
+def fraction_or_auto(text: str) -> str | float:
+    """The value of --cutoff."""
+    if text == "auto":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected auto or a number (got {text!r})") from None
 
 
 def _scale(text: str) -> str | float | None:

@@ -21,6 +21,7 @@ from d2pyg.io import check_output, replacing
 from d2pyg.metrics import class_counts
 from d2pyg.pruning import select
 from d2pyg.registry import choices, look_up
+from d2pyg.scores.dynamics import TrainingDynamics
 
 _INPUTS = ("embeddings", "scores", "labels", "initial", "ids")
 _OPTIONS = (
@@ -37,6 +38,8 @@ examples:
     d2pyg select embeddings.npy --scores scores.npy --labels labels.npy --keep 0.3 --out coreset.npz
   Prune 70% without scores or labels, and list what to delete:
     d2pyg select run.npz:features --prune 0.7 --out kept.npy --removed delete.txt
+  From what a training run recorded, without what it took for another class:
+    d2pyg select embeddings.npy --scores run.pt --cutoff auto --keep 0.3 --out coreset.npz
   As the authors' code does it:
     d2pyg select f.npy --scores s.npy --budget 5000 --kernel laplacian --scale none --out c.csv
   Another method, to compare with:
@@ -77,7 +80,9 @@ def add_to(commands: Any) -> None:
     add("embeddings", metavar="EMBEDDINGS", nargs="?",
         help="file of N x d floats, or a graph; some methods do without")  # fmt: skip
     add("--out", required=True, metavar="FILE", help=f"where to write: {' '.join(formats.WRITERS)}")
-    add("--scores", metavar="FILE", help="difficulty, N numbers >= 0, higher is harder (default: 1)")
+    add("--scores", metavar="FILE",
+        help="difficulty, N numbers >= 0, higher is harder (default: 1); or what TrainingDynamics.save "
+        "wrote, for its borderline scores")  # fmt: skip
     add("--labels", metavar="FILE", help="N integers: a graph and a budget a class")
     add("--ids", metavar="FILE", help="N names of the samples, carried into the output")
     add("--initial", metavar="FILE", help="indices chosen already; they are not chosen again")
@@ -98,8 +103,9 @@ def add_to(commands: Any) -> None:
         help="decay of reverse messages with distance (default 0.1)")  # fmt: skip
     add("--clamp", action=argparse.BooleanOptionalAction,
         help="picks at or below 0 send no message")  # fmt: skip
-    add("--cutoff", type=float, metavar="F",
-        help="fraction of the hardest samples dropped first (default 0.0)")  # fmt: skip
+    add("--cutoff", type=common.fraction_or_auto, metavar="F",
+        help="fraction of the hardest samples dropped first (default 0.0); auto: those with a negative "
+        "margin, where --scores is a recorder's file")  # fmt: skip
     common.add_method(add)
 
     more, files = methods.add_options(parser, {*_INPUTS, *_OPTIONS, *_OWN})
@@ -130,7 +136,8 @@ def _select(arguments: argparse.Namespace) -> None:
         options["progress"] = common.progress(arguments)
     coreset = method(**{**options, **files})
     coreset.settings["files"] = {key: given.get(key) for key in (*_INPUTS, *given)}
-    score = files.get("scores", torch.ones(len(coreset.scores))).double()
+    score = files.get("scores", torch.ones(len(coreset.scores)))
+    score = score.borderline() if isinstance(score, TrainingDynamics) else score.double()
     summary = {"out": str(out), **_summary(coreset, score, files.get("labels"), method is select)}
 
     if removed:
