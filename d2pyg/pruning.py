@@ -24,6 +24,7 @@ from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
 from d2pyg.registry import register
 from d2pyg.scores.dynamics import TrainingDynamics
+from d2pyg.scores.unlabelled import shuffled
 from d2pyg.spread import check_scale, spread
 from d2pyg.task import Task
 
@@ -75,7 +76,8 @@ def select(
         embeddings: [N, d], a tensor or array of any float type, finite; or a graph from
             :func:`d2pyg.knn_graph`, to build it once for many settings. Several embeddings of the same
             samples, as a list or a :class:`d2pyg.graph.Joined`, count together.
-        scores: Difficulty [N], >= 0, higher is harder; floats or integers. Default: all ones. Or a
+        scores: Difficulty [N], >= 0, higher is harder; floats or integers. Default: all alike, in an
+            order drawn once and for all (:func:`d2pyg.scores.shuffled` with seed 0). Or a
             :class:`d2pyg.scores.TrainingDynamics`, which stands for its ``borderline()``. For a
             ``forward`` layer with ``in_channels = F``, [N, F]: the difficulty first, then whatever
             else the layer makes one score of, finite. (A sweep, the baselines and greedy_select take
@@ -95,7 +97,8 @@ def select(
             own; a ``reverse`` given by name takes that.
         scale: What distances are divided by: ``"median"``, the lower median of the positive directed
             edge distances over all classes (1 if there is none); a number > 0; or None.
-        update: ``"sum"`` (paper, the default) or ``"product"``, :math:`x_i \sum_j e_{ij} x_j`. Not
+        update: ``"sum"`` (paper, the default), ``"product"``, :math:`x_i \sum_j e_{ij} x_j`, or
+            ``"none"``, the default without scores: no forward pass, scores stay as they are. Not
             with a ``forward`` object.
         forward: ``"weighted"`` (the formula above) or a :class:`d2pyg.nn.ForwardMessagePassing` of
             your own; a copy of it computes, in float64 and evaluation mode. From its scores on every
@@ -152,7 +155,11 @@ def select(
         hardness = -scores.aum(raw=True)
         scores = scores.borderline()
     given = Given.of(embeddings, metric, backend)
+    if scores is None and (gamma_forward, update) == (None, None) and isinstance(forward, str):
+        update = "none"
     layer = as_forward(forward, gamma_forward, kernel, update)
+    if scores is None and layer.in_channels is None:
+        scores = shuffled(len(given), seed=0)
     message = as_reverse(reverse, gamma_reverse, layer.kernel)
     columns = as_columns(scores, len(given), layer.in_channels)
     task = Task.of(
@@ -200,7 +207,7 @@ def select(
         picks.score,
         updated,
         {
-            "gamma_forward": layer.gamma,
+            "gamma_forward": None if layer.combine == "none" else layer.gamma,
             "gamma_reverse": message.gamma if message.uses_distance else None,
             "kernel": layer.kernel if layer is forward else "rbf" if kernel is None else kernel,
             "scale": scale,

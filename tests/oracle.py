@@ -125,7 +125,7 @@ def select(
     for i, js in enumerate(lists):
         got = math.fsum(weight(i, j, gamma_forward) * scores[pool[j]] for j in js)
         own = scores[pool[i]]
-        after.append(own + got if update == "sum" else own * got)
+        after.append({"sum": own + got, "product": own * got, "none": own}[update])
 
     names = sorted(set(labels))
     first = [pool.index(i) for i in initial if i in pool]

@@ -10,7 +10,7 @@ from torch import nn
 
 import d2pyg
 from benchmarks.accuracy import __main__ as command
-from benchmarks.accuracy import data, imdb, methods, mlp, patches, prepare, report, resnet, tune
+from benchmarks.accuracy import cifar10, data, imdb, methods, mlp, patches, prepare, report, resnet, tune
 from benchmarks.accuracy.cells import Cells
 from benchmarks.accuracy.harness import Study
 from benchmarks.accuracy.order import Recorder, stream
@@ -161,6 +161,25 @@ class TestGrid:
         assert len(found) == 2 + 4 + 4
         assert [r["accuracy"] for r in found] == pytest.approx([r["accuracy"] for r in alone], abs=2)
         assert [r["kept"] for r in found] == [120, 120] + 2 * [60, 60, 24, 24]
+
+    @pytest.mark.parametrize("name", [name for name in methods.ROWS if name != "everything"])
+    def test_one_selection_for_all_rates_is_each_rates_own(self, name, tmp_path, monkeypatch):
+        trained, calls = [], []
+        task, rates, seeds = Spy(), (0.8, 0.5, 0.7), (1, 2)
+        study = Study(task, Cells(tmp_path / "cells.jsonl"))
+        select = methods.select
+        monkeypatch.setattr(methods, "select", lambda *given: calls.append(given) or select(*given))
+        monkeypatch.setattr(
+            task, "accuracies", lambda split, members, device: trained.extend(members) or [0] * 6
+        )
+        study.run([name], rates, seeds)
+        row = methods.parse(name)
+        cells = [(prune, seed) for prune in rates for seed in seeds]
+        for (prune, seed), (index, _) in zip(cells, trained, strict=True):
+            expected, _ = select(row, study.prepared, prune, seed)
+            assert torch.equal(index, expected)
+        if name in ("d2", "random", "k_center"):
+            assert len(calls) == 1 + (2 if name == "random" else 1)  # the first is not timed
 
     def test_other_settings_are_other_trainings(self, tmp_path):
         cells, task = Cells(tmp_path / "cells.jsonl"), Spy()
@@ -400,6 +419,39 @@ class TestData:
         assert split.train_y.tolist() == [0, 1, 2, 3, 4]
         assert split.train_x.shape == (5, 32, 32, 3)
         assert split.test_x[0, 2, 7, 1] == rows[5, 1 + 1024 + 2 * 32 + 7]  # green, row 2, column 7
+
+    def test_the_small_task_is_tuned_on_images_that_it_never_trains_on(self, monkeypatch):
+        total = 25_000
+        x = torch.arange(total).view(-1, 1, 1, 1).expand(-1, 1, 1, 3)
+        y = torch.arange(total) % 10
+        monkeypatch.setattr(data, "cifar10", lambda: data.Split(x, y, x[:1] - 1, y[:1]))
+        test, validation = cifar10.SMALL.load(), cifar10.SMALL.validation()
+        assert torch.equal(test.train_x, validation.train_x)
+        assert test.test_x.flatten().tolist() == [-1] * 3
+        parts = [set(part[:, 0, 0, 0].tolist()) for part in (validation.train_x, validation.test_x)]
+        assert [len(part) for part in parts] == [10_000, 10_000]
+        assert not parts[0] & parts[1]
+        assert validation.test_y.bincount().tolist() == [1000] * 10
+        assert torch.equal(validation.test_y, y[validation.test_x[:, 0, 0, 0]])
+
+    def test_embedded_images(self, monkeypatch):
+        images = torch.zeros(300, 32, 32, 3, dtype=torch.uint8)
+        split = data.Split(images, torch.zeros(300), images[:20] + 1, torch.zeros(20))
+        made = []
+
+        def embeddings(images):
+            made.append(len(images))
+            generator = torch.Generator().manual_seed(int(images[0, 0, 0, 0]))
+            return 3 * torch.randn(len(images), 300, generator=generator)
+
+        monkeypatch.setattr(data, "cifar10", lambda: split)
+        monkeypatch.setattr(data, "embeddings", embeddings)
+        found = cifar10.HEAD.load()
+        assert found.train_x.shape == (300, 256)
+        assert found.test_x.shape == (20, 256)
+        assert found.train_x.square().mean() == pytest.approx(1)
+        assert torch.equal(cifar10.HEAD.load().test_x, found.test_x)
+        assert made == [300, 20]  # the second time they are in the cache
 
     def test_reviews(self, monkeypatch, tmp_path):
         monkeypatch.setenv("D2PYG_DATA", str(tmp_path))

@@ -47,6 +47,7 @@ OPTIONS = {
     "scale given": {"scale": 0.5},
     "directed": {"undirected": False, "k": 3},
     "product": {"update": "product"},
+    "no forward pass": {"update": "none"},
     "clamp": {"clamp": True, "gamma_reverse": 0.0},
     "no decay": {"gamma_forward": 0.0, "gamma_reverse": 0.0, "k": 10},
     "cutoff": {"cutoff": 0.2},
@@ -236,6 +237,43 @@ def test_a_graph_with_a_cutoff_loses_the_edges_of_what_is_dropped():
     assert coreset.index.tolist() == [2, 3, 1]
     # Node 3 at 6 - 7 = -1, then gives its -1 to nobody open; node 1 at 3 - 7.
     assert coreset.pick_scores.tolist() == [7.0, -1.0, -4.0]
+
+
+class TestWithoutScores:
+    def test_random_samples_less_those_like_others_already_kept(self, rng):
+        """Every sample three times: one of each is kept before any second one."""
+        x = torch.as_tensor(rng.normal(size=(30, 4))).repeat(3, 1)
+        index = d2pyg.select(x, budget=30, k=2).index
+        assert sorted(index.remainder(30).tolist()) == list(range(30))
+        expected = d2pyg.scores.shuffled(90, seed=0).argsort(descending=True).tolist()
+        seen, first = set(), []
+        for i in expected:
+            if i % 30 not in seen:
+                first.append(i)
+                seen.add(i % 30)
+        assert index.tolist() == first
+
+    def test_the_order_of_the_data_set_decides_nothing(self):
+        """All apart, in the order of their classes: each has its share of the first picks."""
+        x = 1000.0 * torch.eye(400)
+        index = d2pyg.select(x, budget=100, k=1, scale=1).index
+        assert (index // 100).bincount(minlength=4).min() > 12
+
+    def test_no_forward_pass_unless_it_is_asked_for(self):
+        x = torch.arange(6.0).unsqueeze(1)
+        plain = d2pyg.select(x, budget=2)
+        assert torch.equal(plain.scores, d2pyg.scores.shuffled(6, seed=0))
+        assert plain.settings["update"] == "none"
+        for asked in (
+            {"gamma_forward": 2.0},
+            {"update": "sum"},
+            {"forward": d2pyg.nn.ForwardMessagePassing()},
+        ):
+            coreset = d2pyg.select(x, budget=2, **asked)
+            assert coreset.settings["update"] == "sum"
+            assert (coreset.scores > plain.scores + 0.1).all()
+        scored = d2pyg.select(x, d2pyg.scores.ones(6), budget=2)
+        assert scored.settings["update"] == "sum"
 
 
 class TestTrainingDynamics:

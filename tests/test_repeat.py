@@ -15,6 +15,7 @@ SETTINGS = {
     "kernel": {"kernel": "laplacian", "scale": None, "gamma_forward": 0.5},
     "scale": {"scale": 2.5},
     "update": {"update": "product"},
+    "no update": {"update": "none"},
     "reverse": {"reverse": "absolute"},
     "gamma": {"gamma_reverse": 0.0, "gamma_forward": 0},
     "clamp": {"clamp": True},

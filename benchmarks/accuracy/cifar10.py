@@ -3,6 +3,7 @@
 import torch
 
 from benchmarks.accuracy import data, mlp, patches, resnet
+from benchmarks.accuracy.splits import hold_out
 
 
 class Task:
@@ -13,10 +14,12 @@ class Task:
         load: Gives a :class:`benchmarks.accuracy.data.Split` of uint8 images [N, 32, 32, 3].
         recipe: A :class:`benchmarks.accuracy.resnet.Recipe`.
         note: A sentence for the head of its tables.
+        validation: Gives a split to tune on; default: a tenth of the training part is held out.
     """
 
-    def __init__(self, name, load, recipe, note):
+    def __init__(self, name, load, recipe, note, validation=None):
         self.name, self.load, self.recipe, self.note = name, load, recipe, note
+        self.validation = validation or (lambda: hold_out(load()))
 
     def free(self, x, device):
         """Embeddings that know no labels: responses to patches."""
@@ -46,11 +49,23 @@ class Task:
 def small():
     """10,000 of the training images, 1,000 a class."""
     split = data.cifar10()
-    generator = torch.Generator().manual_seed(0)
-    shuffled = torch.randperm(len(split.train_y), generator=generator)
-    by_class = [shuffled[split.train_y[shuffled] == label][:1000] for label in range(10)]
-    rows = torch.cat(by_class).sort().values
+    rows = _of_each_class(split.train_y, 0, 1000)
     return split._replace(train_x=split.train_x[rows], train_y=split.train_y[rows])
+
+
+def small_validation():
+    """The same to train on, and 10,000 others of the training images to evaluate on."""
+    split = data.cifar10()
+    rows = _of_each_class(split.train_y, 1000, 2000)
+    return small()._replace(test_x=split.train_x[rows], test_y=split.train_y[rows])
+
+
+def _of_each_class(labels, start, end):
+    """Places of the samples start..end of each class, in an order drawn, ascending."""
+    generator = torch.Generator().manual_seed(0)
+    shuffled = torch.randperm(len(labels), generator=generator)
+    parts = [shuffled[labels[shuffled] == label][start:end] for label in range(10)]
+    return torch.cat(parts).sort().values
 
 
 def embedded():
@@ -70,6 +85,7 @@ SMALL = Task(
     small,
     resnet.Recipe(widths=(16, 32, 64, 128), stride=2, batch=64, steps=600, rate=1.0, longer=4, window=5),
     f"CIFAR-10, 10,000 to train on, {_NOTE}",
+    small_validation,
 )
 HEAD = mlp.Task(
     "cifar10-head",

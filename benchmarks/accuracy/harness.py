@@ -1,5 +1,6 @@
 """The grid: methods, pruning rates and seeds. What is finished is not run again."""
 
+import json
 import time
 from dataclasses import asdict, fields
 
@@ -9,7 +10,7 @@ from tqdm import tqdm
 import d2pyg
 from benchmarks.accuracy import methods
 from benchmarks.accuracy.prepare import digest, prepare
-from benchmarks.accuracy.splits import flip, hold_out
+from benchmarks.accuracy.splits import flip
 
 
 class Study:
@@ -18,7 +19,7 @@ class Study:
     Args:
         task: One of the tasks in this folder.
         cells: A :class:`benchmarks.accuracy.cells.Cells`.
-        evaluate: ``"test"``, or ``"validation"``: a tenth of the training set, held out before all else.
+        evaluate: ``"test"``, or ``"validation"``: samples held out of the training set before all else.
         flipped: Share of the training labels that are made wrong; those evaluated on stay as they are.
         device: Where networks are trained and samples selected.
         tuned: Settings found on the validation part: rows by name and pruning rate.
@@ -30,9 +31,7 @@ class Study:
     ):
         self.task, self.cells, self.evaluate, self.flipped = task, cells, evaluate, flipped
         self.device, self.tuned, self.progress = torch.device(device), tuned or {}, progress
-        split = task.load()
-        if evaluate == "validation":
-            split = hold_out(split)
+        split = task.load() if evaluate == "test" else task.validation()
         if flipped:
             split = split._replace(train_y=flip(split.train_y, flipped))
         self.split = split
@@ -95,19 +94,21 @@ class Study:
         if not cells:
             return
         self._select(cells[0])  # what is compiled on the way is not timed
-        chosen = {}
+        chosen, members = {}, []
+        for cell in sorted(cells, key=lambda cell: cell["prune"]):
+            chosen.setdefault(self._choice(cell), cell)  # the least is pruned first
+        chosen = {choice: self._select(cell) for choice, cell in chosen.items()}
         for cell in cells:
-            if _choice(cell) not in chosen:
-                chosen[_choice(cell)] = self._select(cell)
-        members = [(chosen[_choice(cell)]["index"], cell["seed"]) for cell in cells]
+            kept = d2pyg.budget.num_kept(len(self.prepared.labels), None, cell["prune"], None)
+            members.append((chosen[self._choice(cell)]["index"][:kept], cell["seed"]))
         trained = self.task.accuracies(self.split, members, self.device)
         bar = tqdm(cells, desc=name, unit="training", disable=not self.progress)
-        for cell, accuracy in zip(bar, trained, strict=True):
-            found = chosen[_choice(cell)]
+        for cell, accuracy, (index, _) in zip(bar, trained, members, strict=True):
+            found = chosen[self._choice(cell)]
             self.cells.add(
                 cell,
                 accuracy=accuracy,
-                kept=len(found["index"]),
+                kept=len(index),
                 got=found["settings"],
                 selection_seconds=round(found["seconds"], 3),
             )
@@ -117,11 +118,16 @@ class Study:
         index, settings = methods.select(_row(cell), prepared, cell["prune"], cell["seed"], self.device)
         return {"index": index, "settings": settings, "seconds": time.perf_counter() - started}
 
+    def _choice(self, cell):
+        """What a coreset depends on, within a method; where budgets nest, one serves all rates."""
+        row, prune = _row(cell), cell["prune"]
+        settings = methods.settings(row, self.prepared, prune)
+        return (
+            json.dumps(settings),
+            None if methods.is_nested(row) else prune,
+            cell["seed"] if methods.is_seeded(row) else None,
+        )
+
 
 def _row(cell):
     return methods.Row(**{field.name: cell[field.name] for field in fields(methods.Row)})
-
-
-def _choice(cell):
-    """What the coreset depends on, within a method."""
-    return cell["prune"], cell["seed"] if methods.is_seeded(_row(cell)) else None

@@ -118,20 +118,31 @@ def is_seeded(row):
     return seed is not None and seed.default is not None  # None: drawn only where that is asked for
 
 
-def select(row, prepared, prune, seed, device="cpu"):
-    """The row's coreset, places in the training set [B] on the CPU, and the settings it got."""
-    total = len(prepared.labels)
-    if row.method == "everything":
-        return torch.arange(total), {}
-    settings = {
+def is_nested(row):
+    """Whether its first picks are the coreset of a smaller budget, with the same settings."""
+    return row.method != "dual"
+
+
+def settings(row, prepared, prune):
+    """The row's settings, where names stand for numbers at this pruning rate."""
+    found = {
         key: NAMED[key, value](prepared, prune)
         if isinstance(value, str) and (key, value) in NAMED
         else value
         for key, value in row.settings.items()
     }
-    if "cutoff" in settings:  # no more than what is pruned anyway
-        settings["cutoff"] = min(settings["cutoff"], prune)
-    given = dict(settings)
+    if "cutoff" in found:  # no more than what is pruned anyway
+        found["cutoff"] = min(found["cutoff"], prune)
+    return found
+
+
+def select(row, prepared, prune, seed, device="cpu"):
+    """The row's coreset, places in the training set [B] on the CPU, and the settings it got."""
+    total = len(prepared.labels)
+    if row.method == "everything":
+        return torch.arange(total), {}
+    got = settings(row, prepared, prune)
+    given = dict(got)
     if is_seeded(row):
         given["seed"] = seed
     if row.classes:
@@ -140,7 +151,7 @@ def select(row, prepared, prune, seed, device="cpu"):
         given["confidence"] = 1 - prepared.scores["confidence"]
     x = getattr(prepared, row.embeddings).to(device)
     coreset = _function(row)(x, _score(row.score, prepared), prune=prune, **given)
-    return coreset.index.cpu(), settings
+    return coreset.index.cpu(), got
 
 
 def _function(row):

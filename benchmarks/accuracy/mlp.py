@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from benchmarks.accuracy.order import stream
+from benchmarks.accuracy.splits import hold_out
 
 ROWS_TOGETHER = 1000  # of a member, where a trained ensemble is applied
 
@@ -117,6 +118,10 @@ class Task:
     def __init__(self, name, load, recipe, note, together=16):
         self.name, self.load, self.recipe, self.note = name, load, recipe, note
         self.together = together
+
+    def validation(self):
+        """The training part alone, a tenth of it held out to evaluate on."""
+        return hold_out(self.load())
 
     def free(self, x, device):
         """Embeddings that know no labels: the inputs."""

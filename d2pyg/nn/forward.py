@@ -14,7 +14,7 @@ from d2pyg.nn.exact_sum import ExactSum
 from d2pyg.nn.kernel import Kernel, as_kernel
 from d2pyg.registry import look_up, register
 
-UPDATES = ("sum", "product")
+UPDATES = ("sum", "product", "none")
 _ALWAYS = ("score", "weight", "distance")
 
 
@@ -44,7 +44,7 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
     Args:
         gamma: Decay with distance, >= 0; 0 ignores distance.
         kernel: ``"rbf"`` (paper), ``"laplacian"`` (authors' code) or a :class:`~d2pyg.nn.Kernel`.
-        update: ``"sum"`` or ``"product"``.
+        update: ``"sum"``, ``"product"`` or ``"none"``, which leaves scores as they are.
         hops: Steps taken one after the other, >= 1: how far difficulty travels.
         **kwargs: Passed to PyG's ``MessagePassing``, such as ``aggr``. The default is
             :class:`~d2pyg.nn.ExactSum`, in float64 the same in every order of the edges; ``"sum"`` is
@@ -120,6 +120,8 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
 
     def update(self, inputs: Tensor, score: Tensor) -> Tensor:
         """Joins a node's score with the sum of what it was sent, as ``score``."""
+        if self.combine == "none":
+            return score
         return score + inputs if self.combine == "sum" else score * inputs
 
     def scalarize(self, score: Tensor) -> Tensor:
@@ -200,6 +202,11 @@ def as_forward(
                     f"own (got {name}={value!r} and forward={forward}). Pass it to the object."
                 )
     else:
+        if update == "none" and gamma is not None:
+            raise ValueError(
+                f"Expected 'gamma_forward' to be None with update 'none', which has no use for it (got "
+                f"{gamma}). Leave one of them out."
+            )
         layer = look_up("forward", forward)(
             gamma=1.0 if gamma is None else check_gamma("gamma_forward", gamma),
             kernel="rbf" if kernel is None else kernel,

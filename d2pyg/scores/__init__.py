@@ -18,7 +18,7 @@ from d2pyg.scores.functions import (
     forgetting,
     variance,
 )
-from d2pyg.scores.unlabelled import neighbour_distance, ones, prototypicality
+from d2pyg.scores.unlabelled import neighbour_distance, ones, prototypicality, shuffled
 
 __all__ = [
     "Extrapolation",
@@ -37,5 +37,6 @@ __all__ = [
     "ones",
     "prototypicality",
     "rank_correlation",
+    "shuffled",
     "variance",
 ]

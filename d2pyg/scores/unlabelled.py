@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from d2pyg.chance import draws
 from d2pyg.checks import as_count, as_device
 from d2pyg.graph.knn import Embeddings, as_embedded, knn_graph
 from d2pyg.graph.metric import Metric, PairwiseMetric
@@ -79,8 +80,26 @@ def neighbour_distance(
     return distance
 
 
+def shuffled(num_samples: int, *, seed: int) -> Tensor:
+    """All equally hard but for their order, which is drawn: in 1 to 1 + 2^-8. float64 [N].
+
+    Without a forward pass D2 then keeps random samples, less those that are like others already kept.
+    Where all scores are the same, by contrast, ties go to the lowest index: the order of the data set.
+
+    Args:
+        num_samples: N.
+        seed: Of the order, a whole number >= 0.
+
+    Example:
+        >>> shuffled(3, seed=0)
+        tensor([1.0038, 1.0028, 1.0018], dtype=torch.float64)
+    """
+    count = as_count("num_samples", num_samples, 1, None, "", "It is len(dataset).")
+    return 1 + draws(seed, count) / 256
+
+
 def ones(num_samples: int) -> Tensor:
-    """All equally hard: selection by diversity alone. float64 [N].
+    """All equally hard: the paper's scores without labels. float64 [N].
 
     Example:
         >>> ones(2)

@@ -26,7 +26,7 @@ class PropagateDifficulty(NodeTransform):
             ``kernel`` and ``update``.
         kernel: ``"rbf"`` (default), ``"laplacian"`` or a :class:`d2pyg.nn.Kernel`.
         scale: What distances are divided by: ``"median"`` of each graph, a number > 0, or None.
-        update: ``"sum"`` (default) or ``"product"``.
+        update: ``"sum"`` (default), ``"product"`` or ``"none"``.
         layer: ``"weighted"`` (the formula above) or a :class:`d2pyg.nn.ForwardMessagePassing`.
         undirected: An edge in either direction joins both nodes.
         score: The attribute with the difficulty [N], >= 0, higher is harder.

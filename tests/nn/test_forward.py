@@ -7,6 +7,7 @@ import torch
 from torch_geometric.nn import Sequential, SimpleConv
 from torch_geometric.utils import to_edge_index
 
+import d2pyg
 from d2pyg.nn import ExactSum, ForwardMessagePassing, Kernel, LaplacianKernel, RBFKernel
 
 
@@ -35,6 +36,18 @@ def test_product_multiplies_by_the_sum(rng):
     expected *= score.numpy()
     layer = ForwardMessagePassing(gamma=0.5, update="product")
     np.testing.assert_allclose(layer(score, edge_index, distance), expected, rtol=1e-12)
+
+
+def test_none_leaves_scores_as_they_are(rng):
+    score, edge_index, distance = graph(rng)
+    assert torch.equal(ForwardMessagePassing(update="none")(score, edge_index, distance), score)
+
+
+def test_none_has_no_use_for_a_gamma():
+    with pytest.raises(ValueError, match=r"'gamma_forward' to be None with update 'none'.*\(got 2.0\)"):
+        d2pyg.select(torch.rand(4, 2), budget=2, update="none", gamma_forward=2.0)
+    coreset = d2pyg.select(torch.rand(4, 2), budget=2, update="none")
+    assert coreset.settings["gamma_forward"] is None
 
 
 def test_a_node_without_neighbours():
@@ -224,7 +237,7 @@ def test_scalarize_ends_with_one_number():
 
 
 def test_bad_arguments():
-    with pytest.raises(ValueError, match=r"'update' to be one of sum, product \(got 'mean'\)"):
+    with pytest.raises(ValueError, match=r"'update' to be one of sum, product, none \(got 'mean'\)"):
         ForwardMessagePassing(update="mean")
     with pytest.raises(ValueError, match=r"'gamma' to be at least 0 \(got -1\)"):
         ForwardMessagePassing(gamma=-1)

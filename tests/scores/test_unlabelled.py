@@ -4,7 +4,7 @@ import torch
 
 from d2pyg import baselines
 from d2pyg.graph import Joined
-from d2pyg.scores import neighbour_distance, ones, prototypicality
+from d2pyg.scores import neighbour_distance, ones, prototypicality, shuffled
 
 
 def blobs(rng):
@@ -48,8 +48,22 @@ def test_neighbour_distance(rng, device):
     np.testing.assert_allclose(found.cpu(), expected)
 
 
+def test_shuffled_is_an_order_and_next_to_nothing_else():
+    found = shuffled(5000, seed=3)
+    assert found.dtype == torch.float64
+    assert 1 <= float(found.min()) < float(found.max()) < 1 + 1 / 256
+    assert len(found.unique()) == 5000
+    assert torch.equal(found, shuffled(5000, seed=3))
+    assert not torch.equal(found, shuffled(5000, seed=4))
+    assert abs(float(np.corrcoef(found, np.arange(5000))[0, 1])) < 0.05  # nothing of the data's order
+
+
 def test_errors():
     x = np.eye(4)
+    with pytest.raises(ValueError, match="'num_samples' to be at least 1"):
+        shuffled(0, seed=0)
+    with pytest.raises(ValueError, match="'seed' to be between 0"):
+        shuffled(3, seed=-1)
     with pytest.raises(ValueError, match="'num_prototypes' to be between 1 and 4, the samples"):
         prototypicality(x, 5, seed=0)
     with pytest.raises(ValueError, match="'num_samples' to be at least 1"):
