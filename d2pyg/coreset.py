@@ -79,11 +79,11 @@ class Coreset:
 
         Example:
             >>> x = torch.tensor([[0.0], [0.0], [5.0]])
-            >>> coreset = d2pyg.select(x, scores=[3.0, 2.0, 1.0], budget=1, k=1)
+            >>> coreset = d2pyg.select(x, scores=[3.0, 2.0, 1.0], budget=1, k=1, gamma_forward=0)
             >>> print(coreset.explain(1))
-            sample 1: not picked, with -0.367879 left
+            sample 1: not picked, with -1 left
               score 2, after the forward pass 5, rank 2 of 3
-              pick 1, sample 0, took 5.36788
+              pick 1, sample 0, took 6
         """
         if self.trace is None:
             raise ValueError(

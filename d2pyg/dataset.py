@@ -112,7 +112,8 @@ def take(dataset: Any, coreset: Coreset | ArrayLike, *, order: str = "dataset") 
         TypeError: If the kind of data set is not among these.
 
     Example:
-        >>> coreset = d2pyg.select(torch.tensor([[0.0], [0.1], [5.0]]), scores=[1, 2, 9], budget=2)
+        >>> x = torch.tensor([[0.0], [0.1], [5.0]])
+        >>> coreset = d2pyg.select(x, scores=[1, 2, 9], budget=2, k=1)
         >>> take(["a", "b", "c"], coreset)
         ['b', 'c']
         >>> x, y = take((torch.arange(6).view(3, 2), ["a", "b", "c"]), coreset, order="picked")

@@ -32,7 +32,7 @@ def register(family: str, name: str) -> Callable[[T], T]:
         ...     def weight(self, distance, gamma):
         ...         return (1 - gamma * distance).clamp(min=0)
         >>> d2pyg.nn.ForwardMessagePassing(kernel="doc-example")
-        ForwardMessagePassing(gamma=1.0, kernel=Triangle(), update='sum')
+        ForwardMessagePassing(gamma=10.0, kernel=Triangle(), update='sum')
     """
 
     def add(entry: T) -> T:

@@ -25,6 +25,7 @@ from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.metrics import overlap, score_entropy
 from d2pyg.progress import progress_bar
 from d2pyg.pruning import DEFAULT_K, select
+from d2pyg.scores.unlabelled import shuffled
 
 _SWEPT = ("k", "gamma_forward", "gamma_reverse", "clamp", "cutoff")
 _OF_ONE_RESULT = ("ids", "initial")
@@ -58,13 +59,13 @@ def sweep(
 
     Args:
         embeddings: [N, d], or a graph with the largest k, as for :func:`d2pyg.select`.
-        scores: Difficulty [N], >= 0, higher is harder. Default: all ones.
+        scores: Difficulty [N], >= 0, higher is harder. Default: all alike, as for :func:`d2pyg.select`.
         keep: Fractions kept. Exactly one of ``keep``, ``prune`` and ``budget`` is given.
         prune: Fractions removed.
         budget: Numbers of samples kept.
         k: Neighbours a sample.
-        gamma_forward: Decays of forward messages; default 1.
-        gamma_reverse: Decays of reverse messages; default 0.1.
+        gamma_forward: Decays of forward messages; default 10, without scores no forward pass (None).
+        gamma_reverse: Decays of reverse messages; default 3.
         clamp: Whether picks at or below 0 send no message.
         cutoff: Fractions of the hardest samples that are dropped first.
         labels: Classes [N], integers.
@@ -84,7 +85,7 @@ def sweep(
         - ``kept``: number of samples kept;
         - ``coverage_radius``: :func:`d2pyg.metrics.coverage_radius` in the graph's metric; None where
           only a graph was given, or the metric compares pairs;
-        - ``score_entropy``: :func:`d2pyg.metrics.score_entropy` of the scores given;
+        - ``score_entropy``: :func:`d2pyg.metrics.score_entropy` of the scores given, 0 without;
         - ``overlap``: :func:`d2pyg.metrics.overlap` with the first row's coreset;
         - ``seconds``: what the selection took, shared by the budgets of one run, without the graph
           and the measures.
@@ -115,6 +116,7 @@ def sweep(
     given, ready, num_samples = start.data, start.ready, len(start)
     place = as_device(device, start.device)
     score = torch.ones(num_samples) if scores is None else as_scores(scores, num_samples)
+    ranked = shuffled(num_samples, seed=0) if scores is None else score  # what the cutoff goes by
     groups = None if labels is None else as_labels("labels", labels, num_samples)
     amounts, budgets = _budgets(num_samples, {"keep": keep, "prune": prune, "budget": budget})
     cutoffs, many_k = _values("cutoff", cutoff), _values("k", k)
@@ -135,7 +137,7 @@ def sweep(
         for dropped in cutoffs:
             whole = given
             if not isinstance(given, Data):
-                pool = after_cutoff(score.to(place), dropped)
+                pool = after_cutoff(ranked.to(place), dropped)
                 whole = _graph(given, pool, most, metric, backend, groups, place, progress)
                 if points is None and not isinstance(as_metric(metric or "euclidean"), PairwiseMetric):
                     points = points_of(given, metric or "euclidean", place)

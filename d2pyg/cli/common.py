@@ -51,7 +51,7 @@ def add_method(add: Add) -> None:
     add("--scale", type=_scale, metavar="S",
         help="distances are divided by: median, none or a number (default median)")  # fmt: skip
     add("--update", metavar="NAME",
-        help=f"{', '.join(UPDATES)} (default sum)")  # fmt: skip
+        help=f"{', '.join(UPDATES)} (default sum; without scores none)")  # fmt: skip
     add("--forward", metavar="NAME",
         help=f"{', '.join(choices('forward'))} (default weighted)")  # fmt: skip
     add("--reverse", metavar="NAME",

@@ -22,6 +22,7 @@ from d2pyg.metrics import class_counts
 from d2pyg.pruning import select
 from d2pyg.registry import choices, look_up
 from d2pyg.scores.dynamics import TrainingDynamics
+from d2pyg.scores.unlabelled import shuffled
 
 _INPUTS = ("embeddings", "scores", "labels", "initial", "ids")
 _OPTIONS = (
@@ -41,7 +42,8 @@ examples:
   From what a training run recorded, without what it took for another class:
     d2pyg select embeddings.npy --scores run.pt --cutoff auto --keep 0.3 --out coreset.npz
   As the authors' code does it:
-    d2pyg select f.npy --scores s.npy --budget 5000 --kernel laplacian --scale none --out c.csv
+    d2pyg select f.npy --scores s.npy --k 5 --gamma-forward 1 --kernel laplacian --scale none \\
+        --budget 5000 --out c.csv
   Another method, to compare with:
     d2pyg select --method ccs --scores scores.npy --cutoff 0.1 --seed 0 --keep 0.3 --out ccs.npz
 
@@ -55,7 +57,8 @@ examples:
   kept           number of samples kept
   of             number of samples
   seconds        time taken, reading and writing included
-  score_before   [lowest, highest] score given (all 1 without --scores)
+  score_before   [lowest, highest] score given (without --scores 1 to 1.004, in a drawn order; other
+                 methods than d2: 1)
   score_after    [lowest, highest] score after the forward pass, of samples past the cutoff; null for
                  other methods than d2
   score_kept     [lowest, highest] score given, of the samples kept
@@ -81,8 +84,8 @@ def add_to(commands: Any) -> None:
         help="file of N x d floats, or a graph; some methods do without")  # fmt: skip
     add("--out", required=True, metavar="FILE", help=f"where to write: {' '.join(formats.WRITERS)}")
     add("--scores", metavar="FILE",
-        help="difficulty, N numbers >= 0, higher is harder (default: 1); or what TrainingDynamics.save "
-        "wrote, for its borderline scores")  # fmt: skip
+        help="difficulty, N numbers >= 0, higher is harder (default: all alike); or what "
+        "TrainingDynamics.save wrote, for its borderline scores")  # fmt: skip
     add("--labels", metavar="FILE", help="N integers: a graph and a budget a class")
     add("--ids", metavar="FILE", help="N names of the samples, carried into the output")
     add("--initial", metavar="FILE", help="indices chosen already; they are not chosen again")
@@ -96,11 +99,11 @@ def add_to(commands: Any) -> None:
     add("--method", default="d2", metavar="NAME",
         help=f"{', '.join(choices('method'))} (default %(default)s)")  # fmt: skip
     add("--k", type=int, metavar="K",
-        help="neighbours a sample (default 5, or all that a graph has)")  # fmt: skip
+        help="neighbours a sample (default 15, or all that a graph has)")  # fmt: skip
     add("--gamma-forward", type=float, metavar="G",
-        help="decay of forward messages with distance (default 1.0)")  # fmt: skip
+        help="decay of forward messages with distance (default 10.0)")  # fmt: skip
     add("--gamma-reverse", type=float, metavar="G",
-        help="decay of reverse messages with distance (default 0.1)")  # fmt: skip
+        help="decay of reverse messages with distance (default 3.0)")  # fmt: skip
     add("--clamp", action=argparse.BooleanOptionalAction,
         help="picks at or below 0 send no message")  # fmt: skip
     add("--cutoff", type=common.fraction_or_auto, metavar="F",
@@ -136,7 +139,9 @@ def _select(arguments: argparse.Namespace) -> None:
         options["progress"] = common.progress(arguments)
     coreset = method(**{**options, **files})
     coreset.settings["files"] = {key: given.get(key) for key in (*_INPUTS, *given)}
-    score = files.get("scores", torch.ones(len(coreset.scores)))
+    total = len(coreset.scores)
+    alike = shuffled(total, seed=0) if method is select else torch.ones(total)
+    score = files.get("scores", alike)
     score = score.borderline() if isinstance(score, TrainingDynamics) else score.double()
     summary = {"out": str(out), **_summary(coreset, score, files.get("labels"), method is select)}
 

@@ -61,7 +61,8 @@ def add_to(commands: Any) -> None:
     add = parser.add_argument
     add("embeddings", metavar="EMBEDDINGS", help="file of N x d floats, or a graph")
     add("--out", required=True, metavar="FILE", help=f"where to write: {' '.join(_SUFFIXES)}")
-    add("--scores", metavar="FILE", help="difficulty, N numbers >= 0, higher is harder (default: 1)")
+    add("--scores", metavar="FILE",
+        help="difficulty, N numbers >= 0, higher is harder (default: all alike)")  # fmt: skip
     add("--labels", metavar="FILE", help="N integers: a graph and a budget a class")
 
     group = parser.add_argument_group("how many (exactly one)")
@@ -71,11 +72,11 @@ def add_to(commands: Any) -> None:
 
     add = parser.add_argument_group("tried in every combination").add_argument
     add("--k", type=int, nargs="+", metavar="K",
-        help="neighbours a sample (default 5, or all that a graph has)")  # fmt: skip
+        help="neighbours a sample (default 15, or all that a graph has)")  # fmt: skip
     add("--gamma-forward", type=float, nargs="+", metavar="G",
-        help="decays of forward messages with distance (default 1.0)")  # fmt: skip
+        help="decays of forward messages with distance (default 10.0)")  # fmt: skip
     add("--gamma-reverse", type=float, nargs="+", metavar="G",
-        help="decays of reverse messages with distance (default 0.1)")  # fmt: skip
+        help="decays of reverse messages with distance (default 3.0)")  # fmt: skip
     add("--clamp", type=_flag, nargs="+", metavar="yes|no",
         help="whether picks at or below 0 send no message (default no)")  # fmt: skip
     add("--cutoff", type=float, nargs="+", metavar="F",

@@ -35,7 +35,7 @@ class D2Prune(NodeTransform):
         prune: Fraction removed.
         budget: Number of nodes kept of each graph.
         attr: The attribute with the embeddings [N, d], floating.
-        score: The one with the difficulty [N], >= 0, higher is harder; None: all ones.
+        score: The one with the difficulty [N], >= 0, higher is harder; None: without scores.
         label: The one with the classes [N], integers, for a graph and a budget a class; None: without.
         mask: A mask such as ``"train_mask"``: only its nodes are considered, fractions are of them, and
             it is cut down to the coreset, in place of ``coreset_mask``. Graphs without any are passed
