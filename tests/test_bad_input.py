@@ -64,7 +64,8 @@ ONES = np.ones(10)
         ({"initial": [[1], [2]]}, ValueError, r"'initial' to have one dimension"),
         ({"initial": range(8)}, ValueError, r"budget to be at most 2, what is left of 10 samples .* and 8 initial ones \(got 3\)"),
         ({"cutoff": 0.8}, ValueError, r"budget to be at most 2"),
-        ({"cutoff": "some"}, TypeError, r"'cutoff' to be a number"),
+        ({"cutoff": "some"}, ValueError, r"'cutoff' to be a fraction of the samples, such as 0.1, or 'auto' \(got 'some'\)"),
+        ({"cutoff": None}, TypeError, r"'cutoff' to be a number"),
         ({"k": 10}, ValueError, r"'k' to be between 1 and 9"),
         ({"k": 0}, ValueError, r"\(got 0\)"),
         ({"gamma_forward": -1}, ValueError, r"at least 0 \(got -1\).*paper uses 0 to 1"),
@@ -122,8 +123,8 @@ def test_one_sample_has_no_neighbour():
 def test_legal_corner_cases():
     assert d2pyg.select(X[:1], budget=1).index.tolist() == [0]
     assert d2pyg.select(X[:2], keep=1.0).index.tolist() == [0, 1]
-    assert d2pyg.select(X, budget=1, cutoff=0.9).index.tolist() == [9]
-    alone = d2pyg.select(X, budget=10, labels=np.arange(10))  # ten classes of one
+    assert d2pyg.select(X, ONES, budget=1, cutoff=0.9).index.tolist() == [9]
+    alone = d2pyg.select(X, ONES, budget=10, labels=np.arange(10))  # ten classes of one
     assert alone.index.tolist() == list(range(10))
     assert alone.pick_scores.tolist() == [1.0] * 10
     assert alone.settings["scale_value"] == 1.0

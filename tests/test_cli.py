@@ -155,7 +155,10 @@ def test_json_for_programs(files, capsys):
     assert main(["select", "x.npy", "--budget", "10", "--out", "c.csv", "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary["kept_per_class"] is None
-    assert summary["score_before"] == [1, 1]
+    drawn = d2pyg.scores.shuffled(80, seed=0)
+    index = d2pyg.select(x, budget=10).index
+    assert summary["score_before"] == summary["score_after"] == [drawn.min(), drawn.max()]
+    assert summary["score_kept"] == [drawn[index].min(), drawn[index].max()]
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".txt", ".json"])

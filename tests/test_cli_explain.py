@@ -66,7 +66,7 @@ def test_files_that_moved(files, capsys):
     shutil.move("s.npy", "moved.npy")
     run("explain c.npz 7 --scores moved.npy")
     assert capsys.readouterr().out == f"{made.explain(7)}\n"
-    run("graph x.npy --k 5 --labels y.npy --out g.pt")
+    run("graph x.npy --k 15 --labels y.npy --out g.pt")
     run("explain c.npz 7 --scores moved.npy --embeddings g.pt")
     assert capsys.readouterr().out == f"{made.explain(7)}\n"
 

@@ -244,7 +244,7 @@ def test_tables_in_another_order_keep_the_pick_order(suffix, tmp_path):
 
 def test_load_refuses_ranks_with_gaps(tmp_path):
     path = tmp_path / "c.csv"
-    d2pyg.select(np.eye(5), budget=3).save(path)
+    d2pyg.select(np.eye(5), np.ones(5), budget=3).save(path)
     path.write_text(path.read_text().replace("\n1,1,", "\n1,7,"))
     with pytest.raises(ValueError, match="its ranks are not 0, 1, 2"):
         Coreset.load(path)

@@ -34,7 +34,7 @@ def data(rng):
     return rng.normal(size=(TOTAL, 3)), rng.lognormal(size=TOTAL), rng.random(TOTAL)
 
 
-def neighbourhood(x, k=5):
+def neighbourhood(x, k=15):
     """Distances over their median, and who is joined to whom, by loops."""
     distance = oracle.distances(x)
     lists = oracle.neighbours(distance, k, [0] * len(x))
@@ -90,7 +90,7 @@ def test_the_default_is_the_layer_of_the_paper(data):
     distance, near = neighbourhood(x)
     once = default.scores.tolist()
     after = [
-        once[i] + sum(np.exp(-(distance[i][j] ** 2)) * once[j] for j in near[i]) for i in range(TOTAL)
+        once[i] + sum(np.exp(-10 * distance[i][j] ** 2) * once[j] for j in near[i]) for i in range(TOTAL)
     ]
     np.testing.assert_allclose(twice.scores, after, rtol=1e-9)
     assert twice.settings["forward"].endswith("hops=2)")
@@ -160,7 +160,7 @@ def test_the_layer_stays_as_it_is_and_runs_in_float64_without_dropout(data):
     a, b = (value.item() for value in state.values())
     distance, near = neighbourhood(x)
     after = [
-        scores[i] + sum(np.exp(-(distance[i][j] ** 2)) * abs(a * scores[j] + b) for j in near[i])
+        scores[i] + sum(np.exp(-10 * distance[i][j] ** 2) * abs(a * scores[j] + b) for j in near[i])
         for i in range(TOTAL)
     ]
     np.testing.assert_allclose(one.scores, after, rtol=1e-9)
@@ -169,7 +169,7 @@ def test_the_layer_stays_as_it_is_and_runs_in_float64_without_dropout(data):
 def test_several_scores_a_sample(data, engine, device):
     x, scores, noise = data
     both = torch.as_tensor(np.stack([scores, noise - 0.2], axis=1), device=device)  # below 0, too
-    graph = d2pyg.knn_graph(x, 5).to(device)
+    graph = d2pyg.knn_graph(x, 15).to(device)
     options = {"budget": 20, "forward": Trusted(gamma=0.5)}
     coreset = d2pyg.select(graph, both, engine=engine, **options)
     distance, near = neighbourhood(x)
@@ -180,7 +180,7 @@ def test_several_scores_a_sample(data, engine, device):
     after = [sum_of(scores, i) / (1 + sum_of(noise - 0.2, i)) for i in range(TOTAL)]
     np.testing.assert_allclose(coreset.scores.cpu(), after, rtol=1e-9)
     alone = d2pyg.greedy_select(
-        coreset.scores, both_directions(x, graph), 20, d2pyg.nn.WeightedReverse(0.1)
+        coreset.scores, both_directions(x, graph), 20, d2pyg.nn.WeightedReverse()
     )
     assert coreset.index.tolist() == alone.index.tolist()
     assert coreset.explain(7).score_before == scores[7]
@@ -241,7 +241,7 @@ def test_who_else_refuses_columns(data):
     x, scores, noise = data
     both, rule = np.stack([scores, noise], axis=1), r"'scores' to have one value for each"
     with pytest.raises(ValueError, match=rule):
-        d2pyg.greedy_select(both, d2pyg.knn_graph(x, 5), 3)
+        d2pyg.greedy_select(both, d2pyg.knn_graph(x, 15), 3)
     with pytest.raises(ValueError, match=r"one number a sample in a sweep \(got shape \(50, 2\)\)"):
         d2pyg.sweep(x, both, keep=0.3, forward=Trusted())
     for method in d2pyg.baselines.hardest, d2pyg.baselines.graph_cut:
@@ -259,5 +259,5 @@ def test_a_sweep_and_a_repeated_selection(data, tmp_path):
     made.save(tmp_path / "c.npz")
     again = repeat(d2pyg.Coreset.load(tmp_path / "c.npz"), x, both)
     assert again.index.tolist() == made.index.tolist()
-    with pytest.raises(ValueError, match=r"name a forward of .*Trusted\(gamma=1.0.*Python object or a"):
+    with pytest.raises(ValueError, match=r"name a forward of .*Trusted\(gamma=10.0.*Python object or a"):
         repeat(d2pyg.select(x, both, budget=20, forward=Trusted()), x, both)

@@ -52,7 +52,7 @@ def test_registering():
     assert "test-only" in choices("kernel")
     assert look_up("kernel", "test-only") is Flat
     flat = d2pyg.nn.ForwardMessagePassing(kernel="test-only")
-    assert repr(flat) == "ForwardMessagePassing(gamma=1.0, kernel=Flat(), update='sum')"
+    assert repr(flat) == "ForwardMessagePassing(gamma=10.0, kernel=Flat(), update='sum')"
     with pytest.raises(ValueError, match=r"kernel name that is free .got 'test-only'"):
         d2pyg.register("kernel", "test-only")(Flat)
     with pytest.raises(ValueError, match=r"engine name that is free .got 'auto'"):

@@ -44,6 +44,7 @@ CASES = [
 OPTIONS = {
     "defaults": {},
     "raw distances": {"scale": None, "gamma_reverse": 1.0},
+    "the paper's decays": {"gamma_forward": 1.0, "gamma_reverse": 0.1, "k": 5},
     "scale given": {"scale": 0.5},
     "directed": {"undirected": False, "k": 3},
     "product": {"update": "product"},
@@ -269,7 +270,7 @@ class TestWithoutScores:
             {"update": "sum"},
             {"forward": d2pyg.nn.ForwardMessagePassing()},
         ):
-            coreset = d2pyg.select(x, budget=2, **asked)
+            coreset = d2pyg.select(x, budget=2, scale=10.0, **asked)  # all are near
             assert coreset.settings["update"] == "sum"
             assert (coreset.scores > plain.scores + 0.1).all()
         scored = d2pyg.select(x, d2pyg.scores.ones(6), budget=2)
@@ -355,7 +356,9 @@ def test_custom_objects_in_place_of_names(rng):
             return neighbour_score.clamp(min=0) / 2
 
     x, scores, _ = make("plain", rng)
-    coreset = d2pyg.select(x, scores, budget=20, kernel=Ramp(), reverse=Half(), scale=None, k=2)
+    coreset = d2pyg.select(
+        x, scores, budget=20, kernel=Ramp(), gamma_forward=1.0, reverse=Half(), scale=None, k=2
+    )
     edges = d2pyg.knn_graph(x, k=2)
     pairs = {tuple(pair) for pair in edges.edge_index.T.tolist()}
     pairs |= {(j, i) for i, j in pairs}
@@ -370,7 +373,7 @@ def test_custom_objects_in_place_of_names(rng):
     )
     assert coreset.index.tolist() == [i for i, _ in expected[0]]
     assert coreset.settings["kernel"] == "Ramp()"
-    assert coreset.settings["reverse"] == "Half(gamma=0.1, kernel=RBFKernel())"
+    assert coreset.settings["reverse"] == "Half(gamma=3.0, kernel=RBFKernel())"
 
 
 def test_settings_say_what_was_done(rng):
@@ -378,7 +381,8 @@ def test_settings_say_what_was_done(rng):
     settings_ = d2pyg.select(x, scores, keep=0.5, labels=labels, cutoff=0.1, initial=[2]).settings
     assert settings_["keep"] == 0.5
     assert settings_["budget"] is None
-    assert (settings_["k"], settings_["gamma_reverse"], settings_["kernel"]) == (5, 0.1, "rbf")
+    assert (settings_["k"], settings_["update"], settings_["kernel"]) == (15, "sum", "rbf")
+    assert (settings_["gamma_forward"], settings_["gamma_reverse"]) == (10.0, 3.0)
     assert (settings_["backend"], settings_["engine"]) == ("torch", "heap")
     assert (settings_["num_dropped"], settings_["initial"], settings_["num_classes"]) == (6, [2], 4)
     assert settings_["versions"]["d2pyg"] == d2pyg.__version__
@@ -387,7 +391,7 @@ def test_settings_say_what_was_done(rng):
 def test_device_runs_alike(device, rng):
     x, scores, labels = make("plain", rng)
     here = d2pyg.select(x, scores, labels=labels, budget=40)
-    graph = d2pyg.knn_graph(x, k=5, batch=labels).to(device)
+    graph = d2pyg.knn_graph(x, k=15, batch=labels).to(device)
     there = d2pyg.select(graph, torch.as_tensor(scores, device=device), labels=labels, budget=40)
     assert there.index.device.type == device.type
     assert there.index.tolist() == here.index.tolist()

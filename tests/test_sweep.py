@@ -69,6 +69,15 @@ def test_other_amounts_and_metrics(amounts, data):
     assert without_seconds(rows) == list(separately(x, None, labels, each, "cosine"))
 
 
+def test_without_scores_there_is_no_forward_pass(data):
+    x, _, labels = data
+    for row in d2pyg.sweep(x, labels=labels, keep=0.3, k=[2, 9], cutoff=[0, 0.4]):
+        coreset = d2pyg.select(x, labels=labels, keep=0.3, k=row["k"], cutoff=row["cutoff"])
+        assert row["coverage_radius"] == metrics.coverage_radius(x, coreset.index)
+        assert row["gamma_forward"] is None
+        assert row["score_entropy"] == 0
+
+
 @pytest.mark.parametrize("with_labels", [False, True])
 def test_of_a_graph(with_labels, data, device):
     x, scores, labels = data
@@ -94,7 +103,7 @@ def test_one_value_or_many(data):
         "budget", "k", "gamma_forward", "gamma_reverse", "clamp", "cutoff", "kept",
         "coverage_radius", "score_entropy", "overlap", "seconds",
     ]  # fmt: skip
-    assert list(row.values())[:7] == [9, 5, 1.0, 0.1, False, 0.0, 9]
+    assert list(row.values())[:7] == [9, 15, 10.0, 3.0, False, 0.0, 9]
     assert row["overlap"] == 1
     many = d2pyg.sweep(x, scores, budget=np.array([9, 12]), k=range(1, 3), reverse="absolute")
     assert [(row["kept"], row["k"]) for row in many] == [(9, 1), (12, 1), (9, 2), (12, 2)]

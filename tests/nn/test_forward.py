@@ -74,7 +74,7 @@ def test_messages_can_be_overridden(rng):
 
     score, edge_index, distance = graph(rng)
     expected = score + SimpleConv("sum")(
-        score.square().unsqueeze(1), edge_index, RBFKernel().weight(distance, 1.0)
+        score.square().unsqueeze(1), edge_index, RBFKernel().weight(distance, 10.0)
     ).squeeze(1)
     torch.testing.assert_close(Loudest()(score, edge_index, distance), expected)
 
@@ -132,7 +132,7 @@ def test_features_reach_the_message_by_name(rng):
     for (source, target), d, t in zip(
         edge_index.T.tolist(), distance.tolist(), trust.tolist(), strict=True
     ):
-        expected[target] += np.exp(-d * d) * float(score[source]) * t * float(quality[source])
+        expected[target] += np.exp(-10 * d * d) * float(score[source]) * t * float(quality[source])
     out = Typed()(score, edge_index, distance, trust=trust, quality=quality)
     np.testing.assert_allclose(out, expected, rtol=1e-12)
     with pytest.raises(TypeError, match=r"message or update of Typed takes \(got 'truth'\)"):

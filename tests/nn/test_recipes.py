@@ -47,7 +47,7 @@ def data(rng):
     """Samples, difficulty, noise, the graph with both directions, and who is joined how far."""
     x = torch.as_tensor(rng.normal(size=(TOTAL, 2)))
     distance = oracle.distances(x)
-    lists = oracle.neighbours(distance, 5, [0] * TOTAL)
+    lists = oracle.neighbours(distance, 15, [0] * TOTAL)
     joined = {(i, j) for i, js in enumerate(lists) for j in js}
     joined |= {(j, i) for i, j in joined}
     near = [{j: distance[i][j] for j in range(TOTAL) if (i, j) in joined} for i in range(TOTAL)]

@@ -13,7 +13,7 @@ from d2pyg.transforms import D2Prune, EmbeddingKNNGraph
 def selected(data, among=None, label=True, **settings):
     """What select picks of one graph, by hand: the oracle."""
     nodes = torch.arange(len(data.x), device=data.x.device) if among is None else among.nonzero()[:, 0]
-    settings["k"] = min(settings.get("k", 5), len(nodes) - 1) or None
+    settings["k"] = min(settings.get("k", 15), len(nodes) - 1) or None
     labels = data.y[nodes] if label else None
     return nodes[d2pyg.select(data.x[nodes], data.score[nodes], labels=labels, **settings).index]
 
@@ -28,7 +28,7 @@ def mask_of(index, num_nodes):
     "settings",
     [
         {"keep": 0.4},
-        {"prune": 0.5, "k": 3, "gamma_reverse": 1.0, "cutoff": 0.1},
+        {"prune": 0.5, "k": 3, "gamma_reverse": 0.1, "cutoff": 0.1},
         {"budget": 7, "balance": "uniform", "kernel": "laplacian", "scale": None},
     ],
 )
@@ -44,11 +44,13 @@ def test_equals_select(device, settings, label):
     assert same(done, data)
 
 
-def test_without_scores_all_are_one():
-    data = graph(30, seed=1)
-    done = D2Prune(budget=9, score=None, label=None)(data)
-    assert torch.equal(done.coreset_index, d2pyg.select(data.x, budget=9).index)
-    assert not torch.equal(done.coreset_index, D2Prune(budget=9, label=None)(data).coreset_index)
+@pytest.mark.parametrize("settings", [{}, {"cutoff": 0.3}, {"update": "sum"}, {"gamma_forward": 0.5}])
+def test_without_scores(device, settings):
+    data = graph(30, seed=1, device=device)
+    done = D2Prune(budget=9, score=None, label=None, **settings)(data)
+    assert torch.equal(done.coreset_index, d2pyg.select(data.x, budget=9, **settings).index)
+    with_scores = D2Prune(budget=9, label=None, **settings)(data)
+    assert not torch.equal(done.coreset_index, with_scores.coreset_index)
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,7 @@ from d2pyg.transforms import D2Prune, EmbeddingKNNGraph, PropagateDifficulty
 def test_equals_the_scores_of_select(device, settings):
     data = graph(80, seed=4, device=device)
     done = Compose([EmbeddingKNNGraph(k=4), PropagateDifficulty(**settings)])(data)
-    of_select = dict(settings)
-    gamma = of_select.pop("gamma_forward", 1.0)
-    coreset = d2pyg.select(data.x, data.score, budget=1, k=4, gamma_forward=gamma, **of_select)
+    coreset = d2pyg.select(data.x, data.score, budget=1, k=4, **settings)
     assert torch.equal(done.difficulty, coreset.scores)
     assert done.difficulty.device == data.x.device
     assert torch.equal(done.score, data.score)
@@ -133,4 +131,4 @@ def test_wrong_data():
         PropagateDifficulty()(near)
     near.score = near.score.abs() * 0 + 1e308
     with pytest.raises(ValueError, match=r"scores after the forward pass to be finite"):
-        PropagateDifficulty()(near)
+        PropagateDifficulty(gamma_forward=0)(near)
