@@ -117,10 +117,11 @@ def _demo(keep: float, seeds: int, out: Path) -> None:
     data = digits()
     network, confidence = train(data.train_x, data.train_y, seed=0)
     difficulty = 1 - confidence
+    scores = confidence.square() * difficulty  # borderline: nearly learned
     with torch.no_grad():
         embeddings = network.body(data.train_x)
 
-    coreset = d2pyg.select(embeddings, difficulty, keep=keep, labels=data.train_y)
+    coreset = d2pyg.select(embeddings, scores, keep=keep, labels=data.train_y)
     kept = len(coreset)
     print(f"Digits: {len(data.train_x)} to train on, {len(data.test_x)} to test on; kept {kept}.\n")
     print(f"{'trained on':<24}samples   test accuracy, mean ± std of {seeds} seeds")
@@ -141,10 +142,10 @@ def _demo(keep: float, seeds: int, out: Path) -> None:
         print(f"{name:<24}{len(rows):>7}   {np.mean(accuracy):.1f} ± {np.std(accuracy):.1f} %")
 
     np.save(out / "embeddings.npy", embeddings.numpy())
-    np.save(out / "scores.npy", difficulty.numpy())
+    np.save(out / "scores.npy", scores.numpy())
     np.save(out / "labels.npy", data.train_y.numpy())
     coreset.save(out / "coreset.npz")
-    plot_coreset(coreset, embeddings, difficulty, out / "coreset.png")
+    plot_coreset(coreset, embeddings, scores, out / "coreset.png")
     print(f"\nWrote {out}/coreset.npz, its inputs, and the figure {out}/coreset.png", end=" ")
 
 

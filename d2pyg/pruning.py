@@ -28,7 +28,7 @@ from d2pyg.scores.unlabelled import shuffled
 from d2pyg.spread import check_scale, spread
 from d2pyg.task import Task
 
-DEFAULT_K = 5
+DEFAULT_K = 15
 
 
 @register("method", "d2")
@@ -86,11 +86,11 @@ def select(
             ``budget`` is given.
         prune: Fraction removed, floor(prune N + 0.5) samples.
         budget: Number of samples kept. ``initial`` samples do not count.
-        k: Neighbours a sample, 1 to N - 1; default 5 (N - 1 if that is less), or all that a given
+        k: Neighbours a sample, 1 to N - 1; default 15 (N - 1 if that is less), or all that a given
             graph has.
-        gamma_forward: Decay of forward messages with distance, >= 0; default 1. Not with a ``forward``
+        gamma_forward: Decay of forward messages with distance, >= 0; default 10. Not with a ``forward``
             object.
-        gamma_reverse: Decay of reverse messages; default 0.1. Not with ``reverse="absolute"``, nor with
+        gamma_reverse: Decay of reverse messages; default 3. Not with ``reverse="absolute"``, nor with
             an object, which has its own.
         kernel: ``"rbf"`` (paper, the default), ``"laplacian"`` (authors' code) or a
             :class:`d2pyg.nn.Kernel`, of both messages. Not with a ``forward`` object, which has its

@@ -98,7 +98,7 @@ def seats(size, available, taken, budget, balance, min_per_class):
 
 
 def select(
-    x, scores, budget, k=5, gamma_forward=1.0, gamma_reverse=0.1, scale="median", update="sum",
+    x, scores, budget, k=15, gamma_forward=10.0, gamma_reverse=3.0, scale="median", update="sum",
     clamp=False, undirected=True, labels=None, balance="proportional", min_per_class=0, cutoff=0.0,
     initial=(),
 ):  # fmt: skip

@@ -229,7 +229,7 @@ class TestGrid:
             "d2", "el2n", classes=False, settings={"k": 7, "clamp": True, "kernel": "laplacian"}
         )
         prepared = _prepared()
-        _, settings = methods.select(methods.parse("d2-margin"), prepared, 0.9, seed=1)
+        _, settings = methods.select(methods.parse("d2-aum-margin"), prepared, 0.9, seed=1)
         assert settings["cutoff"] == (prepared.scores["aum_raw"] < 0).double().mean()
         got = [methods.select(methods.parse("ccs-paper"), prepared, p, 1)[1] for p in (0.5, 0.8, 0.9)]
         assert [settings["cutoff"] for settings in got] == [0, 0.1, 0.3]
@@ -262,10 +262,15 @@ class TestTune:
             ]
 
         monkeypatch.setattr(study, "run", run)
-        assert tune.tune(study, "d2", [0.5, 0.8], [1, 2], {"k": [1, 2, 3]}) == {
+        assert tune.tune(study, "d2", [0.5, 0.8], [1, 2], ["d2 k=1", "d2 k=2", "d2 k=3"]) == {
             "0.5": "d2 k=2",
             "0.8": "d2 k=1",
         }
+
+    def test_every_candidate_is_a_row_of_its_method(self):
+        for name, rows in tune.CANDIDATES.items():
+            assert len(set(rows)) == len(rows)
+            assert {methods.parse(row).method for row in rows} == {methods.parse(name).method}
 
     def test_never_on_the_test_set(self, tmp_path):
         with pytest.raises(ValueError, match="Expected a study on 'validation'"):
@@ -274,8 +279,11 @@ class TestTune:
     def test_rows_that_are_not_tuned_yet(self, tmp_path):
         study = Study(Spy(), Cells(tmp_path / "c"), tuned={"d2-tuned": {"0.5": "d2 k=2"}})
         assert study.row("d2-tuned", 0.5) == methods.parse("d2 k=2")
-        with pytest.raises(SystemExit, match="Expected settings of d2-tuned for 0"):
-            study.row("d2-tuned", 0.9)
+        study.tuned["d2-tuned"]["0.9"] = "d2 k=1"
+        k = {rate: study.row("d2-tuned", rate).settings["k"] for rate in (0.3, 0.7, 0.8, 0.95)}
+        assert k == {0.3: 2, 0.7: 2, 0.8: 1, 0.95: 1}
+        with pytest.raises(SystemExit, match=r"Expected settings of ccs-tuned \(got none"):
+            study.row("ccs-tuned", 0.9)
 
 
 class TestReport:
@@ -334,7 +342,7 @@ class TestReport:
 
     def test_command_tunes(self, tmp_path, monkeypatch):
         monkeypatch.setitem(command.TASKS, "digits", Spy())
-        monkeypatch.setitem(command.GRIDS, "ccs", {"cutoff": [0, 0.5]})
+        monkeypatch.setitem(command.CANDIDATES, "ccs", ["ccs cutoff=0", "ccs cutoff=0.5"])
         common = ["digits", "--seeds", "1", "--prune", "50", "--out", str(tmp_path / "t")]
         command.main([*common, "--tune", "ccs"])
         tuned = json.loads((tmp_path / "spy-tuned.json").read_text())
@@ -488,6 +496,27 @@ def _result(name, prune, seed, accuracy):
         "got": {},
         "selection_seconds": 0.0,
     }
+
+
+class TestHardness:
+    def test_shares_of_what_is_kept(self):
+        from benchmarks.accuracy import hardness
+
+        prepared = _prepared()
+        assert hardness.count(prepared, "everything")["30%"] == pytest.approx((1 / 3, 1 / 3))
+        hardest = hardness.count(prepared, "hardest classes=false")
+        assert hardest["80%"] == (1, 0)
+        assert hardest["50%"] == pytest.approx((2 / 3, 0))
+        assert hardness.count(prepared, "easiest classes=false")["90%"] == (0, 1)
+
+    def test_table(self, tmp_path, monkeypatch, capsys):
+        from benchmarks.accuracy import hardness
+
+        monkeypatch.setenv("D2PYG_CACHE", str(tmp_path))
+        hardness.main(["--tasks", "digits", "--methods", "borderline", "--out", str(tmp_path / "out")])
+        (row,) = json.loads((tmp_path / "out.json").read_text())["rows"]
+        assert row["90%"][0] > row["30%"][0] > 1 / 3 > row["30%"][1] > row["90%"][1]
+        assert "| digits | borderline | " in (tmp_path / "out.md").read_text()
 
 
 class TestCutoff:

@@ -25,6 +25,7 @@ def test_select_repeats_the_authors_run(path, engine, device):
         k=int(case["k"]),
         kernel="laplacian",
         scale=None,
+        gamma_forward=1.0,
         gamma_reverse=float(case["gamma"]) if weighted else None,
         update=str(case["graph_mode"]),
         reverse=str(case["sampling_mode"]),

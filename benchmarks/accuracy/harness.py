@@ -11,6 +11,7 @@ import d2pyg
 from benchmarks.accuracy import methods
 from benchmarks.accuracy.prepare import digest, prepare
 from benchmarks.accuracy.splits import flip
+from benchmarks.accuracy.tune import nearest
 
 
 class Study:
@@ -46,15 +47,12 @@ class Study:
         return self._prepared
 
     def row(self, name, prune):
-        """What a name stands for at a pruning rate; tuned ones have settings for each."""
+        """What a name stands for at a pruning rate; tuned ones have settings of the nearest rate."""
         if not name.endswith("-tuned"):
             return methods.parse(name)
-        try:
-            return methods.parse(self.tuned[name][f"{prune:g}"])
-        except KeyError:
-            raise SystemExit(
-                f"Expected settings of {name} for {prune:g} (got none). Find them with --tune first."
-            ) from None
+        if name not in self.tuned:
+            raise SystemExit(f"Expected settings of {name} (got none). Find them with --tune first.")
+        return methods.parse(nearest(self.tuned[name], prune))
 
     def run(self, names, rates, seeds):
         """The results of names x rates x seeds, finished before or now: a list of dicts.

@@ -32,7 +32,8 @@ class Row:
     settings: dict = field(default_factory=dict)
 
 
-SCORE = "aum"  # difficulty, where a row says nothing else
+SCORE = "aum"  # difficulty, for methods that rank by it
+PUBLISHED = {"gamma_forward": 1.0, "gamma_reverse": 0.1}  # within the ranges of the paper
 
 
 def _free(method, score=None, **settings):
@@ -45,7 +46,7 @@ ROWS = {
     "hardest": Row("hardest", SCORE),
     "easiest": Row("easiest", SCORE),
     "window": Row("window", SCORE, settings={"start": "middle"}),
-    "uncertain": Row("hardest", "borderline"),
+    "borderline": Row("hardest", "borderline"),
     "moderate": Row("moderate"),
     "k_center": Row("k_center"),
     "facility_location": Row("facility_location"),
@@ -57,10 +58,11 @@ ROWS = {
     "ccs": Row("ccs", SCORE),
     "ccs-paper": Row("ccs", SCORE, settings={"cutoff": "paper"}),
     "ccs-margin": Row("ccs", SCORE, settings={"cutoff": "margin"}),
-    "d2": Row("d2", SCORE),
-    "d2-paper": Row("d2", SCORE, settings={"cutoff": "paper"}),
-    "d2-margin": Row("d2", SCORE, settings={"cutoff": "margin"}),
-    "d2-ones": Row("d2", "ones"),
+    "d2": Row("d2", "borderline"),
+    "d2-auto": Row("d2", "dynamics", settings={"cutoff": "auto"}),
+    "d2-aum": Row("d2", SCORE),
+    "d2-aum-margin": Row("d2", SCORE, settings={"cutoff": "margin"}),
+    "d2-published": Row("d2", SCORE, settings={**PUBLISHED, "cutoff": "paper"}),
     "random-free": _free("random"),
     "k_center-free": _free("k_center"),
     "facility_location-free": _free("facility_location"),
@@ -68,7 +70,8 @@ ROWS = {
     "prototypes-free": _free("prototypes"),
     "prototypes-easy-free": _free("prototypes", which_to_keep="easy"),
     "semdedup-free": _free("semdedup"),
-    "d2-free": _free("d2", "ones"),
+    "d2-free": _free("d2"),
+    "d2-ones-free": _free("d2", "ones", **PUBLISHED),
     "d2-prototypicality-free": _free("d2", "prototypicality"),
 }
 
@@ -120,7 +123,7 @@ def is_seeded(row):
 
 def is_nested(row):
     """Whether its first picks are the coreset of a smaller budget, with the same settings."""
-    return row.method != "dual"
+    return row.method != "dual" and row.settings.get("cutoff") != "auto"
 
 
 def settings(row, prepared, prune):
@@ -131,7 +134,7 @@ def settings(row, prepared, prune):
         else value
         for key, value in row.settings.items()
     }
-    if "cutoff" in found:  # no more than what is pruned anyway
+    if isinstance(found.get("cutoff"), float | int):  # no more than what is pruned anyway
         found["cutoff"] = min(found["cutoff"], prune)
     return found
 
@@ -161,6 +164,8 @@ def _function(row):
 def _score(name, prepared):
     if name is None:
         return None
+    if name == "dynamics":
+        return prepared.dynamics
     if name == "ones":
         return d2pyg.scores.ones(len(prepared.labels))
     return prepared.scores[name]

@@ -34,6 +34,7 @@ class Prepared:
     Attributes:
         labels: Classes, some of them wrong if they were flipped.
         scores: By name, higher is harder; ``aum_raw`` is the margin itself.
+        dynamics: The recorder that gave most of them.
         logits: Of the network that scored, after its training.
         supervised: Embeddings by that network.
         free: Embeddings that know no labels.
@@ -42,6 +43,7 @@ class Prepared:
 
     labels: Tensor
     scores: dict[str, Tensor]
+    dynamics: d2pyg.scores.TrainingDynamics
     logits: Tensor
     supervised: Tensor
     free: Tensor
@@ -63,10 +65,9 @@ def digest(*parts):
 def prepare(task, split, device="cpu"):
     """Trains on everything once and records it. Kept in the cache for this task, recipe and data."""
     recipe = asdict(task.recipe)
-    learned = _kept(
-        f"{task.name}-learned-{digest(recipe, split.train_x, split.train_y)}",
-        lambda: _learn(task, split, device),
-    )
+    name = f"{task.name}-learned-{digest(recipe, split.train_x, split.train_y)}"
+    recording = cache() / f"{name}.pt"  # written before the rest
+    learned = _kept(name, lambda: _learn(task, split, device, recording), recording)
     free = _kept(f"{task.name}-free-{digest(split.train_x)}", lambda: _free(task, split.train_x, device))
     seconds = float(learned.pop("seconds")) + float(free.pop("seconds"))
     return Prepared(
@@ -75,14 +76,16 @@ def prepare(task, split, device="cpu"):
         supervised=learned.pop("embeddings"),
         free=free["embeddings"],
         scores={**learned, "prototypicality": free["prototypicality"]},
+        dynamics=d2pyg.scores.TrainingDynamics.load(recording),
         seconds=seconds,
     )
 
 
-def _learn(task, split, device):
+def _learn(task, split, device, recording):
     dynamics = d2pyg.scores.TrainingDynamics(len(split.train_y), window=task.recipe.window)
     recorder = Recorder(dynamics, split.train_y)
     embeddings, logits = task.learn(split.train_x, split.train_y, SEED, device, recorder)
+    dynamics.save(recording)
     scores = {name: getattr(dynamics, name)() for name in RECORDED + WINDOWED}
     return {"embeddings": embeddings, "logits": logits, "aum_raw": dynamics.aum(raw=True), **scores}
 
@@ -93,10 +96,13 @@ def _free(task, x, device):
     return {"embeddings": embeddings, "prototypicality": prototypicality}
 
 
-def _kept(name, make):
-    """Tensors by name, from the cache or else made and put there, with the seconds that took."""
+def _kept(name, make, *others):
+    """Tensors by name, from the cache or else made and put there, with the seconds that took.
+
+    Where one of the other files is missing, everything is made again.
+    """
     path = cache() / f"{name}.npz"
-    if not path.exists():
+    if not all(file.exists() for file in (path, *others)):
         started = time.perf_counter()
         made = {key: value.cpu().numpy() for key, value in make().items()}
         store(path, **made, seconds=np.array(time.perf_counter() - started))

@@ -76,7 +76,9 @@ def table(result, pairs=()):
     rates = sorted({row["prune"] for row in rows if row["name"] != "everything"})
     seeds = max(len(row["accuracy"]) for row in rows)
     wrong = f" {result['flipped']:.0%} of the training labels are wrong." if result["flipped"] else ""
-    where = "test set" if result["evaluate"] == "test" else "validation set, a tenth of the training set"
+    where = (
+        "test set" if result["evaluate"] == "test" else "validation set, held out of the training set,"
+    )
     lines = [
         f"{result['note']}{wrong}",
         "",

@@ -1,53 +1,60 @@
 """The best settings of a method at each pruning rate, on the validation part."""
 
-import itertools
-import json
-
 from benchmarks.accuracy.report import summary
 
-GRIDS = {
-    "d2": {
-        "cutoff": [0, 0.1, 0.2, 0.3, 0.4],
-        "gamma_reverse": [0, 0.1, 1],
-        "k": [5, 15],
-        "clamp": [False, True],
-    },
-    "ccs": {"cutoff": [0, 0.1, 0.2, 0.3, 0.4, 0.5]},
-    "window": {"start": [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]},
-    "dual-beta": {"c_d": [1, 2, 4, 5.5, 11]},
-    "d2-free": {"gamma_reverse": [0, 0.1, 1], "k": [5, 15], "clamp": [False, True]},
+# What is tried: the defaults first, which win ties, then one setting at a time.
+CANDIDATES = {
+    "d2": [
+        "d2",
+        "d2 gamma_reverse=0.1",
+        "d2 gamma_reverse=1",
+        "d2 gamma_reverse=10",
+        "d2 k=1",
+        "d2 k=5",
+        "d2 update=none",
+        "d2 gamma_forward=1",
+        "d2 clamp=true",
+        "d2 kernel=laplacian",
+        "d2 scale=null",
+        "d2 classes=false",
+        "d2 undirected=false",
+        "d2-auto",
+        "d2-aum",
+        "d2-aum-margin",
+        "d2 score=el2n",
+        "d2 score=dual",
+        "d2 score=variance",
+        "d2 score=forgetting",
+    ],
+    "ccs": ["ccs-margin", *(f"ccs cutoff={share}" for share in (0, 0.1, 0.2, 0.3, 0.4))],
+    "dual-beta": [f"dual-beta c_d={value:g}" for value in (4, 1, 2, 5.5, 11)],
+    "d2-free": ["d2-free", "d2-free gamma_reverse=1", "d2-free k=5", "d2-prototypicality-free"],
 }
 
 
-def candidates(name, grid=None):
-    """Every combination of a grid, as rows are written."""
-    grid = GRIDS[name] if grid is None else grid
-    return [
-        " ".join(
-            [name, *(f"{key}={json.dumps(value)}" for key, value in zip(grid, values, strict=True))]
-        )
-        for values in itertools.product(*grid.values())
-    ]
-
-
-def tune(study, name, rates, seeds, grid=None):
-    """The settings with the best mean accuracy at each rate: {rate: row}, ties to the first.
+def tune(study, name, rates, seeds, candidates=None):
+    """The row with the best mean accuracy at each rate: {rate: row}, ties to the first.
 
     Args:
         study: A :class:`benchmarks.accuracy.harness.Study` on the validation part.
-        name: A method with a grid in :data:`GRIDS`, or any with ``grid``.
+        name: A method in :data:`CANDIDATES`, or any with ``candidates``.
         rates: Fractions pruned.
         seeds: Seeds of training.
-        grid: {setting: values}.
+        candidates: Rows.
     """
     if study.evaluate != "validation":
         raise ValueError(
             f"Expected a study on 'validation' (got {study.evaluate!r}). Never tune on the test set."
         )
-    rows = summary(study.run(candidates(name, grid), rates, seeds))
+    rows = summary(study.run(candidates or CANDIDATES[name], rates, seeds))
     best = {}
     for row in rows:
         rate = f"{row['prune']:g}"
         if rate not in best or row["mean"] > best[rate]["mean"]:
             best[rate] = row
     return {rate: row["name"] for rate, row in best.items()}
+
+
+def nearest(tuned, prune):
+    """The row that was tuned at the rate next to this one; between two, the lower."""
+    return tuned[min(tuned, key=lambda rate: (abs(float(rate) - prune), float(rate)))]

@@ -52,7 +52,7 @@ def greedy_select(
         budget: Number of picks; with ``batch``, of each group, one number for all or one a group, by
             ascending number of the group.
         reverse: ``"weighted"``, ``"absolute"`` or a :class:`~d2pyg.nn.ReverseMessage`.
-        gamma_reverse: Decay of the message with squared distance, for ``"weighted"``; default 0.1.
+        gamma_reverse: Decay of the message with squared distance, for ``"weighted"``; default 3.
         clamp: Picks at or below 0 send no message.
         batch: Group of each node [N], integers, as PyG's ``Batch.batch``: every group is a selection of
             its own, all at once. Edges join nodes of one group.

@@ -82,7 +82,7 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
 
     def __init__(
         self,
-        gamma: float = 1.0,
+        gamma: float = 10.0,
         kernel: str | Kernel = "rbf",
         update: str = "sum",
         hops: int = 1,
@@ -208,7 +208,7 @@ def as_forward(
                 f"{gamma}). Leave one of them out."
             )
         layer = look_up("forward", forward)(
-            gamma=1.0 if gamma is None else check_gamma("gamma_forward", gamma),
+            gamma=10.0 if gamma is None else check_gamma("gamma_forward", gamma),
             kernel="rbf" if kernel is None else kernel,
             update="sum" if update is None else update,
         )

@@ -49,7 +49,7 @@ class ReverseMessage(ABC):
                 if claim not in cls.__dict__:
                     setattr(cls, claim, void)
 
-    def __init__(self, gamma: float = 0.1, kernel: str | Kernel = "rbf") -> None:
+    def __init__(self, gamma: float = 3.0, kernel: str | Kernel = "rbf") -> None:
         self.gamma = check_gamma("gamma", gamma)
         self.kernel = as_kernel(kernel)
 
@@ -117,7 +117,7 @@ def as_reverse(
             )
         return reverse
     made: ReverseMessage = look_up("reverse", reverse)(
-        gamma=0.1 if gamma is None else check_gamma("gamma_reverse", gamma),
+        gamma=3.0 if gamma is None else check_gamma("gamma_reverse", gamma),
         kernel="rbf" if kernel is None else kernel,
     )
     if gamma is not None and not made.uses_distance:

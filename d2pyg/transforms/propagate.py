@@ -22,7 +22,7 @@ class PropagateDifficulty(NodeTransform):
     :class:`D2Prune` takes this step itself, so give it the scores from before.
 
     Args:
-        gamma_forward: Decay with distance, >= 0; default 1. Not with a ``layer`` object, nor are
+        gamma_forward: Decay with distance, >= 0; default 10. Not with a ``layer`` object, nor are
             ``kernel`` and ``update``.
         kernel: ``"rbf"`` (default), ``"laplacian"`` or a :class:`d2pyg.nn.Kernel`.
         scale: What distances are divided by: ``"median"`` of each graph, a number > 0, or None.

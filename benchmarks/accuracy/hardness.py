@@ -1,0 +1,74 @@
+"""How hard the samples are that a method keeps, by pruning rate: the paper's observation, seen or not.
+
+    D2PYG_DATA=FOLDER python -m benchmarks.accuracy.hardness --out benchmarks/results/accuracy/hardness
+
+Shares, in %, of the hardest and of the easiest third (by mean margin) among the samples kept.
+Nothing is trained but the network that scores.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from benchmarks.accuracy import cifar10, digits, imdb, methods
+from benchmarks.accuracy.prepare import prepare
+from benchmarks.measure import machine, write
+
+TASKS = {task.name: task for task in (digits.TASK, imdb.TASK, cifar10.HEAD)}
+ROWS = ("borderline", "d2", "d2-auto", "d2-aum", "d2-aum-margin", "d2-published", "d2-free")
+RATES = (0.3, 0.5, 0.7, 0.8, 0.9)
+
+
+def main(argv=None):
+    """Selects and counts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--methods", nargs="+", default=list(ROWS))
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path, required=True, help="OUT.json and OUT.md are written")
+    arguments = parser.parse_args(argv)
+    rows = [
+        {"task": task, "method": name, **count(prepared, name, arguments.device)}
+        for task in arguments.tasks
+        for prepared in [prepare(TASKS[task], TASKS[task].load(), arguments.device)]
+        for name in arguments.methods
+    ]
+    head = machine(torch.device(arguments.device))
+    write(arguments.out, {**head, "rows": rows}, table(head, rows))
+    print(table(head, rows))
+
+
+def count(prepared, name, device="cpu"):
+    """Shares of the hardest and easiest thirds among what a row keeps, by rate: {rate: (hard, easy)}."""
+    row, total = methods.parse(name), len(prepared.labels)
+    order = prepared.scores["aum"].argsort(descending=True, stable=True)
+    third = torch.empty(total, dtype=torch.int64)
+    third[order] = torch.arange(total) * 3 // total
+    found = {}
+    for rate in RATES:
+        index, _ = methods.select(row, prepared, rate, seed=1, device=device)
+        share = third[index].bincount(minlength=3) / len(index)
+        found[f"{rate:.0%}"] = (share[0].item(), share[2].item())
+    return found
+
+
+def table(head, rows):
+    """As Markdown."""
+    rates = [f"{rate:.0%}" for rate in RATES]
+    lines = [
+        f"{head['date']}, {head['device']}, {head['cores']} cores, torch {head['torch']}; "
+        f"`python -m benchmarks.accuracy.hardness`. Shares, in %, of the hardest third of all samples, "
+        f"and of the easiest third, among those kept, by share pruned.",
+        "",
+        f"| task | method | {' | '.join(rates)} |",
+        "|---|---|" + "---:|" * len(rates),
+    ]
+    for row in rows:
+        shares = [f"{100 * row[rate][0]:.0f}, {100 * row[rate][1]:.0f}" for rate in rates]
+        lines.append(f"| {row['task']} | {row['method']} | {' | '.join(shares)} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
