@@ -46,7 +46,7 @@ class EmbeddingKNNGraph(NodeTransform):
 
     def __init__(
         self,
-        k: int = 5,
+        k: int = 15,
         *,
         metric: str | Metric | PairwiseMetric = "euclidean",
         backend: str = "auto",
