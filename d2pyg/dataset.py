@@ -16,6 +16,7 @@ from d2pyg.coreset import Coreset, picks_of
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings
 from d2pyg.registry import look_up
+from d2pyg.scores.dynamics import TrainingDynamics
 
 ORDERS = ("dataset", "picked")
 
@@ -23,7 +24,7 @@ ORDERS = ("dataset", "picked")
 def prune_dataset(
     dataset: Any,
     embeddings: Embeddings | Data | None,
-    scores: ArrayLike | None = None,
+    scores: ArrayLike | TrainingDynamics | None = None,
     *,
     keep: float | None = None,
     prune: float | None = None,
@@ -40,7 +41,8 @@ def prune_dataset(
         dataset: What :func:`take` knows, N samples.
         embeddings: [N, d], row i of sample i, or a kNN graph, as in :func:`d2pyg.select`; for a data
             set of graphs, such as their nodes' mean. None for methods that need none.
-        scores: Difficulty [N], higher is harder.
+        scores: Difficulty [N], higher is harder; or for ``"d2"`` a
+            :class:`d2pyg.scores.TrainingDynamics`.
         keep: Fraction kept. Exactly one of ``keep``, ``prune``, ``budget`` is given.
         prune: Fraction removed.
         budget: Number of samples kept.

@@ -155,7 +155,7 @@ def select(
         hardness = -scores.aum(raw=True)
         scores = scores.borderline()
     given = Given.of(embeddings, metric, backend)
-    if scores is None and (gamma_forward, update) == (None, None) and isinstance(forward, str):
+    if scores is None and gamma_forward is None and update is None and forward == "weighted":
         update = "none"
     layer = as_forward(forward, gamma_forward, kernel, update)
     if scores is None and layer.in_channels is None:

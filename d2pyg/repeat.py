@@ -14,6 +14,7 @@ from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings
 from d2pyg.pruning import select
 from d2pyg.registry import choices
+from d2pyg.scores.dynamics import TrainingDynamics
 
 _PLAIN = (
     "keep", "prune", "budget", "gamma_forward", "gamma_reverse", "kernel", "scale", "update", "forward",
@@ -25,7 +26,7 @@ _NEEDED = (*_PLAIN, "k", "metric", "backend", "num_samples", "num_classes")
 def repeat(
     coreset: Coreset,
     embeddings: Embeddings | Data,
-    scores: ArrayLike | None = None,
+    scores: ArrayLike | TrainingDynamics | None = None,
     labels: ArrayLike | None = None,
     *,
     device: str | torch.device | None = None,

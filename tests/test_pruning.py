@@ -273,6 +273,8 @@ class TestWithoutScores:
             coreset = d2pyg.select(x, budget=2, scale=10.0, **asked)  # all are near
             assert coreset.settings["update"] == "sum"
             assert (coreset.scores > plain.scores + 0.1).all()
+        d2pyg.register("forward", "test-plain")(d2pyg.nn.ForwardMessagePassing)
+        assert d2pyg.select(x, budget=2, forward="test-plain").settings["update"] == "sum"
         scored = d2pyg.select(x, d2pyg.scores.ones(6), budget=2)
         assert scored.settings["update"] == "sum"
 
