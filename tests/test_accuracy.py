@@ -281,7 +281,7 @@ class TestTune:
         assert study.row("d2-tuned", 0.5) == methods.parse("d2 k=2")
         study.tuned["d2-tuned"]["0.9"] = "d2 k=1"
         k = {rate: study.row("d2-tuned", rate).settings["k"] for rate in (0.3, 0.7, 0.8, 0.95)}
-        assert k == {0.3: 2, 0.7: 2, 0.8: 1, 0.95: 1}
+        assert k == {0.3: 2, 0.7: 1, 0.8: 1, 0.95: 1}
         with pytest.raises(SystemExit, match=r"Expected settings of ccs-tuned \(got none"):
             study.row("ccs-tuned", 0.9)
 

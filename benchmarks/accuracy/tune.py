@@ -56,5 +56,5 @@ def tune(study, name, rates, seeds, candidates=None):
 
 
 def nearest(tuned, prune):
-    """The row that was tuned at the rate next to this one; between two, the lower."""
-    return tuned[min(tuned, key=lambda rate: (abs(float(rate) - prune), float(rate)))]
+    """The row that was tuned at the rate next to this one; between two, the higher."""
+    return tuned[min(tuned, key=lambda rate: (round(abs(float(rate) - prune), 6), -float(rate)))]
