@@ -25,6 +25,7 @@ from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.metrics import overlap, score_entropy
 from d2pyg.progress import progress_bar
 from d2pyg.pruning import DEFAULT_K, select
+from d2pyg.scores.dynamics import check_numbers
 from d2pyg.scores.unlabelled import shuffled
 
 _SWEPT = ("k", "gamma_forward", "gamma_reverse", "clamp", "cutoff")
@@ -106,6 +107,7 @@ def sweep(
                 f"Expected {name!r} to be left out of a sweep, which returns no coreset (got "
                 f"{type(fixed[name]).__name__}). Pass it to select, with the settings you chose."
             )
+    check_numbers(scores)
     if scores is not None and as_tensor("scores", scores).dim() != 1:
         raise ValueError(
             f"Expected 'scores' to have one number a sample in a sweep (got shape "

@@ -333,6 +333,10 @@ class TestTrainingDynamics:
         with pytest.raises(ValueError, match=r"Pass a d2pyg\.scores\.TrainingDynamics as 'scores'"):
             d2pyg.select(self.X, torch.ones(5), budget=2, cutoff="auto")
 
+    def test_a_sweep_wants_one_of_its_scores(self):
+        with pytest.raises(TypeError, match=r"'scores' to be numbers \(got TrainingDynamics\(5 samples"):
+            d2pyg.sweep(self.X, self.dynamics(), budget=2)
+
     def test_of_another_length(self):
         with pytest.raises(ValueError, match="'scores' to have one value for each of the 4 samples"):
             d2pyg.select(self.X[:4], self.dynamics(), budget=2)

@@ -19,7 +19,7 @@ from d2pyg.graph.knn import Embeddings, as_embedded
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.grouping import rank_in_group
 from d2pyg.registry import register
-from d2pyg.scores.dynamics import TrainingDynamics
+from d2pyg.scores.dynamics import check_numbers
 from d2pyg.task import Task
 
 Method = TypeVar("Method", bound=Callable[..., Coreset])
@@ -93,11 +93,7 @@ def task_of(
             f"Expected arguments that this method has (got {unknown[0]!r}). Besides its own there are "
             f"{', '.join(_DEFAULTS)}."
         )
-    if isinstance(scores, TrainingDynamics):
-        raise TypeError(
-            f"Expected 'scores' to be numbers (got {scores!r}). Choose one of its scores, such as "
-            f"dynamics.aum(); d2pyg.select alone knows which it needs."
-        )
+    check_numbers(scores)
     if scores is None and needs_scores is not None:
         raise ValueError(
             f"Expected 'scores' for {needs_scores}, which goes by difficulty (got None). Pass one "

@@ -354,3 +354,12 @@ class TrainingDynamics:
                 f"{', or make the window smaller' if windows else ''}."
             )
         return self._state
+
+
+def check_numbers(scores: Any) -> None:
+    """Refuses a recorder where one of its scores is wanted."""
+    if isinstance(scores, TrainingDynamics):
+        raise TypeError(
+            f"Expected 'scores' to be numbers (got {scores!r}). Choose one of its scores, such as "
+            f"dynamics.aum(); d2pyg.select alone knows which it needs."
+        )
