@@ -24,7 +24,7 @@ from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
 from d2pyg.registry import register
 from d2pyg.scores.dynamics import TrainingDynamics
-from d2pyg.scores.unlabelled import shuffled
+from d2pyg.scores.unlabelled import without_scores
 from d2pyg.spread import check_scale, spread
 from d2pyg.task import Task
 
@@ -159,7 +159,7 @@ def select(
         update = "none"
     layer = as_forward(forward, gamma_forward, kernel, update)
     if scores is None and layer.in_channels is None:
-        scores = shuffled(len(given), seed=0)
+        scores = without_scores(len(given))
     message = as_reverse(reverse, gamma_reverse, layer.kernel)
     columns = as_columns(scores, len(given), layer.in_channels)
     task = Task.of(

@@ -26,7 +26,7 @@ from d2pyg.metrics import overlap, score_entropy
 from d2pyg.progress import progress_bar
 from d2pyg.pruning import DEFAULT_K, select
 from d2pyg.scores.dynamics import check_numbers
-from d2pyg.scores.unlabelled import shuffled
+from d2pyg.scores.unlabelled import without_scores
 
 _SWEPT = ("k", "gamma_forward", "gamma_reverse", "clamp", "cutoff")
 _OF_ONE_RESULT = ("ids", "initial")
@@ -118,7 +118,7 @@ def sweep(
     given, ready, num_samples = start.data, start.ready, len(start)
     place = as_device(device, start.device)
     score = torch.ones(num_samples) if scores is None else as_scores(scores, num_samples)
-    ranked = shuffled(num_samples, seed=0) if scores is None else score  # what the cutoff goes by
+    ranked = without_scores(num_samples) if scores is None else score  # what the cutoff goes by
     groups = None if labels is None else as_labels("labels", labels, num_samples)
     amounts, budgets = _budgets(num_samples, {"keep": keep, "prune": prune, "budget": budget})
     cutoffs, many_k = _values("cutoff", cutoff), _values("k", k)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.accuracy import cifar10, digits, imdb, methods
+from benchmarks.accuracy import methods
+from benchmarks.accuracy.cutoff import TASKS
 from benchmarks.accuracy.prepare import prepare
 from benchmarks.measure import machine, write
 
-TASKS = {task.name: task for task in (digits.TASK, imdb.TASK, cifar10.HEAD)}
 ROWS = ("borderline", "d2", "d2-auto", "d2-aum", "d2-aum-margin", "d2-published", "d2-free")
 RATES = (0.3, 0.5, 0.7, 0.8, 0.9)
 

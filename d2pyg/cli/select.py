@@ -22,7 +22,7 @@ from d2pyg.metrics import class_counts
 from d2pyg.pruning import select
 from d2pyg.registry import choices, look_up
 from d2pyg.scores.dynamics import TrainingDynamics
-from d2pyg.scores.unlabelled import shuffled
+from d2pyg.scores.unlabelled import without_scores
 
 _INPUTS = ("embeddings", "scores", "labels", "initial", "ids")
 _OPTIONS = (
@@ -140,7 +140,7 @@ def _select(arguments: argparse.Namespace) -> None:
     coreset = method(**{**options, **files})
     coreset.settings["files"] = {key: given.get(key) for key in (*_INPUTS, *given)}
     total = len(coreset.scores)
-    alike = shuffled(total, seed=0) if method is select else torch.ones(total)
+    alike = without_scores(total) if method is select else torch.ones(total)
     score = files.get("scores", alike)
     score = score.borderline() if isinstance(score, TrainingDynamics) else score.double()
     summary = {"out": str(out), **_summary(coreset, score, files.get("labels"), method is select)}

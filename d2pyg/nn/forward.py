@@ -107,6 +107,8 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
                 (E, ...) as they are; of nodes (N, ...) as ``name_j`` and ``name_i``.
         """
         self._check(score, edge_index, distance, features)
+        if self.combine == "none":
+            return self.scalarize(score)
         weight = self.kernel.weight(distance, self.gamma).to(score.dtype)
         if score.dim() > 1:
             weight = weight.unsqueeze(1)
@@ -120,8 +122,6 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
 
     def update(self, inputs: Tensor, score: Tensor) -> Tensor:
         """Joins a node's score with the sum of what it was sent, as ``score``."""
-        if self.combine == "none":
-            return score
         return score + inputs if self.combine == "sum" else score * inputs
 
     def scalarize(self, score: Tensor) -> Tensor:

@@ -98,6 +98,11 @@ def shuffled(num_samples: int, *, seed: int) -> Tensor:
     return 1 + draws(seed, count) / 256
 
 
+def without_scores(num_samples: int) -> Tensor:
+    """What :func:`d2pyg.select` goes by where no scores are given: one order, the same every time."""
+    return shuffled(num_samples, seed=0)
+
+
 def ones(num_samples: int) -> Tensor:
     """All equally hard: the paper's scores without labels. float64 [N].
 
