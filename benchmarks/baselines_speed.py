@@ -23,7 +23,7 @@ import torch
 import d2pyg
 from d2pyg.registry import choices, look_up
 
-from measure import machine, peak, write
+from measure import machine, markdown, origin, peak, write
 
 
 def made(nodes, dim, device):
@@ -65,15 +65,13 @@ def measure(name, nodes, dim, keep, device):
 
 def table(rows, header, command):
     lines = [
-        f"{header['device']}, {header['cores']} cores, {header['date']}, torch {header['torch']}, "
+        f"{origin(header)}, "
         f"PyG {header['torch_geometric']}, d2pyg {header['d2pyg']}; load of the machine before the run, "
         f"per core: {header['load']}. Memory: beyond the input, at the peak.",
         f"\n    {command}\n",
-        "| method | N | d | picks | seconds | memory, GB |",
-        "|---" * 6 + "|",
+        markdown(["method", "N", "d", "picks", "seconds", "memory, GB"], [row.values() for row in rows]),
     ]
-    lines += ["| " + " | ".join(str(cell) for cell in row.values()) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def main(argv=None):

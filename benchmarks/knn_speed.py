@@ -22,7 +22,7 @@ import torch
 import d2pyg
 from d2pyg.registry import choices
 
-from measure import machine, peak, timed, write
+from measure import machine, markdown, origin, peak, timed, write
 
 SIZES = {
     "cpu": [(5_000, 64), (20_000, 64), (20_000, 512), (50_000, 512)],
@@ -118,22 +118,24 @@ def measure(nodes, dim, k, device, repeats):
 
 
 def table(rows, header, command):
-    lines = [
-        f"{header['device']}, {header['cores']} cores, {header['date']}, torch {header['torch']}, "
+    lines = []
+    head = [
+        f"{origin(header)}, "
         f"PyG {header['torch_geometric']}, d2pyg {header['d2pyg']}. A star: timed on fewer samples. "
         f"Memory: beyond the input, at the peak. Columns: see `benchmarks/knn_speed.py`.",
         f"\n    {command}\n",
-        "| N | d | k | backend | seconds | recall | Tflop/s | share of a plain product | memory, GB |",
-        "|---" * 9 + "|",
     ]
+    names = (
+        "N", "d", "k", "backend", "seconds", "recall", "Tflop/s", "share of a plain product",
+        "memory, GB",
+    )  # fmt: skip
     for row in rows:
         star = "" if row["timed_on"] == row["nodes"] else f" * ({row['timed_on']})"
-        cells = (
+        lines.append((
             row["nodes"], row["dim"], row["k"], row["backend"], f"{row['seconds']:.3g}{star}",
             row["recall"], row["tflops"], row["share_of_product"], row["memory_GB"] or "",
-        )  # fmt: skip
-        lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+        ))  # fmt: skip
+    return "\n".join([*head, markdown(names, lines)])
 
 
 def main(argv=None):

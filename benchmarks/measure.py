@@ -58,6 +58,17 @@ def write(out, content, table):
     beside(out, ".md").write_text(table)
 
 
+def origin(head):
+    """What a table was measured on, in a line; the head as :func:`machine` gives it."""
+    return f"{head['device']}, {head['cores']} cores, {head['date']}, torch {head['torch']}"
+
+
+def markdown(names, rows):
+    """A table: names of columns, and rows of cells, the first of them text."""
+    lines = [list(names), ["---"] + ["---:"] * (len(names) - 1), *rows]
+    return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
+
+
 def _status(name):
     (line,) = (row for row in Path("/proc/self/status").read_text().splitlines() if name in row)
     return int(line.split()[1]) * 1024

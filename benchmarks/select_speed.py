@@ -34,7 +34,7 @@ from torch_geometric.data import Data
 import d2pyg
 from d2pyg.graph.edges import both_directions, edges_of, median_distance
 
-from measure import machine, peak, timed, write
+from measure import machine, markdown, origin, peak, timed, write
 
 PREFIX = 200  # picks of the argmax loops that are timed
 SEQUENTIAL_UP_TO = 50_000  # nodes
@@ -192,28 +192,29 @@ def measure(name, graph, score, gamma, keep, clamp, engines, device, repeats):
 
 
 def table(rows, header, command):
-    lines = [
-        f"{header['device']}, {header['cores']} cores, {header['date']}, torch {header['torch']}, "
+    lines = []
+    head = [
+        f"{origin(header)}, "
         f"PyG {header['torch_geometric']}, numpy {header['numpy']}, d2pyg {header['d2pyg']}. Loops "
         f"are extrapolated from {PREFIX} picks. Columns: see `benchmarks/select_speed.py`.",
         f"\n    {command}\n",
-        "| data | nodes | edges | gamma | keep | clamp | argmax loop, s | engine | seconds | ratio "
-        "| us a pick | rounds | to heap | edges read | bytes | memory |",
-        "|---" * 16 + "|",
     ]
+    names = (
+        "data", "nodes", "edges", "gamma", "keep", "clamp", "argmax loop, s", "engine", "seconds",
+        "ratio", "us a pick", "rounds", "to heap", "edges read", "bytes", "memory",
+    )  # fmt: skip
     for row in rows:
         report = row["report"]
         rounds = len(report["picks_per_round"]) if row["engine"] == "rounds" else ""
         left = f"{report.get('left_to_heap', 0) / (row['keep'] * row['nodes']):.0%}" if rounds else ""
         loop, ratio = list(row["ratios"].items())[-1]  # of the GPU, where there is one
-        cells = (
+        lines.append((
             row["data"], row["nodes"], row["edges"], row["gamma"], row["keep"], row["clamp"],
             f"{row[loop]:.3g}", row["engine"], f"{row['seconds']:.3g}", f"{ratio:.3g}",
             row["us_per_pick"], rounds, left, row.get("edges_read_over_edges", ""),
             row.get("bytes_over_one_pass", ""), row["memory_over_graph"],
-        )  # fmt: skip
-        lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+        ))  # fmt: skip
+    return "\n".join([*head, markdown(names, lines)])
 
 
 def main(argv=None):

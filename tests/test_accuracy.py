@@ -10,7 +10,19 @@ from torch import nn
 
 import d2pyg
 from benchmarks.accuracy import __main__ as command
-from benchmarks.accuracy import cifar10, data, imdb, methods, mlp, patches, prepare, report, resnet, tune
+from benchmarks.accuracy import (
+    cifar10,
+    data,
+    imdb,
+    methods,
+    mlp,
+    patches,
+    prepare,
+    report,
+    resnet,
+    sampling,
+    tune,
+)
 from benchmarks.accuracy.cells import Cells
 from benchmarks.accuracy.harness import Study
 from benchmarks.accuracy.order import Recorder, stream
@@ -46,20 +58,20 @@ class Spy(mlp.Task):
         self._see(x)
         return super().learn(x, y, seed, device, record)
 
-    def accuracies(self, split, members, device):
-        for member, accuracy in zip(members, super().accuracies(split, members, device), strict=True):
+    def answers(self, split, members, device):
+        for member, right in zip(members, super().answers(split, members, device), strict=True):
             if self.trainings == self.fail_after:
                 raise KeyboardInterrupt
             self.trainings += 1
             self._see(split.train_x[member[0]])
-            yield accuracy
+            yield right
 
     def _see(self, x):
         self.seen |= set((x[:, -1] * 120).round().long().tolist())
 
 
 class TestEnsemble:
-    def test_one_is_a_plain_network(self, device):
+    def test_one_is_a_plain_network(self, device, monkeypatch):
         x, y = blobs()
         index, seed = torch.arange(0, 120, 2), 5
         together = mlp.train(RECIPE, x, y, [(index, seed)], device)
@@ -76,8 +88,8 @@ class TestEnsemble:
             expected = network(x)
             found = together.logits(x.to(device).unsqueeze(0))[0].cpu()
         torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
-        right = (expected.argmax(dim=1) == y).double().mean().item()
-        assert together.accuracy(x, y) == [pytest.approx(100 * right)]
+        monkeypatch.setattr(mlp, "ROWS_TOGETHER", 50)
+        assert torch.equal(together.predict(x), expected.argmax(dim=1).unsqueeze(0))
 
     def test_members_do_not_depend_on_the_others(self, device):
         x, y = blobs()
@@ -170,7 +182,9 @@ class TestGrid:
         select = methods.select
         monkeypatch.setattr(methods, "select", lambda *given: calls.append(given) or select(*given))
         monkeypatch.setattr(
-            task, "accuracies", lambda split, members, device: trained.extend(members) or [0] * 6
+            task,
+            "answers",
+            lambda split, members, device: trained.extend(members) or [torch.ones(1)] * 6,
         )
         study.run([name], rates, seeds)
         row = methods.parse(name)
@@ -347,6 +361,9 @@ class TestReport:
         command.main([*common, "--tune", "ccs"])
         tuned = json.loads((tmp_path / "spy-tuned.json").read_text())
         assert tuned["ccs-tuned"]["0.5"] in ("ccs cutoff=0", "ccs cutoff=0.5")
+        command.main([*common, "--tune", "ccs", "--candidates", "ccs cutoff=0.25"])
+        tuned = json.loads((tmp_path / "spy-tuned.json").read_text())
+        assert tuned["ccs-tuned"] == {"0.5": "ccs cutoff=0.25"}
 
 
 class TestImages:
@@ -517,6 +534,31 @@ class TestHardness:
         (row,) = json.loads((tmp_path / "out.json").read_text())["rows"]
         assert row["90%"][0] > row["30%"][0] > 1 / 3 > row["30%"][1] > row["90%"][1]
         assert "| digits | borderline | " in (tmp_path / "out.md").read_text()
+
+
+class TestSampling:
+    def test_standard_errors_by_hand(self):
+        """Two seeds, four samples: +1, +1/2, 0, -1/2 a sample; +1/2, 0 a seed."""
+        one = torch.tensor([[1, 1, 1, 0], [1, 0, 1, 0]]).bool()
+        other = torch.tensor([[0, 0, 1, 0], [0, 0, 1, 1]]).bool()
+        found = sampling.difference(one, other)
+        assert found["mean"] == pytest.approx(25)
+        variance = (75**2 + 25**2 + 25**2 + 75**2) / 3
+        assert found["over samples"] == pytest.approx((variance / 4) ** 0.5)
+        assert found["over seeds"] == pytest.approx(25)
+
+    def test_table(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setitem(command.TASKS, "digits", Spy())
+        common = ["digits", "--seeds", "2", "--prune", "50", "90", "--out", str(tmp_path / "out")]
+        sampling.main([*common, "--methods", "everything", "random"])
+        result = json.loads((tmp_path / "out.json").read_text())
+        study = Study(Spy(), Cells(tmp_path / "cells.jsonl"))
+        rows = report.summary(study.run(["random"], [0.5, 0.9], [1, 2]))
+        (everything,) = report.summary(study.run(["everything"], [], [1, 2]))
+        for found, row in zip(result["rows"], rows, strict=True):
+            assert found["prune"] == row["prune"]
+            assert found["mean"] == pytest.approx(everything["mean"] - row["mean"], abs=2)
+        assert "| pruned | everything less random |" in (tmp_path / "out.md").read_text()
 
 
 class TestCutoff:

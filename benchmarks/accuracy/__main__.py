@@ -6,17 +6,15 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.accuracy import cifar10, digits, imdb
 from benchmarks.accuracy.cells import Cells
 from benchmarks.accuracy.data import cache
 from benchmarks.accuracy.harness import Study
 from benchmarks.accuracy.methods import ROWS
 from benchmarks.accuracy.report import content, paired, summary, write
+from benchmarks.accuracy.tasks import TASKS
 from benchmarks.accuracy.tune import CANDIDATES, tune
 from benchmarks.measure import beside
 
-_ALL = (digits.TASK, imdb.TASK, cifar10.HEAD, cifar10.SMALL, cifar10.LARGE)
-TASKS = {task.name: task for task in _ALL}
 RESULTS = Path(__file__).parents[1] / "results" / "accuracy"
 
 
@@ -41,7 +39,7 @@ def main(argv=None):
     rates, seeds = [percent / 100 for percent in options.prune], range(1, options.seeds + 1)
     if options.tune:
         for name in options.tune:
-            found = tune(study, name, rates, seeds)
+            found = tune(study, name, rates, seeds, options.candidates)
             tuned[f"{name}-tuned"] = {**tuned.get(f"{name}-tuned", {}), **found}
             print(name, json.dumps(found, indent=1))
         settings.write_text(json.dumps(tuned, indent=1) + "\n")
@@ -80,6 +78,7 @@ def _options():
         choices=CANDIDATES,
         help="find the best settings on validation, write TASK-tuned.json",
     )
+    add("--candidates", nargs="+", help="rows that --tune tries; default: see tune.py")
     add(
         "--paired", nargs=2, action="append", default=[], metavar="METHOD", help="show their differences"
     )

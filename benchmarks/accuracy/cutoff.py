@@ -12,12 +12,10 @@ from pathlib import Path
 import torch
 from sklearn.mixture import GaussianMixture
 
-from benchmarks.accuracy import cifar10, digits, imdb
 from benchmarks.accuracy.prepare import prepare
 from benchmarks.accuracy.splits import flip
-from benchmarks.measure import machine, write
-
-TASKS = {task.name: task for task in (digits.TASK, imdb.TASK, cifar10.HEAD)}
+from benchmarks.accuracy.tasks import QUICK
+from benchmarks.measure import machine, markdown, origin, write
 
 
 def negative(margin):
@@ -38,7 +36,7 @@ RULES = {"negative margin": negative, "mixture": mixture}
 def main(argv=None):
     """Measures both rules."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--tasks", nargs="+", choices=QUICK, default=list(QUICK))
     parser.add_argument("--flip", nargs="+", type=float, default=[0.0, 0.1, 0.2])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, required=True, help="OUT.json and OUT.md are written")
@@ -47,7 +45,7 @@ def main(argv=None):
         row
         for name in arguments.tasks
         for share in arguments.flip
-        for row in measure(TASKS[name], share, arguments.device)
+        for row in measure(QUICK[name], share, arguments.device)
     ]
     head = machine(torch.device(arguments.device))
     write(arguments.out, {**head, "rows": rows}, table(head, rows))
@@ -81,20 +79,15 @@ def measure(task, share, device):
 
 def table(head, rows):
     """As Markdown."""
-    lines = [
-        f"{head['date']}, {head['device']}, {head['cores']} cores, torch {head['torch']}; "
-        f"`python -m benchmarks.accuracy.cutoff`. Shares in %.",
-        "",
-        "| " + " | ".join(rows[0]) + " |",
-        "|---|---:|---|---:|---:|---:|",
-    ]
-    for row in rows:
-        shown = [
+    shown = [
+        [
             value if isinstance(value, str) else "" if value is None else f"{100 * value:.1f}"
             for value in row.values()
         ]
-        lines.append("| " + " | ".join(shown) + " |")
-    return "\n".join(lines) + "\n"
+        for row in rows
+    ]
+    where = f"{origin(head)}; `python -m benchmarks.accuracy.cutoff`. Shares in %."
+    return f"{where}\n\n{markdown(rows[0], shown)}"
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import torch
 import d2pyg
 from benchmarks.accuracy import cifar10, data, patches, resnet
 from benchmarks.accuracy.order import Recorder
-from benchmarks.measure import machine, write
+from benchmarks.measure import machine, markdown, origin, write
 from d2pyg.scores import extrapolate, rank_correlation
 
 SHARE = 0.2
@@ -96,23 +96,20 @@ def carried(graph, known, truth):
 
 def table(head, rows):
     """As Markdown."""
+    shown = [[f"{v:.3f}" if isinstance(v, float) else v for v in row.values()] for row in rows]
     lines = [
         f"# Scores of a fifth of {head['images']} CIFAR-10 images, carried to the rest",
         "",
-        f"{head['date']}, {head['device']}, {head['cores']} cores, torch {head['torch']}. "
-        f"A small ResNet, {head['epochs']} epochs; k 10. `python -m benchmarks.accuracy.extrapolate`.",
+        f"{origin(head)}. A small ResNet, {head['epochs']} epochs; k 10. "
+        f"`python -m benchmarks.accuracy.extrapolate`.",
         "",
         "Rank correlation with the scores by the network trained on everything, on the samples that "
         "were not known; what `extrapolate` itself reports, from known samples that it hid; and mean "
         "squared error over that of a constant, the mean of the known scores (rank correlation 0).",
         "",
-        "| " + " | ".join(rows[0]) + " |",
-        "|" + "---|" * len(rows[0]),
+        markdown(rows[0], shown),
     ]
-    for row in rows:
-        shown = (f"{v:.3f}" if isinstance(v, float) else v for v in row.values())
-        lines.append("| " + " | ".join(shown) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

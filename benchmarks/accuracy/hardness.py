@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 
 from benchmarks.accuracy import methods
-from benchmarks.accuracy.cutoff import TASKS
 from benchmarks.accuracy.prepare import prepare
-from benchmarks.measure import machine, write
+from benchmarks.accuracy.tasks import QUICK
+from benchmarks.measure import machine, markdown, origin, write
 
 ROWS = ("borderline", "d2", "d2-auto", "d2-aum", "d2-aum-margin", "d2-published", "d2-free")
 RATES = (0.3, 0.5, 0.7, 0.8, 0.9)
@@ -23,7 +23,7 @@ RATES = (0.3, 0.5, 0.7, 0.8, 0.9)
 def main(argv=None):
     """Selects and counts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--tasks", nargs="+", choices=QUICK, default=list(QUICK))
     parser.add_argument("--methods", nargs="+", default=list(ROWS))
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, required=True, help="OUT.json and OUT.md are written")
@@ -31,7 +31,7 @@ def main(argv=None):
     rows = [
         {"task": task, "method": name, **count(prepared, name, arguments.device)}
         for task in arguments.tasks
-        for prepared in [prepare(TASKS[task], TASKS[task].load(), arguments.device)]
+        for prepared in [prepare(QUICK[task], QUICK[task].load(), arguments.device)]
         for name in arguments.methods
     ]
     head = machine(torch.device(arguments.device))
@@ -56,18 +56,19 @@ def count(prepared, name, device="cpu"):
 def table(head, rows):
     """As Markdown."""
     rates = [f"{rate:.0%}" for rate in RATES]
-    lines = [
-        f"{head['date']}, {head['device']}, {head['cores']} cores, torch {head['torch']}; "
-        f"`python -m benchmarks.accuracy.hardness`. Shares, in %, of the hardest third of all samples, "
-        f"and of the easiest third, among those kept, by share pruned.",
-        "",
-        f"| task | method | {' | '.join(rates)} |",
-        "|---|---|" + "---:|" * len(rates),
+    shown = [
+        [
+            row["task"],
+            row["method"],
+            *(f"{100 * row[rate][0]:.0f}, {100 * row[rate][1]:.0f}" for rate in rates),
+        ]
+        for row in rows
     ]
-    for row in rows:
-        shares = [f"{100 * row[rate][0]:.0f}, {100 * row[rate][1]:.0f}" for rate in rates]
-        lines.append(f"| {row['task']} | {row['method']} | {' | '.join(shares)} |")
-    return "\n".join(lines) + "\n"
+    where = (
+        f"{origin(head)}; `python -m benchmarks.accuracy.hardness`. Shares, in %, of the hardest third "
+        f"of all samples, and of the easiest third, among those kept, by share pruned."
+    )
+    return f"{where}\n\n{markdown(['task', 'method', *rates], shown)}"
 
 
 if __name__ == "__main__":

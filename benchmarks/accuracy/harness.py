@@ -19,7 +19,7 @@ class Study:
 
     Args:
         task: One of the tasks in this folder.
-        cells: A :class:`benchmarks.accuracy.cells.Cells`.
+        cells: A :class:`benchmarks.accuracy.cells.Cells`, which :meth:`run` needs.
         evaluate: ``"test"``, or ``"validation"``: samples held out of the training set before all else.
         flipped: Share of the training labels that are made wrong; those evaluated on stay as they are.
         device: Where networks are trained and samples selected.
@@ -99,13 +99,13 @@ class Study:
         for cell in cells:
             kept = d2pyg.budget.num_kept(len(self.prepared.labels), None, cell["prune"], None)
             members.append((chosen[self._choice(cell)]["index"][:kept], cell["seed"]))
-        trained = self.task.accuracies(self.split, members, self.device)
+        trained = self.task.answers(self.split, members, self.device)
         bar = tqdm(cells, desc=name, unit="training", disable=not self.progress)
-        for cell, accuracy, (index, _) in zip(bar, trained, members, strict=True):
+        for cell, right, (index, _) in zip(bar, trained, members, strict=True):
             found = chosen[self._choice(cell)]
             self.cells.add(
                 cell,
-                accuracy=accuracy,
+                accuracy=100 * right.double().mean().item(),
                 kept=len(index),
                 got=found["settings"],
                 selection_seconds=round(found["seconds"], 3),

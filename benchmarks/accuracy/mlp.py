@@ -63,14 +63,14 @@ class Ensemble:
         return torch.baddbmm(bias, self.embed(x), weight)
 
     @torch.no_grad()
-    def accuracy(self, x, y):
-        """The percentage of x [N, inputs] that each member gets right: a list of S."""
+    def predict(self, x):
+        """The class that each member takes each of x [N, inputs] for: [S, N], on the CPU."""
         size, device = len(self.layers[0][0]), self.layers[0][0].device
-        right = torch.zeros(size, dtype=torch.int64, device=device)
-        for rows in torch.arange(len(x)).split(ROWS_TOGETHER):
-            logits = self.logits(x[rows].to(device).expand(size, -1, -1))
-            right += (logits.argmax(dim=2) == y[rows].to(device)).sum(dim=1)
-        return (100 * right.double() / len(x)).tolist()
+        parts = [
+            self.logits(some.to(device).expand(size, -1, -1)).argmax(dim=2).cpu()
+            for some in x.split(ROWS_TOGETHER)
+        ]
+        return torch.cat(parts, dim=1)
 
 
 def train(recipe, x, y, members, device="cpu", record=None):
@@ -141,9 +141,9 @@ class Task:
             batch = x.to(device).unsqueeze(0)
             return networks.embed(batch)[0].cpu(), networks.logits(batch)[0].cpu()
 
-    def accuracies(self, split, members, device):
-        """Of a network for each member (places, seed): its percentage on the test part, in order."""
+    def answers(self, split, members, device):
+        """For each member (places, seed), in order: which of the test part its network got right."""
         for start in range(0, len(members), self.together):
             some = members[start : start + self.together]
             networks = train(self.recipe, split.train_x, split.train_y, some, device)
-            yield from networks.accuracy(split.test_x, split.test_y)
+            yield from networks.predict(split.test_x) == split.test_y

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from benchmarks.measure import beside, machine
+from benchmarks.measure import beside, machine, markdown, origin
 from d2pyg.extras import require
 
 MARKERS = "osv^D<>Pp*hX"
@@ -86,12 +86,10 @@ def table(result, pairs=()):
         f"All take as many steps. Seconds are of one selection, the median; besides, "
         f"scores and embeddings took {result['preparation_seconds']:.0f} s, a training on everything.",
         "",
-        f"({result['device']}, {result['cores']} cores, torch {result['torch']}, "
-        f"d2pyg {result['d2pyg']}, {result['date']}; `{result['command']}`)",
+        f"({origin(result)}, d2pyg {result['d2pyg']}; `{result['command']}`)",
         "",
-        "| method | " + " | ".join(f"{rate:.0%}" for rate in rates) + " | selection |",
-        "|---|" + "---:|" * (len(rates) + 1),
     ]
+    shown = []
     for name in dict.fromkeys(row["name"] for row in rows):
         own = {row["prune"]: row for row in rows if row["name"] == name}
         if name == "everything":
@@ -99,15 +97,16 @@ def table(result, pairs=()):
         else:
             cells = [_value(own[rate]) if rate in own else "" for rate in rates]
         seconds = np.median([row["selection_seconds"] for row in own.values()])
-        lines.append(f"| {name} | {' | '.join(cells)} | {seconds:.1f} s |")
+        shown.append([name, *cells, f"{seconds:.1f} s"])
+    lines.append(markdown(["method", *(f"{rate:.0%}" for rate in rates), "selection"], shown))
     for one, other in pairs:
         difference = paired(rows, one, other)
         values = [
             f"{mean:+.2f} ± {error:.2f} at {rate:.0%}"
             for rate, (mean, error, _) in sorted(difference.items())
         ]
-        lines += ["", f"{one} less {other}, seed by seed: {', '.join(values)}."]
-    return "\n".join(lines) + "\n"
+        lines.append(f"{one} less {other}, seed by seed: {', '.join(values)}.\n")
+    return "\n".join(lines)
 
 
 def figure(result, path):
