@@ -13,6 +13,7 @@ from torch_geometric.data import Data
 from d2pyg.checks import ArrayLike, as_columns, as_device, as_flag
 from d2pyg.coreset import Coreset
 from d2pyg.explanation import Trace
+from d2pyg.flow import as_flow
 from d2pyg.graph.given import Given
 from d2pyg.graph.knn import Embeddings
 from d2pyg.graph.metric import Metric, PairwiseMetric
@@ -48,7 +49,8 @@ def select(
     forward: str | ForwardMessagePassing = "weighted",
     reverse: str | ReverseMessage = "weighted",
     clamp: bool = False,
-    undirected: bool = True,
+    undirected: bool | None = None,
+    reverse_flow: str | None = None,
     labels: ArrayLike | None = None,
     balance: str = "proportional",
     min_per_class: int = 0,
@@ -77,7 +79,8 @@ def select(
             :func:`d2pyg.knn_graph`, to build it once for many settings. Several embeddings of the same
             samples, as a list or a :class:`d2pyg.graph.Joined`, count together.
         scores: Difficulty [N], >= 0, higher is harder; floats or integers. Default: all alike, in an
-            order drawn once and for all (:func:`d2pyg.scores.shuffled` with seed 0). Or a
+            order drawn once and for all (:func:`d2pyg.scores.shuffled` with seed 0), with
+            ``update="none"`` and ``reverse_flow="source_to_target"``. Or a
             :class:`d2pyg.scores.TrainingDynamics`, which stands for its ``borderline()``. For a
             ``forward`` layer with ``in_channels = F``, [N, F]: the difficulty first, then whatever
             else the layer makes one score of, finite. (A sweep, the baselines and greedy_select take
@@ -110,7 +113,12 @@ def select(
             :class:`d2pyg.nn.ReverseMessage`.
         clamp: Picks at or below 0 send no message. Without it the formula holds to the letter, and
             picks below 0 raise their neighbours.
-        undirected: An edge in either direction joins both samples; else i has its own k alone.
+        undirected: An edge in either direction joins both samples, the default with scores; else i has
+            its own k alone.
+        reverse_flow: For directed edges: ``"target_to_source"``, a pick lowers its own k nearest
+            (authors' code, the default with scores); or ``"source_to_target"``, it lowers those that
+            have it among their k nearest. Then all samples are lowered by just k others, and one that
+            lies apart is not picked sooner than others for it: the default without scores.
         labels: Classes [N], integers: a graph and a budget a class. A class with fewer than k + 1
             samples uses the neighbours it has.
         balance: Seats of the classes: ``"proportional"`` to their sizes (Sainte-Lague) or
@@ -157,6 +165,7 @@ def select(
     given = Given.of(embeddings, metric, backend)
     if scores is None and gamma_forward is None and update is None and forward == "weighted":
         update = "none"
+    undirected, reverse_flow = as_flow(undirected, reverse_flow, scores is not None)
     layer = as_forward(forward, gamma_forward, kernel, update)
     if scores is None and layer.in_channels is None:
         scores = without_scores(len(given))
@@ -179,8 +188,7 @@ def select(
         device=device,
     )
     place, pool, group = task.place, task.pool, task.group
-    clamp, undirected = as_flag("clamp", clamp), as_flag("undirected", undirected)
-    debug = as_flag("debug", debug)
+    clamp, debug = as_flag("clamp", clamp), as_flag("debug", debug)
     check_scale(scale)
     check_engine(engine)
 
@@ -193,7 +201,7 @@ def select(
         check_claims(message, edges.distance)
     problem, node = Problem.build(
         score=updated,
-        edges=edges,
+        edges=edges.turned() if reverse_flow == "source_to_target" else edges,
         group=group[pool],
         count=task.count,
         initial=task.start[pool],
@@ -217,6 +225,7 @@ def select(
             "reverse": reverse,
             "clamp": clamp,
             "undirected": undirected,
+            "reverse_flow": reverse_flow,
             **source,
             **how,
         },

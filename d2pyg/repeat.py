@@ -18,7 +18,7 @@ from d2pyg.scores.dynamics import TrainingDynamics
 
 _PLAIN = (
     "keep", "prune", "budget", "gamma_forward", "gamma_reverse", "kernel", "scale", "update", "forward",
-    "reverse", "clamp", "undirected", "balance", "min_per_class", "cutoff", "initial",
+    "reverse", "clamp", "undirected", "reverse_flow", "balance", "min_per_class", "cutoff", "initial",
 )  # fmt: skip
 _NEEDED = (*_PLAIN, "k", "metric", "backend", "num_samples", "num_classes")
 

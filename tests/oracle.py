@@ -99,7 +99,7 @@ def seats(size, available, taken, budget, balance, min_per_class):
 
 def select(
     x, scores, budget, k=15, gamma_forward=10.0, gamma_reverse=3.0, scale="median", update="sum",
-    clamp=False, undirected=True, labels=None, balance="proportional", min_per_class=0, cutoff=0.0,
+    clamp=False, undirected=True, reverse_flow=None, labels=None, balance="proportional", min_per_class=0, cutoff=0.0,
     initial=(),
 ):  # fmt: skip
     """The whole way with the paper's kernel: index, pick scores, scores after the forward pass."""
@@ -127,6 +127,10 @@ def select(
         own = scores[pool[i]]
         after.append({"sum": own + got, "product": own * got, "none": own}[update])
 
+    lowered = lists
+    if reverse_flow == "source_to_target":
+        lowered = [[j for j, js in enumerate(lists) if i in js] for i in range(len(pool))]
+
     names = sorted(set(labels))
     first = [pool.index(i) for i in initial if i in pool]
     order = seats(
@@ -141,7 +145,7 @@ def select(
     )  # fmt: skip
     picks = greedy_loop(
         after,
-        lists,
+        lowered,
         lambda i, value, j, _: weight(i, j, gamma_reverse) * value,
         {c: order.count(c) for c in names},
         group,

@@ -47,6 +47,7 @@ OPTIONS = {
     "the paper's decays": {"gamma_forward": 1.0, "gamma_reverse": 0.1, "k": 5},
     "scale given": {"scale": 0.5},
     "directed": {"undirected": False, "k": 3},
+    "turned": {"undirected": False, "reverse_flow": "source_to_target", "k": 3},
     "product": {"update": "product"},
     "no forward pass": {"update": "none"},
     "clamp": {"clamp": True, "gamma_reverse": 0.0},
@@ -106,7 +107,15 @@ def test_any_small_problem_equals_the_slow_loop(seed, data):
         gamma_forward=0.0,
         gamma_reverse=0.0,
         clamp=data.draw(st.booleans()),
-        undirected=data.draw(st.booleans()),
+        **data.draw(
+            st.sampled_from(
+                [
+                    {},
+                    {"undirected": False, "reverse_flow": "target_to_source"},
+                    {"undirected": False, "reverse_flow": "source_to_target"},
+                ]
+            )
+        ),
         balance=data.draw(st.sampled_from(["proportional", "uniform"])),
         initial=initial.tolist(),
     )
@@ -259,6 +268,30 @@ class TestWithoutScores:
         x = 1000.0 * torch.eye(400)
         index = d2pyg.select(x, budget=100, k=1, scale=1).index
         assert (index // 100).bincount(minlength=4).min() > 12
+
+    def test_what_lies_apart_is_not_picked_sooner(self, rng):
+        """In many dimensions some samples are near to many others and most to few. Where edges go both
+        ways, those near to few have few edges to be lowered by."""
+        x, k = torch.as_tensor(rng.normal(size=(2000, 20))), 5
+        near = d2pyg.knn_graph(x, k).edge_index[0].bincount(minlength=2000).double()  # mean k
+        both = d2pyg.select(x, budget=200, k=k, undirected=True)
+        turned = d2pyg.select(x, budget=200, k=k)
+        assert turned.settings["reverse_flow"] == "source_to_target"
+        assert near.std() > 4
+        assert near[both.index].mean() < 4
+        assert near[turned.index].mean() == pytest.approx(k, abs=1.2)
+
+    def test_flow(self):
+        """Sample 1 is nearest to both others, 0 is nearest to it: when it is picked, 0 alone is lowered,
+        or both are."""
+        x, scores = torch.tensor([[0.0], [1.0], [3.0]]), [2.0, 3.0, 2.5]
+        given = {"budget": 3, "k": 1, "update": "none", "gamma_reverse": 0.0, "undirected": False}
+        plain = d2pyg.select(x, scores, **given)
+        assert plain.settings["reverse_flow"] == "target_to_source"
+        assert plain.pick_scores.tolist() == [3.0, 2.5, -1.0]
+        turned = d2pyg.select(x, scores, reverse_flow="source_to_target", **given)
+        assert turned.pick_scores.tolist() == [3.0, -0.5, -1.0]
+        assert d2pyg.select(x, budget=2, undirected=True).settings["reverse_flow"] is None
 
     def test_no_forward_pass_unless_it_is_asked_for(self):
         x = torch.arange(6.0).unsqueeze(1)

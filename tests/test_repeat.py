@@ -20,6 +20,7 @@ SETTINGS = {
     "gamma": {"gamma_reverse": 0.0, "gamma_forward": 0},
     "clamp": {"clamp": True},
     "directed": {"undirected": False, "k": 2},
+    "turned": {"reverse_flow": "source_to_target", "k": 2},
     "balance": {"balance": "uniform", "with_labels": True},
     "labels": {"with_labels": True, "keep": 0.2},
     "min_per_class": {"min_per_class": 3, "with_labels": True},

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from d2pyg.budget import BALANCES
 from d2pyg.checks import as_tensor
+from d2pyg.flow import FLOWS
 from d2pyg.graph.files import read_graph_or_array
 from d2pyg.io import path_of, read_array
 from d2pyg.nn.forward import UPDATES
@@ -32,7 +33,7 @@ GRAPHS = """\
 """
 
 METHOD = (
-    "kernel", "scale", "update", "forward", "reverse", "undirected", "metric", "balance",
+    "kernel", "scale", "update", "forward", "reverse", "undirected", "reverse_flow", "metric", "balance",
     "min_per_class",
 )  # fmt: skip
 
@@ -57,7 +58,10 @@ def add_method(add: Add) -> None:
     add("--reverse", metavar="NAME",
         help=f"{', '.join(choices('reverse'))} (default weighted)")  # fmt: skip
     add("--undirected", action=argparse.BooleanOptionalAction,
-        help="an edge in either direction joins both samples")  # fmt: skip
+        help="an edge in either direction joins both samples (default with scores)")  # fmt: skip
+    add("--reverse-flow", metavar="NAME",
+        help=f"with --no-undirected: {FLOWS[0]}, a pick lowers its own k nearest, or {FLOWS[1]}, "
+        "those that have it among theirs (default without scores)")  # fmt: skip
     add_metric(add)
     add("--balance", metavar="NAME",
         help=f"{', '.join(BALANCES)}: seats of the classes (default proportional)")  # fmt: skip

@@ -27,6 +27,10 @@ class Edges:
         """The same edges, all distances divided by ``unit``."""
         return replace(self, distance=self.distance / unit)
 
+    def turned(self) -> Edges:
+        """The same edges, from target to source."""
+        return replace(self, edge_index=self.edge_index.flip(0))
+
     @property
     def source(self) -> Tensor:
         return self.edge_index[0]
