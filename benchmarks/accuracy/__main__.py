@@ -42,7 +42,7 @@ def main(argv=None):
             found = tune(study, name, rates, seeds, options.candidates)
             tuned[f"{name}-tuned"] = {**tuned.get(f"{name}-tuned", {}), **found}
             print(name, json.dumps(found, indent=1))
-        settings.write_text(json.dumps(tuned, indent=1) + "\n")
+        settings.write_text(json.dumps(tuned, indent=1, sort_keys=True) + "\n")
         return
     rows = summary(study.run(options.methods, rates, seeds))
     result = content(study, rows, study.prepared.seconds)
