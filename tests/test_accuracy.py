@@ -195,6 +195,20 @@ class TestGrid:
         if name in ("d2", "random", "k_center"):
             assert len(calls) == 1 + (2 if name == "random" else 1)  # the first is not timed
 
+    def test_rows_of_a_tuned_method_that_differ_in_their_score_alone(self, tmp_path, monkeypatch):
+        task, trained = Spy(), []
+        tuned = {"d2-tuned": {"0.5": "d2 score=el2n", "0.7": "d2", "0.8": "d2 classes=false"}}
+        study = Study(task, Cells(tmp_path / "cells.jsonl"), tuned=tuned)
+        monkeypatch.setattr(
+            task,
+            "answers",
+            lambda split, members, device: trained.extend(members) or [torch.ones(1)] * 3,
+        )
+        study.run(["d2-tuned"], (0.5, 0.7, 0.8), (1,))
+        for (rate, name), (index, _) in zip(tuned["d2-tuned"].items(), trained, strict=True):
+            expected, _ = methods.select(methods.parse(name), study.prepared, float(rate), 1)
+            assert torch.equal(index, expected)
+
     def test_other_settings_are_other_trainings(self, tmp_path):
         cells, task = Cells(tmp_path / "cells.jsonl"), Spy()
         Study(task, cells).run(["random"], [0.5], [1])

@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 
 import torch
 from tqdm import tqdm
@@ -117,11 +117,14 @@ class Study:
         return {"index": index, "settings": settings, "seconds": time.perf_counter() - started}
 
     def _choice(self, cell):
-        """What a coreset depends on, within a method; where budgets nest, one serves all rates."""
+        """What a coreset depends on; where budgets nest, one serves all rates.
+
+        The rows of a tuned method differ from rate to rate, in their scores as in their settings.
+        """
         row, prune = _row(cell), cell["prune"]
         settings = methods.settings(row, self.prepared, prune)
         return (
-            json.dumps(settings),
+            json.dumps(asdict(replace(row, settings=settings))),
             None if methods.is_nested(row) else prune,
             cell["seed"] if methods.is_seeded(row) else None,
         )
