@@ -113,12 +113,12 @@ def select(
             :class:`d2pyg.nn.ReverseMessage`.
         clamp: Picks at or below 0 send no message. Without it the formula holds to the letter, and
             picks below 0 raise their neighbours.
-        undirected: An edge in either direction joins both samples, the default with scores; else i has
-            its own k alone.
-        reverse_flow: For directed edges: ``"target_to_source"``, a pick lowers its own k nearest
-            (authors' code, the default with scores); or ``"source_to_target"``, it lowers those that
-            have it among their k nearest. Then all samples are lowered by just k others, and one that
-            lies apart is not picked sooner than others for it: the default without scores.
+        undirected: An edge in either direction joins both samples, the default with scores and without
+            a ``reverse_flow``; else i has its own k alone, in the forward pass too.
+        reverse_flow: For directed edges, which it makes them: ``"target_to_source"``, a pick lowers its
+            own k nearest (authors' code, the default with scores); or ``"source_to_target"``, it lowers
+            those that have it among their k nearest. Then all samples are lowered by just k others, and
+            one that lies apart is not picked sooner for it: the default without scores.
         labels: Classes [N], integers: a graph and a budget a class. A class with fewer than k + 1
             samples uses the neighbours it has.
         balance: Seats of the classes: ``"proportional"`` to their sizes (Sainte-Lague) or

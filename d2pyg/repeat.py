@@ -59,7 +59,7 @@ def repeat(
           score 2, after the forward pass 5, rank 2 of 3
           pick 1, sample 0, took 6
     """
-    settings = coreset.settings
+    settings = {"reverse_flow": None, **coreset.settings}  # which older files do not have
     lacking = [name for name in _NEEDED if name not in settings]
     if lacking:
         raise ValueError(

@@ -378,6 +378,9 @@ class TestReport:
         command.main([*common, "--tune", "ccs", "--candidates", "ccs cutoff=0.25"])
         tuned = json.loads((tmp_path / "spy-tuned.json").read_text())
         assert tuned["ccs-tuned"] == {"0.5": "ccs cutoff=0.25"}
+        for wrong in [], ["--tune", "ccs", "d2"]:
+            with pytest.raises(SystemExit, match=r"--candidates with one method to --tune \(got "):
+                command.main([*common, *wrong, "--candidates", "ccs cutoff=0.25"])
 
 
 class TestImages:
@@ -573,6 +576,13 @@ class TestSampling:
             assert found["prune"] == row["prune"]
             assert found["mean"] == pytest.approx(everything["mean"] - row["mean"], abs=2)
         assert "| pruned | everything less random |" in (tmp_path / "out.md").read_text()
+        assert "--prune 50 90 " in (tmp_path / "out.md").read_text()
+        (tmp_path / "spy-tuned.json").write_text('{"d2-tuned": {"0.5": "random"}}')
+        sampling.main([*common, "--methods", "d2-tuned", "random"])
+        assert [row["mean"] for row in json.loads((tmp_path / "out.json").read_text())["rows"]] == [0, 0]
+        with pytest.raises(SystemExit):
+            sampling.main([*common, "--methods", "d2", "random", "--seeds", "1"])
+        assert "--seeds has to be at least 2" in capsys.readouterr().err
 
 
 class TestCutoff:

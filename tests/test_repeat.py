@@ -63,6 +63,14 @@ def test_gives_the_same(name, suffix, data, tmp_path):
         assert str(again.explain(sample)) == str(made.explain(sample))
 
 
+@pytest.mark.parametrize("undirected", [True, False])
+def test_of_a_file_that_is_older_than_reverse_flow(undirected, data):
+    x, scores, _ = data
+    made = d2pyg.select(x, scores, budget=20, undirected=undirected)
+    del made.settings["reverse_flow"]
+    assert repeat(made, x, scores).index.tolist() == made.index.tolist()
+
+
 def test_from_a_graph(data, tmp_path):
     x, scores, _ = data
     graph = d2pyg.knn_graph(x, 9, metric="cosine")

@@ -78,6 +78,16 @@ def test_without_scores_there_is_no_forward_pass(data):
         assert row["score_entropy"] == 0
 
 
+@pytest.mark.parametrize("with_scores", [False, True])
+@pytest.mark.parametrize("flow", [{"reverse_flow": "source_to_target"}, {"undirected": True}])
+def test_which_way_messages_go(flow, with_scores, data):
+    x, scores, labels = data
+    scores = scores if with_scores else None
+    for row in d2pyg.sweep(x, scores, labels=labels, keep=[0.1, 0.4], k=[2, 9], **flow):
+        coreset = d2pyg.select(x, scores, labels=labels, keep=row["keep"], k=row["k"], **flow)
+        assert row["coverage_radius"] == metrics.coverage_radius(x, coreset.index)
+
+
 @pytest.mark.parametrize("with_labels", [False, True])
 def test_of_a_graph(with_labels, data, device):
     x, scores, labels = data

@@ -12,7 +12,7 @@ from benchmarks.accuracy.harness import Study
 from benchmarks.accuracy.methods import ROWS
 from benchmarks.accuracy.report import content, paired, summary, write
 from benchmarks.accuracy.tasks import TASKS
-from benchmarks.accuracy.tune import CANDIDATES, tune
+from benchmarks.accuracy.tune import CANDIDATES, read_tuned, tune, tuned_file
 from benchmarks.measure import beside
 
 RESULTS = Path(__file__).parents[1] / "results" / "accuracy"
@@ -25,8 +25,11 @@ def main(argv=None):
         torch.set_num_threads(options.threads)
     task = TASKS[options.task]
     out = options.out or RESULTS / options.task
-    settings = out.with_name(f"{task.name}-tuned.json")
-    tuned = json.loads(settings.read_text()) if settings.exists() else {}
+    if options.candidates and len(options.tune or ()) != 1:
+        raise SystemExit(
+            f"Expected --candidates with one method to --tune (got {options.tune}). Name the one."
+        )
+    tuned = read_tuned(out.parent, task)
     study = Study(
         task,
         Cells(options.cells or cache() / "accuracy" / f"{task.name}.jsonl"),
@@ -42,7 +45,7 @@ def main(argv=None):
             found = tune(study, name, rates, seeds, options.candidates)
             tuned[f"{name}-tuned"] = {**tuned.get(f"{name}-tuned", {}), **found}
             print(name, json.dumps(found, indent=1))
-        settings.write_text(json.dumps(tuned, indent=1, sort_keys=True) + "\n")
+        tuned_file(out.parent, task).write_text(json.dumps(tuned, indent=1, sort_keys=True) + "\n")
         return
     rows = summary(study.run(options.methods, rates, seeds))
     result = content(study, rows, study.prepared.seconds)
@@ -78,7 +81,7 @@ def _options():
         choices=CANDIDATES,
         help="find the best settings on validation, write TASK-tuned.json",
     )
-    add("--candidates", nargs="+", help="rows that --tune tries; default: see tune.py")
+    add("--candidates", nargs="+", help="rows that --tune tries of one method; default: see tune.py")
     add(
         "--paired", nargs=2, action="append", default=[], metavar="METHOD", help="show their differences"
     )

@@ -10,6 +10,8 @@ seeds answer the same test samples, so that the latter does not tell how other o
 """
 
 import argparse
+import shlex
+import sys
 from pathlib import Path
 
 import torch
@@ -17,6 +19,7 @@ import torch
 from benchmarks.accuracy import methods
 from benchmarks.accuracy.harness import Study
 from benchmarks.accuracy.tasks import TASKS
+from benchmarks.accuracy.tune import read_tuned
 from benchmarks.measure import machine, markdown, origin, write
 
 
@@ -32,7 +35,11 @@ def main(argv=None):
     add("--device", default="cpu")
     add("--out", type=Path, required=True, help="OUT.json and OUT.md are written")
     asked = parser.parse_args(argv)
-    study = Study(TASKS[asked.task], None, evaluate=asked.evaluate, device=asked.device)
+    if asked.seeds < 2:
+        parser.error(f"--seeds has to be at least 2, for their standard error (got {asked.seeds})")
+    task = TASKS[asked.task]
+    tuned = read_tuned(asked.out.parent, task)
+    study = Study(task, None, evaluate=asked.evaluate, device=asked.device, tuned=tuned)
     rows = []
     for percent in asked.prune:
         one, other = (
@@ -40,6 +47,7 @@ def main(argv=None):
         )
         rows.append({"prune": percent / 100, **difference(one, other)})
     head = {
+        "command": "python -m benchmarks.accuracy.sampling " + shlex.join(argv or sys.argv[1:]),
         **machine(study.device), "task": asked.task, "methods": asked.methods, "seeds": asked.seeds,
         "evaluate": asked.evaluate, "test_samples": len(study.split.test_y),
     }  # fmt: skip
@@ -78,8 +86,7 @@ def table(head, rows):
     )
     return (
         f"{head['task']}, {head['test_samples']} {head['evaluate']} samples, {head['seeds']} seeds; "
-        f"differences of accuracies in %. {origin(head)}; `python -m benchmarks.accuracy.sampling "
-        f"{head['task']} --methods {one} {other}`.\n\n{lines}"
+        f"differences of accuracies in %. {origin(head)}; `{head['command']}`.\n\n{lines}"
     )
 
 

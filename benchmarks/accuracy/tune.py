@@ -1,5 +1,7 @@
 """The best settings of a method at each pruning rate, on the validation part."""
 
+import json
+
 from benchmarks.accuracy.report import summary
 
 # What is tried: the defaults first, which win ties, then one setting at a time.
@@ -53,6 +55,17 @@ def tune(study, name, rates, seeds, candidates=None):
         if rate not in best or row["mean"] > best[rate]["mean"]:
             best[rate] = row
     return {rate: row["name"] for rate, row in best.items()}
+
+
+def tuned_file(folder, task):
+    """Where the settings that were found for a task are kept."""
+    return folder / f"{task.name}-tuned.json"
+
+
+def read_tuned(folder, task):
+    """The rows found for a task, by name and rate; none if it was not tuned."""
+    path = tuned_file(folder, task)
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def nearest(tuned, prune):

@@ -60,7 +60,7 @@ def add_method(add: Add) -> None:
     add("--undirected", action=argparse.BooleanOptionalAction,
         help="an edge in either direction joins both samples (default with scores)")  # fmt: skip
     add("--reverse-flow", metavar="NAME",
-        help=f"with --no-undirected: {FLOWS[0]}, a pick lowers its own k nearest, or {FLOWS[1]}, "
+        help=f"edges are directed: {FLOWS[0]}, a pick lowers its own k nearest, or {FLOWS[1]}, "
         "those that have it among theirs (default without scores)")  # fmt: skip
     add_metric(add)
     add("--balance", metavar="NAME",

@@ -80,7 +80,7 @@ def test_a_graph_of_one_node():
     assert D2Prune(budget=1)(batch).coreset_mask.sum() == 2
 
 
-@pytest.mark.parametrize("settings", [{"keep": 0.3}, {"prune": 0.5, "undirected": False}])
+@pytest.mark.parametrize("settings", [{"keep": 0.3}, {"prune": 0.5, "reverse_flow": "source_to_target"}])
 def test_of_the_train_mask(device, settings):
     data = graph(60, seed=6, device=device)
     done = D2Prune(mask="train_mask", **settings)(data)
