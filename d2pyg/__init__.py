@@ -7,21 +7,44 @@ The data flows one way, and the folders say so::
 
 :func:`select` is the whole way in one call. Method: Maharana, Yadav, Bansal, "D2 Pruning: Message
 Passing for Balancing Diversity and Difficulty in Data Pruning", ICLR 2024 (arXiv:2310.07931).
+
+Importing the package takes no time: torch, PyG and all of d2pyg are imported when a name is used first.
 """
 
-__version__ = "0.1.0"  # before the imports: `settings` records it
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from d2pyg import baselines, graph, greedy, metrics, nn, scores, transforms
-from d2pyg.compare import compare
-from d2pyg.coreset import Coreset
-from d2pyg.dataset import prune_dataset, take
-from d2pyg.embed import embed
-from d2pyg.graph import knn_graph, load_graph, save_graph
-from d2pyg.greedy import greedy_select
-from d2pyg.pruning import select
-from d2pyg.registry import register
-from d2pyg.sampler import CoresetSampler
-from d2pyg.sweep import sweep
+from d2pyg._version import __version__
+
+if TYPE_CHECKING:
+    from d2pyg import baselines, graph, greedy, metrics, nn, scores, transforms
+    from d2pyg.coreset import Coreset
+    from d2pyg.data.dataset import prune_dataset, take
+    from d2pyg.data.embedding import embed
+    from d2pyg.data.sampler import CoresetSampler
+    from d2pyg.evaluate.comparison import compare
+    from d2pyg.evaluate.sweeping import sweep
+    from d2pyg.graph import knn_graph, load_graph, save_graph
+    from d2pyg.greedy import greedy_select
+    from d2pyg.pruning import select
+    from d2pyg.registry import register
+
+_MODULES = ("baselines", "graph", "greedy", "metrics", "nn", "scores", "transforms")
+_HOME = {
+    "Coreset": "coreset",
+    "CoresetSampler": "data.sampler",
+    "compare": "evaluate.comparison",
+    "embed": "data.embedding",
+    "greedy_select": "greedy",
+    "knn_graph": "graph",
+    "load_graph": "graph",
+    "prune_dataset": "data.dataset",
+    "register": "registry",
+    "save_graph": "graph",
+    "select": "pruning",
+    "sweep": "evaluate.sweeping",
+    "take": "data.dataset",
+}
 
 __all__ = [
     "Coreset",
@@ -46,3 +69,20 @@ __all__ = [
     "take",
     "transforms",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+if not TYPE_CHECKING:  # which sees the imports above
+
+    def __getattr__(name: str) -> object:
+        """Imports everything at the first name asked for, so that all plug-ins are registered."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        for module in _MODULES:
+            globals()[module] = import_module(f"{__name__}.{module}")
+        for public, module in _HOME.items():
+            globals()[public] = getattr(import_module(f"{__name__}.{module}"), public)
+        return globals()[name]

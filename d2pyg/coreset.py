@@ -14,8 +14,8 @@ import torch
 import torch_geometric
 from torch import Tensor
 
-import d2pyg
 from d2pyg import formats
+from d2pyg._version import __version__
 from d2pyg.checks import ArrayLike, as_array, as_count, as_index, as_signed, as_tensor
 from d2pyg.explanation import Explanation, Trace
 from d2pyg.io import check_input, readable, replacing
@@ -197,7 +197,7 @@ def as_ids(ids: Any, num_samples: int) -> np.ndarray[Any, Any]:
 def versions() -> dict[str, str]:
     """Versions of what a selection depends on, for ``settings``."""
     return {
-        "d2pyg": d2pyg.__version__,
+        "d2pyg": __version__,
         "torch": torch.__version__,
         "torch_geometric": torch_geometric.__version__,
         "numpy": np.__version__,

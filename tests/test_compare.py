@@ -11,7 +11,7 @@ import torch
 import d2pyg
 from d2pyg import metrics
 from d2pyg.cli import main
-from d2pyg.compare import duplicate_threshold
+from d2pyg.evaluate.comparison import duplicate_threshold
 from d2pyg.plot import plot_coresets
 
 

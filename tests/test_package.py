@@ -34,6 +34,22 @@ for package in (
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_importing_the_package_alone_imports_neither_torch_nor_numpy():
+    program = """
+import sys
+import d2pyg
+assert d2pyg.__version__ and sorted(dir(d2pyg)) == sorted(d2pyg.__all__)
+assert not {"torch", "torch_geometric", "numpy", "numba"} & set(sys.modules)
+from d2pyg.evaluate import sweeping  # a module that is imported on its own hides no public name
+assert callable(d2pyg.sweep) and callable(d2pyg.compare) and callable(d2pyg.embed)
+assert "k_center" in d2pyg.registry.choices("method")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    with pytest.raises(AttributeError, match="module 'd2pyg' has no attribute 'selekt'"):
+        d2pyg.selekt  # noqa: B018
+
+
 def test_what_is_installed_with_it():
     needs = [line for line in requires("d2pyg") if "extra ==" not in line]
     names = {re.match(r"[\w-]+", line).group() for line in needs}

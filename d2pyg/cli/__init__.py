@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from d2pyg import __version__
+from d2pyg._version import __version__
 from d2pyg.cli import compare, explain, graph, score, select, sweep
 
 USAGE_STATUS = 2

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from d2pyg.cli import common
-from d2pyg.compare import compare, duplicate_threshold
 from d2pyg.coreset import Coreset
+from d2pyg.evaluate.comparison import compare, duplicate_threshold
 from d2pyg.formats import READERS
 from d2pyg.io import check_output, read_array, replacing
 from d2pyg.plot import FORMATS, plot_coresets

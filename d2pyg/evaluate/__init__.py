@@ -1,0 +1,1 @@
+"""Coresets side by side: compared, and swept over settings."""
