@@ -55,7 +55,7 @@ def select(
     balance: str = "proportional",
     min_per_class: int = 0,
     cutoff: float | str = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     ids: Sequence[Any] | Tensor | np.ndarray[Any, Any] | None = None,
     metric: str | Metric | PairwiseMetric | None = None,
     backend: str = "auto",
@@ -204,7 +204,7 @@ def select(
         edges=edges.turned() if reverse_flow == "source_to_target" else edges,
         group=group[pool],
         count=task.count,
-        initial=task.start[pool],
+        first=task.first_in_pool,
         reverse=message,
         clamp=clamp,
     )

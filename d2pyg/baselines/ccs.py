@@ -27,7 +27,7 @@ def ccs(
     *,
     strata: int = 50,
     cutoff: float = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     seed: int = 0,
     **common: Unpack[Common],
 ) -> Coreset:

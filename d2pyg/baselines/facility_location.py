@@ -43,7 +43,7 @@ def facility_location(
     epsilon: float | None = None,
     seed: int | None = None,
     cutoff: float = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     metric: str | Metric | PairwiseMetric | None = None,
     backend: str = "auto",
     progress: bool = False,

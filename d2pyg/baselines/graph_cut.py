@@ -49,7 +49,7 @@ def graph_cut(
     gamma: float = 1.0,
     kernel: str | Kernel = "rbf",
     cutoff: float = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     metric: str | Metric | PairwiseMetric | None = None,
     backend: str = "auto",
     progress: bool = False,
@@ -115,7 +115,7 @@ def graph_cut(
         edges=edges,
         group=task.group[task.pool],
         count=task.count,
-        initial=task.start[task.pool],
+        first=task.first_in_pool,
         reverse=Redundancy(tradeoff),
         clamp=False,
     )

@@ -30,7 +30,7 @@ def k_center(
     scores: ArrayLike | None = None,
     *,
     cutoff: float = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     metric: str | Metric | None = None,
     progress: bool = False,
     **common: Unpack[Common],

@@ -25,7 +25,7 @@ def moderate(
     scores: ArrayLike | None = None,
     *,
     cutoff: float = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     metric: str | Metric | None = None,
     **common: Unpack[Common],
 ) -> Coreset:

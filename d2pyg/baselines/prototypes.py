@@ -24,7 +24,7 @@ def prototypes(
     clusters: int | None = None,
     which_to_keep: str = "hard",
     cutoff: float = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     seed: int = 0,
     **common: Unpack[Common],
 ) -> Coreset:

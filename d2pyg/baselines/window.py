@@ -25,7 +25,7 @@ def hardest(
     scores: ArrayLike | None = None,
     *,
     cutoff: float = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     **common: Unpack[Common],
 ) -> Coreset:
     """The samples with the highest scores, ties to the lowest index.
@@ -61,7 +61,7 @@ def easiest(
     scores: ArrayLike | None = None,
     *,
     cutoff: float = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     **common: Unpack[Common],
 ) -> Coreset:
     """The samples with the lowest scores, ties to the lowest index.
