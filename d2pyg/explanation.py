@@ -118,11 +118,11 @@ class Trace:
         before = float(self.score[sample])
         found = (self.sample == sample).nonzero().flatten()
         if len(found) == 0:
-            turn = (coreset.index == sample).nonzero().flatten().tolist()
+            picked = coreset.index.tolist()
+            where, nan = picked.index(sample) if sample in picked else None, math.nan
             is_initial = sample in coreset.settings["initial"]
-            fate = "initial" if is_initial else "picked" if turn else "cut"
-            at, nan = turn[0] if turn else None, math.nan
-            return Explanation(sample, name, before, nan, None, 0, fate, at, nan, [])
+            fate = "initial" if is_initial else "cut" if where is None else "picked"
+            return Explanation(sample, name, before, nan, None, 0, fate, where, nan, [])
         node = int(found)
         group = next(g for g, end in enumerate(problem.group_ptr[1:]) if node < end)
         low, high = problem.group_ptr[group : group + 2]

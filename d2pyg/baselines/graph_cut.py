@@ -79,7 +79,7 @@ def graph_cut(
         gamma: Decay of similarity with distance, >= 0.
         kernel: ``"rbf"``, ``"laplacian"`` or a :class:`d2pyg.nn.Kernel` with weights in 0 to 1.
         cutoff: Fraction of the hardest samples dropped first.
-        initial: Indices already chosen, in S from the start.
+        initial: Samples already chosen (indices, a mask or a coreset), in S from the start.
         metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`; not with a
             graph, which has its own.
         backend: See :func:`d2pyg.knn_graph`; not with a graph.

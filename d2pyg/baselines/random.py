@@ -35,7 +35,7 @@ def random(
         embeddings: [N, d], for N alone; may be None where ``scores`` or ``labels`` are given.
         scores: Difficulty [N], for ``cutoff`` alone.
         cutoff: Fraction of the hardest samples dropped first.
-        initial: Indices already chosen.
+        initial: Samples already chosen (indices, a mask or a coreset).
         seed: A whole number >= 0.
         **common: ``keep``, ``prune`` or ``budget``, ``labels``, ``balance``, ``min_per_class``, ``ids``,
             ``device``: see :func:`d2pyg.select`.

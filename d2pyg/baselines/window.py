@@ -36,7 +36,7 @@ def hardest(
         embeddings: Not needed.
         scores: Difficulty [N], >= 0, higher is harder.
         cutoff: Fraction of the hardest samples dropped first.
-        initial: Indices already chosen.
+        initial: Samples already chosen (indices, a mask or a coreset).
         **common: See :func:`d2pyg.select`.
 
     Returns:
@@ -72,7 +72,7 @@ def easiest(
         embeddings: Not needed.
         scores: Difficulty [N], >= 0, higher is harder.
         cutoff: Fraction of the hardest samples dropped first.
-        initial: Indices already chosen.
+        initial: Samples already chosen (indices, a mask or a coreset).
         **common: See :func:`d2pyg.select`.
 
     Returns:

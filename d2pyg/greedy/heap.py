@@ -46,11 +46,12 @@ def heap(problem: Problem, bar: Progress) -> Picks:
     nodes = (place == heap_loop.ABSENT).nonzero()[0].astype(np.int32)
     key, size = score[nodes], np.array([len(nodes)])
     heap_loop.heapify(nodes, key, place, len(nodes))
+    state = (nodes, key, place, size)
     for start in range(0, len(index), _PICKS_TOGETHER):
         block = slice(start, start + _PICKS_TOGETHER)
         done = heap_loop.take(
-            score, *graph, group, left, problem.clamp, nodes, key, place, size, index[block], value[block]
-        )  # fmt: skip
+            score, *graph, group, left, problem.clamp, *state, index[block], value[block]
+        )
         if done == heap_loop.NOT_FINITE:
             raise not_finite(problem.reverse)
         bar.update(done)

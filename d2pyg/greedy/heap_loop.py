@@ -37,7 +37,7 @@ def take_in_turn(
     clamp: bool,
     place: Array,
 ) -> bool:
-    """Takes ``nodes``, int64, one after the other, before there is a heap; False if a message is not finite.
+    """Takes nodes one after the other, before there is a heap; False if a message is not finite.
 
     Args:
         nodes: int64.

@@ -46,7 +46,7 @@ _EXACT = 2.0**53  # up to here sums of whole numbers are exact in any order
 _KEY_BITS = 63
 
 
-class _NotHere(Exception):
+class _UnsuitedError(Exception):
     """Sums would depend on their order, or initial nodes stand in a chain."""
 
 
@@ -80,7 +80,7 @@ def rounds(problem: Problem, bar: Progress) -> Picks:
         if problem.clamp and not stuck:  # what is left is at or below 0: a sort
             return Picks(*state.best(~state.initial), state.report)
         return state.hand_over()
-    except _NotHere:
+    except _UnsuitedError:
         state.report["picks_per_round"].clear()
         return replace(state.go_on(problem), report=state.report)
 
@@ -127,7 +127,7 @@ class _State:
             sizes.append(len(level))
             left -= len(level)
             if len(level) * _FEW < left and self.problem.reverse.linear:
-                raise _NotHere
+                raise _UnsuitedError
             other, node = self._neighbours(level)
             later = other[self.initial[other] & (turn[other] > turn[node])]
             waits -= later.bincount(minlength=len(turn))
@@ -141,7 +141,7 @@ class _State:
         self.score_bits = int(highest).bit_length()
         largest = 0 if weight is None else highest * largest_magnitude(weight)  # even after a hand-over
         if largest > self.most or len(self.wanted).bit_length() + self.score_bits > _KEY_BITS:
-            raise _NotHere
+            raise _UnsuitedError
         while True:
             candidate = self._candidates(live)
             if len(candidate) == 0:
@@ -257,5 +257,5 @@ class _State:
         else:
             message = problem.message(pick_score, self.score[receiver], problem.distance[position])
         if not largest_magnitude(message.round_()) <= self.most:
-            raise _NotHere
+            raise _UnsuitedError
         self.score.index_add_(0, receiver, message, alpha=-1)

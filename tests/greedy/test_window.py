@@ -27,14 +27,14 @@ class Shared(ReverseMessage):
         return pick_score * neighbour_score.softmax(0)
 
 
-def problem(rng, reverse, nodes=60, edges=300, groups=1, clamp=False, initial=[], device="cpu"):
+def problem(rng, reverse, nodes=60, edges=300, groups=1, clamp=False, initial=(), device="cpu"):
     group = rng.integers(0, groups, nodes)
     pair = rng.integers(0, nodes, (2, edges))
     pair = pair[:, (pair[0] != pair[1]) & (group[pair[0]] == group[pair[1]])]
     pair = np.concatenate([pair, [[n for n in range(1, nodes) if group[n] == group[0]]] * 2], axis=1)
     pair[1, edges:] = 0  # node 0 is a hub
     pair = pair[:, pair[0] != pair[1]]
-    left = np.bincount(np.delete(group, initial), minlength=groups)
+    left = np.bincount(np.delete(group, list(initial)), minlength=groups)
     made = Problem.build(
         score=torch.as_tensor(rng.normal(1, 1, nodes)).to(device),
         edges=Edges(
