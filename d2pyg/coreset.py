@@ -28,7 +28,8 @@ class Coreset:
 
     Attributes:
         index: int64 [B], the picks in order; ``index[:b]`` is the coreset of size b.
-        pick_scores: float64 [B], the score each had when it was picked.
+        pick_scores: float64 [B], the score each had when it was picked; NaN if the cutoff had dropped
+            it (``cutoff="auto"`` with a budget beyond what is left).
         scores: float64 [N], all scores after the forward pass; NaN where the cutoff dropped the
             sample.
         settings: Every argument, the engine and backend used, and versions: enough to repeat it.

@@ -99,10 +99,9 @@ def _graph_options(settings: dict[str, Any], embeddings: Any) -> dict[str, Any]:
     k = settings["k"]
     if isinstance(embeddings, Data):
         return {"k": None if k == own_k(embeddings, edges_of(embeddings)) else k}
-    options = {
-        "k": None if settings["num_samples"] == 1 else k,
-        "backend": settings["backend"] or "auto",
-    }
+    options = {"k": None if settings["num_samples"] == 1 else k}
+    if settings["backend"] is not None:  # None: of a graph that says none, or nothing was left to search
+        options["backend"] = settings["backend"]
     if isinstance(embeddings, Joined | list | tuple):
         return options
     return {**options, "metric": settings["metric"]}

@@ -171,7 +171,7 @@ def _summary(coreset: Coreset, score: Tensor, labels: Tensor | None, messages: b
         "kept": len(coreset),
         "of": len(coreset.scores),
         "score_before": _range(score),
-        "score_after": _range(after) if messages else None,
+        "score_after": _range(after) if messages and len(after) else None,
         "score_kept": _range(score[coreset.index]),
         "kept_per_class": kept_per_class,
     }
