@@ -34,7 +34,8 @@ def as_tensor(name: str, values: ArrayLike) -> Tensor:
         if array.ndim == 0 and isinstance(values, np.ndarray):
             got = f"a 0-d array of {type(array.item()).__name__}"
         raise TypeError(
-            f"Expected {name!r} to hold numbers of at most 64 bits (got {got}). {remedy_for(name, values)}"
+            f"Expected {name!r} to hold numbers of at most 64 bits (got {got}). "
+            f"{remedy_for(name, values)}"
         )
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:
         array = as_signed(name, array)
@@ -175,7 +176,7 @@ def remedy_for(name: str, values: Any) -> str:
     """A conversion that works for these values: each is tried."""
     conversions: list[tuple[str, Callable[[], Any]]] = [
         (f"numpy.asarray({name}, dtype='float32')", lambda: np.asarray(values, dtype="float32")),
-        (f"numpy.stack(numpy.asarray({name}))", lambda: np.stack(np.asarray(values))),  # vectors
+        (f"numpy.stack(numpy.asarray({name}))", lambda: np.stack(list(np.asarray(values)))),
         (f"{name}.toarray()", lambda: values.toarray()),  # a matrix of scipy.sparse
         (f"numpy.abs({name})", lambda: np.abs(values).astype("float32")),  # complex
     ]
