@@ -2,96 +2,76 @@
 
 from __future__ import annotations
 
-import math
-import numbers
-import operator
-import warnings
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
 from torch import Tensor
 
-ArrayLike = Tensor | np.ndarray[Any, Any] | Sequence[Any]
+from d2pyg.arrays import ArrayLike, as_array, as_signed, as_tensor, check_unmasked, remedy_for
+from d2pyg.scalars import (
+    as_count,
+    as_device,
+    as_flag,
+    as_name,
+    as_real,
+    check_choice,
+    check_gamma,
+    shown,
+)
 
-_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+__all__ = [
+    "FLOATS",
+    "ArrayLike",
+    "as_array",
+    "as_columns",
+    "as_count",
+    "as_device",
+    "as_embeddings",
+    "as_flag",
+    "as_index",
+    "as_integers",
+    "as_labels",
+    "as_name",
+    "as_real",
+    "as_scores",
+    "as_signed",
+    "as_tensor",
+    "check_choice",
+    "check_finite",
+    "check_gamma",
+    "check_length",
+    "check_unmasked",
+    "shown",
+]
+
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _CHECK_ELEMENTS = 1 << 24  # elements looked at together, so that a memory-mapped file streams
 
 
-def as_tensor(name: str, values: ArrayLike) -> Tensor:
-    """A tensor that shares the memory of an array where it can, detached."""
-    if isinstance(values, Tensor):
-        if values.layout != torch.strided or values.is_nested or values.device.type == "meta":
-            raise TypeError(
-                f"Expected {name!r} to be a dense tensor with data (got layout {values.layout} on "
-                f"{values.device}). Convert it, such as with {name}.to_dense()."
-            )
-        return values.detach()
-    array = as_array(name, values)
-    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        raise TypeError(
-            f"Expected {name!r} to hold numbers of at most 64 bits (got dtype {array.dtype}). "
-            f"Convert it, such as with numpy.asarray({name}, dtype='float32')."
-        )
-    if array.dtype.kind == "u" and array.dtype.itemsize > 1:
-        array = as_signed(name, array)  # torch computes little with unsigned integers
-    array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    if any(stride < 0 or stride % array.itemsize for stride in array.strides):
-        array = array.copy()
-    with warnings.catch_warnings():  # read-only memory is fine: nothing here writes to its input
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(array)
-
-
-def as_array(name: str, values: Any) -> np.ndarray[Any, Any]:
-    """An array of a list or another sequence."""
-    try:
-        return np.asarray(values)
-    except ValueError as error:
-        raise ValueError(
-            f"Expected {name!r} to be an array of one shape (got {type(values).__name__} with parts "
-            f"of several lengths). Give every entry the same length."
-        ) from error
-
-
-def as_signed(name: str, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Unsigned integers as int64."""
-    if array.size and array.max() > np.iinfo(np.int64).max:
-        raise ValueError(
-            f"Expected {name!r} to be below 2**63 (got {array.max()}). Convert it, such as with "
-            f"{name}.astype(str) for names or {name}.astype('float64') for scores."
-        )
-    return array.astype(np.int64)
-
-
-def as_flag(name: str, value: Any) -> bool:
-    """True or False, and nothing that is merely taken for one."""
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(
-            f"Expected {name!r} to be True or False (got {type(value).__name__} {value!r}). "
-            f"Pass one of the two."
-        )
-    return bool(value)
-
-
-def as_embeddings(values: Tensor | np.ndarray[Any, Any], name: str = "embeddings") -> Tensor:
+def as_embeddings(values: ArrayLike, name: str = "embeddings") -> Tensor:
     """Embeddings as a floating tensor [N, d], N and d at least 1, all finite."""
-    if not isinstance(values, Tensor | np.ndarray):
+    rows = values if isinstance(values, list | tuple) and len(values) else [values]
+    if not all(isinstance(row, Tensor | np.ndarray) for row in rows):
         raise TypeError(
-            f"Expected {name!r} to be a tensor, an array or a kNN graph "
-            f"(got {type(values).__name__}). Pass numpy.asarray({name}, dtype='float32')."
+            f"Expected {name!r} to be a tensor, an array or a kNN graph (got {type(values).__name__}). "
+            f"{remedy_for(name, values)}"
         )
     tensor = as_tensor(name, values)
-    if tensor.dtype not in _FLOATS:
+    if tensor.dtype not in FLOATS:
+        convert = (
+            f"{name}.float()" if isinstance(values, Tensor) else f"numpy.asarray({name}, 'float32')"
+        )
         raise TypeError(
             f"Expected {name!r} to be floating point of 16, 32 or 64 bits (got {tensor.dtype}). "
-            f"Convert them, such as with {name}.astype('float32')."
+            f"Convert them, such as with {f'{name}.abs()' if tensor.is_complex() else convert}."
         )
     if tensor.dim() != 2:
+        whole = name if isinstance(values, Tensor | np.ndarray) else f"numpy.stack({name})"
         raise ValueError(
             f"Expected {name!r} to have two dimensions, samples and features "
-            f"(got shape {tuple(tensor.shape)}). Reshape to (N, d)."
+            f"(got shape {tuple(tensor.shape)}). Reshape to (N, d), such as with "
+            f"{whole}.reshape(len({name}), -1)."
         )
     if 0 in tensor.shape:
         raise ValueError(
@@ -104,7 +84,7 @@ def as_embeddings(values: Tensor | np.ndarray[Any, Any], name: str = "embeddings
 
 def check_finite(name: str, tensor: Tensor) -> None:
     """Refuses NaN and infinity, and says how many rows have them and which is the first."""
-    rows_together = max(1, _CHECK_ELEMENTS // max(1, tensor[0].numel()))
+    rows_together = max(1, _CHECK_ELEMENTS // max(1, tensor[:1].numel()))
     bad_rows, first = 0, -1
     for start in range(0, len(tensor), rows_together):
         chunk = tensor[start : start + rows_together]
@@ -124,8 +104,10 @@ def as_scores(scores: ArrayLike, num_samples: int, signed: bool = False) -> Tens
     """Scores as float64 [N], finite and, unless ``signed``, at least 0."""
     tensor = as_tensor("scores", scores)
     if tensor.dtype is torch.bool or tensor.is_complex():
+        convert = "scores.abs()" if tensor.is_complex() else "scores.double()"
         raise TypeError(
-            f"Expected 'scores' to be floats or integers (got {tensor.dtype}). Convert them first."
+            f"Expected 'scores' to be floats or integers (got {tensor.dtype}). Convert them with "
+            f"{convert if isinstance(scores, Tensor) else 'numpy.asarray(scores, dtype=float)'}."
         )
     check_length("scores", tensor, num_samples)
     tensor = tensor.to(as_device(None, tensor.device)).double()
@@ -163,32 +145,57 @@ def as_columns(scores: ArrayLike | None, num_samples: int, columns: int | None) 
 
 
 def as_labels(name: str, labels: ArrayLike, num_samples: int, what: str = "samples") -> Tensor:
-    """Labels as int64 [N]."""
-    if not isinstance(labels, Tensor) and as_array(name, labels).dtype.kind in "USO":
-        raise TypeError(
-            f"Expected {name!r} to be integers (got dtype {np.asarray(labels).dtype}). For names, "
-            f"pass numpy.unique({name}, return_inverse=True)[1]."
+    """Labels as int64 [N], at least 0."""
+    codes = f"numpy.unique({name}, return_inverse=True)[1]"
+    if isinstance(labels, Tensor) and labels.device.type != "cpu":
+        codes = f"{name}.unique(return_inverse=True)[1]"
+    tensor = as_integers(name, labels, num_samples, what, f"For names, pass {codes}.")
+    negative = tensor < 0
+    if bool(negative.any()):
+        first = int(negative.nonzero()[0])
+        raise ValueError(
+            f"Expected {name!r} to be at least 0 (got {int(negative.sum())} negative, the first at row "
+            f"{first}: {int(tensor[first])}). Leave unlabeled {what} out; for a class of its own, pass "
+            f"{codes}."
         )
-    tensor = as_tensor(name, labels)
-    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype is torch.bool:
-        raise TypeError(
-            f"Expected {name!r} to be integers (got {tensor.dtype}). Convert them, such as with "
-            f"{name}.astype('int64')."
-        )
+    return tensor
+
+
+def as_integers(
+    name: str,
+    values: ArrayLike,
+    num_samples: int,
+    what: str = "samples",
+    remedy: str = "Pass whole numbers.",
+) -> Tensor:
+    """Whole numbers as int64 [N]."""
+    array = values if isinstance(values, Tensor) else as_array(name, values)
+    tensor = as_tensor(name, array) if _is_numeric(array) else None
+    if tensor is not None and tensor.is_floating_point():
+        check_finite(name, tensor.reshape(-1))
+    if not _is_whole(tensor):
+        got = f"dtype {array.dtype}" if tensor is None else tensor.dtype
+        raise TypeError(f"Expected {name!r} to be integers (got {got}). {remedy}")
     check_length(name, tensor, num_samples, what)
     return tensor.to(torch.int64)
 
 
 def as_index(name: str, index: ArrayLike, num_samples: int | None) -> Tensor:
     """Distinct sample indices as int64 [I], each in 0..N-1, or at least 0 where N is not known."""
-    tensor = as_tensor(name, index)
-    if tensor.numel() == 0:
+    array = index if isinstance(index, Tensor) else as_array(name, index)
+    if array.ndim and 0 in array.shape:
         return torch.empty(0, dtype=torch.int64)
-    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype is torch.bool:
-        raise TypeError(
-            f"Expected {name!r} to be integer indices (got {tensor.dtype}). For a mask, pass "
-            f"mask.nonzero()."
-        )
+    tensor = as_tensor(name, array) if _is_numeric(array) else None
+    if not _is_whole(tensor):
+        got, remedy = type(index).__name__, "Pass the numbers of samples, such as coreset.index."
+        if tensor is not None:
+            got = str(tensor.dtype)
+            remedy = f"Convert them, such as with numpy.asarray({name}, dtype='int64')."
+        if got == "torch.bool":
+            tensors = isinstance(index, Tensor)
+            mask = f"{name}.nonzero().flatten()" if tensors else f"numpy.flatnonzero({name})"
+            remedy = f"For a mask, pass {mask}."
+        raise TypeError(f"Expected {name!r} to be integer indices (got {got}). {remedy}")
     tensor = tensor.to(torch.int64)
     if tensor.dim() != 1:
         raise ValueError(
@@ -218,63 +225,12 @@ def check_length(name: str, tensor: Tensor, num_samples: int, what: str = "sampl
         )
 
 
-def as_count(name: str, value: Any, low: int, high: int | None, meaning: str, remedy: str) -> int:
-    """A whole number between ``low`` and ``high``; ``meaning`` says what the upper end is."""
-    try:
-        count = operator.index(value)
-    except TypeError:
-        count = None
-    if count is None or isinstance(value, bool):
-        raise TypeError(
-            f"Expected {name!r} to be a whole number (got {type(value).__name__} {value!r}). {remedy}"
-        )
-    if count < low or (high is not None and count > high):
-        rule = f"at least {low}" if high is None else f"between {low} and {high}"
-        raise ValueError(f"Expected {name!r} to be {rule}{meaning} (got {count}). {remedy}")
-    return count
+def _is_numeric(array: Tensor | np.ndarray[Any, Any]) -> bool:
+    return isinstance(array, Tensor) or array.dtype.kind in "biuf"
 
 
-def as_real(name: str, value: Any, remedy: str) -> float:
-    """A finite number."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(
-            f"Expected {name!r} to be a number (got {type(value).__name__} {value!r}). {remedy}"
-        )
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"Expected {name!r} to be finite (got {number}). {remedy}")
-    return number
-
-
-def check_gamma(name: str, value: Any) -> float:
-    """A decay: finite and at least 0."""
-    gamma = as_real(name, value, "The paper uses 0 to 1.")
-    if gamma < 0:
-        raise ValueError(
-            f"Expected {name!r} to be at least 0 (got {gamma:g}). A negative gamma would weigh "
-            f"distant samples more than close ones; the paper uses 0 to 1."
-        )
-    return gamma
-
-
-def check_choice(name: str, value: Any, allowed: Sequence[str]) -> str:
-    """One of a few names."""
-    if value not in allowed:
-        raise ValueError(
-            f"Expected {name!r} to be one of {', '.join(allowed)} (got {value!r}). "
-            f"Choose one of these names."
-        )
-    return str(value)
-
-
-def as_device(device: str | torch.device | None, default: torch.device) -> torch.device:
-    """The device to compute on: one that is there, and the CPU for MPS, which has no float64."""
-    try:
-        place = default if device is None else torch.device(device)
-        torch.empty(1, device=place).item()
-    except (RuntimeError, AssertionError, TypeError) as error:  # torch raises any, with long texts
-        raise ValueError(
-            f"Expected 'device' to be one that this torch can use (got {str(device)!r}). "
-            f"Pass 'cpu'{' or ' + repr('cuda') if torch.cuda.is_available() else ''}."
-        ) from error
-    return torch.device("cpu") if place.type == "mps" else place
+def _is_whole(tensor: Tensor | None) -> TypeGuard[Tensor]:
+    """Integers, and no truth values."""
+    return tensor is not None and not (
+        tensor.is_floating_point() or tensor.is_complex() or tensor.dtype is torch.bool
+    )

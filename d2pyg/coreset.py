@@ -172,9 +172,10 @@ def as_ids(ids: Any, num_samples: int) -> np.ndarray[Any, Any]:
     if array.dtype.kind == "O" and all(isinstance(name, str) for name in array.flat):
         array = array.astype(str)
     if array.dtype.kind not in "iuU":
+        decode = "name.decode()" if array.dtype.kind == "S" else "str(name)"
         raise TypeError(
             f"Expected 'ids' to be integers or strings (got dtype {array.dtype}). Convert them, "
-            f"such as with [str(name) for name in ids]."
+            f"such as with [{decode} for name in ids]."
         )
     if array.shape != (num_samples,):
         raise ValueError(

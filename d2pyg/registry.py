@@ -23,7 +23,8 @@ def register(family: str, name: str) -> Callable[[T], T]:
         name: What a user passes, as in ``select(..., kernel=name)``.
 
     Raises:
-        ValueError: If there is no such family, or it has an entry of that name already.
+        ValueError, TypeError: If there is no such family, it has an entry of that name already, or
+            what is registered cannot be called.
 
     Example:
         >>> from d2pyg.nn import Kernel
@@ -36,10 +37,15 @@ def register(family: str, name: str) -> Callable[[T], T]:
     """
 
     def add(entry: T) -> T:
-        if family not in _TABLE:
+        if not isinstance(family, str) or family not in _TABLE:
             raise ValueError(
                 f"Expected the family to be one of {', '.join(_TABLE)} (got {family!r}). "
                 f"Choose one of these."
+            )
+        if not isinstance(name, str) or not name or not callable(entry):
+            raise TypeError(
+                f"Expected a name, and a class or function to go by it (got {name!r} and "
+                f"{type(entry).__name__}). Use @d2pyg.register({family!r}, 'name')."
             )
         entries = _TABLE[family]
         if name in entries or name == "auto":

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 
 from torch import Tensor
 
+from d2pyg import baselines  # noqa: F401  # they register themselves
 from d2pyg.coreset import Coreset
 from d2pyg.registry import choices, look_up
 

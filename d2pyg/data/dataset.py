@@ -13,7 +13,8 @@ from torch_geometric.data import Dataset as GraphDataset
 
 from d2pyg.checks import ArrayLike, check_choice
 from d2pyg.coreset import Coreset, picks_of
-from d2pyg.graph.joined import Joined
+from d2pyg.data.tables import package_of, table_rows
+from d2pyg.graph.joined import Joined, are_several
 from d2pyg.graph.knn import Embeddings
 from d2pyg.registry import look_up
 from d2pyg.scores.dynamics import TrainingDynamics
@@ -96,8 +97,10 @@ def take(dataset: Any, coreset: Coreset | ArrayLike, *, order: str = "dataset") 
     PyG ``Dataset``, ``InMemoryDataset``                   the same, by ``index_select``
     ``torch.utils.data.Dataset`` of known length           ``torch.utils.data.Subset``
     Hugging Face ``datasets.Dataset``                      the same, by ``select``
+    a column of one                                        a list of its rows
     pandas or polars frame, series, pandas index           its rows; pandas keeps their labels
-    pyarrow table, record batch, array                     its rows
+    pyarrow table, record batch, array                     its rows; columns of more than 2 GiB of text
+                                                           or lists with 64-bit offsets
     tensor, array                                          its rows, a copy
     list                                                   a list of its samples
     tuple or dict of these, N rows each                    a tuple or dict of their parts
@@ -140,13 +143,15 @@ def _size(name: str, dataset: Any) -> int:
                 f"samples one by one pass a list."
             )
         return sizes[0]
-    known = isinstance(dataset, Dataset | list) or _is_array(dataset) or _is_table(dataset)
+    known = isinstance(dataset, Dataset | list) or _is_array(dataset) or table_rows(dataset) is not None
     if not known or not isinstance(dataset, Sized) or isinstance(dataset, IterableDataset):
+        remedy = "Take the samples coreset.index of it yourself."
+        if isinstance(dataset, Mapping):
+            remedy = f"Pass one of its splits, such as {name}['train']."
         raise TypeError(
             f"Expected {name!r} to be a data set of PyG, torch or Hugging Face, a frame, a table, an "
             f"array, a list, or a tuple or dict of these, of known length (got "
-            f"{type(dataset).__module__}.{type(dataset).__name__}). Take the samples coreset.index of "
-            f"it yourself."
+            f"{type(dataset).__module__}.{type(dataset).__name__}). {remedy}"
         )
     return len(dataset)
 
@@ -167,27 +172,9 @@ def _part(dataset: Any, index: Tensor) -> Any:
         return [dataset[i] for i in index.tolist()]
     if isinstance(dataset, np.ndarray):
         return dataset[index.numpy()]
-    return _ROWS[_package(dataset)](dataset, index.numpy())
-
-
-# By package, so that none has to be installed.
-_ROWS: dict[str, Callable[[Any, np.ndarray[Any, Any]], Any]] = {
-    "datasets": lambda dataset, index: dataset.select(index),
-    "pandas": lambda frame, index: getattr(frame, "iloc", frame)[index],  # an index has no iloc
-    "polars": lambda frame, index: frame[index],
-    "pyarrow": lambda table, index: table.take(index),
-}
-
-
-def _package(dataset: Any) -> str:
-    """The package of a data set's class, or of a class that it extends."""
-    packages = (base.__module__.partition(".")[0] for base in type(dataset).__mro__)
-    return next((package for package in packages if package in _ROWS), "")
-
-
-def _is_table(dataset: Any) -> bool:
-    """Of one of these packages; a dict of theirs holds splits, not columns."""
-    return _package(dataset) in _ROWS and not isinstance(dataset, Mapping)
+    rows = table_rows(dataset)
+    assert rows is not None  # _size has seen to it
+    return rows(index.numpy())
 
 
 def _is_array(dataset: Any) -> bool:
@@ -198,13 +185,15 @@ def _parts(dataset: Any) -> dict[Any, Any] | None:
     """What a tuple or dict holds."""
     if isinstance(dataset, tuple):
         return dict(enumerate(dataset))
-    return dict(dataset) if isinstance(dataset, Mapping) and not _package(dataset) else None
+    return dict(dataset) if isinstance(dataset, Mapping) and not package_of(dataset) else None
 
 
 def _num_samples(embeddings: Any) -> int | None:
     """How many samples embeddings are of, where that can be seen; the rest is for the method to say."""
-    if isinstance(embeddings, list | tuple) and embeddings:
+    if isinstance(embeddings, list | tuple) and are_several(embeddings):
         embeddings = embeddings[0]
+    if isinstance(embeddings, list | tuple):
+        return len(embeddings)
     if isinstance(embeddings, Data):
         number: int | None = embeddings.num_nodes
         return number

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sized
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, SequentialSampler
 
-from d2pyg.checks import as_device, check_choice
+from d2pyg.checks import FLOATS, as_device, check_choice
+from d2pyg.data.layers import SIDES, evaluating, layer_of, listening, only_one
+from d2pyg.data.loaders import length_of, num_samples
+from d2pyg.data.tokens import POOLS, one_each
 from d2pyg.io import check_output, replacing
 from d2pyg.progress import progress_bar
-
-_SIDES = ("output", "input")
 
 
 def embed(
@@ -25,6 +26,7 @@ def embed(
     layer: str | nn.Module | None = None,
     *,
     side: str = "output",
+    pool: str | None = None,
     forward: Callable[[nn.Module, Any], Any] | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype = torch.float32,
@@ -35,40 +37,54 @@ def embed(
     """Embeddings of a data set: a layer's output for every sample, in data set order.
 
     The model is run in eval mode without gradients and left as it was: its modes, its device's
-    contents, and no hook behind, also where it fails.
+    contents, and no hook behind, also where it fails. A compiled model is run eagerly, as torch ignores
+    hooks on what is compiled.
 
     Args:
         model: Any module; it runs where its parameters are, unless ``device`` moves the batches.
-        loader: A DataLoader that does not shuffle (PyG's, too), or any iterable of batches.
+        loader: A DataLoader that does not shuffle (PyG's, too), or any iterable of batches. A DataLoader
+            that changes the order or leaves out samples is refused, and so is one with a sampler of an
+            unknown kind. If you know its order, pass its batches: ``(batch for batch in loader)``.
         layer: A name from ``model.named_modules()``, such as ``"avgpool"``, or the module itself.
             Default: the model's own output.
         side: ``"output"`` of the layer, or its first ``"input"``: with the classifier as the layer,
             the input is the penultimate representation.
+        pool: For a layer that gives a vector for each token, [B, T, d]: their ``"mean"``, the first
+            (``"cls"``), the ``"last"``, or all of them side by side (``"flatten"``). The first three
+            leave out what ``attention_mask`` leaves out, a key or an attribute of the batch, [B, T].
         forward: forward(model, batch), for batches that are no tensor, (tensor, ...) pair, dict of
             keyword arguments, or PyG ``Data`` (``model(data)``).
         device: Where batches are moved; default: where the model's first parameter is.
-        dtype: Of the result: ``torch.float16`` halves it. What does not fit into it is an error.
-        autocast: Run the model in this type, such as ``torch.bfloat16``.
+        dtype: Of the result, a floating one: ``torch.float16`` halves it. What does not fit into it is
+            an error.
+        autocast: Run the model in this type, ``torch.bfloat16`` or ``torch.float16``.
         path: Write a ``.npy`` file that is not held in memory; the length of the data set has to be
             known. It appears when it is complete.
         progress: Show a bar of batches.
 
     Returns:
-        [N, d] on the CPU, trailing dimensions flattened; with ``path``, the memory-mapped array.
+        [N, d] on the CPU; trailing dimensions of images and the like are flattened. With ``path``, the
+        memory-mapped array.
 
     Raises:
-        ValueError, TypeError: If an argument breaks its rule, the loader shuffles or drops samples,
-            or embeddings are not finite.
+        ValueError, TypeError: If an argument breaks its rule, the loader mixes or drops samples, or
+            embeddings are not finite.
 
     Example:
         >>> model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 10))
         >>> loader = torch.utils.data.DataLoader(torch.zeros(5, 3), batch_size=2)
         >>> d2pyg.embed(model, loader, layer="0").shape
         torch.Size([5, 2])
+
+        A mean over tokens:
+
+        >>> batch = {"input": torch.tensor([[[2.0], [4.0], [9.0]]])}
+        >>> d2pyg.embed(torch.nn.Identity(), [batch], pool="mean")
+        tensor([[5.]])
     """
-    check_choice("side", side, _SIDES)
-    target = _layer(model, layer)
-    expected = _checked_length(loader)
+    _check_settings(model, side, pool, forward, dtype, autocast)
+    target = layer_of(model, layer)
+    expected = num_samples(loader)
     if path is not None:
         check_output("path", path, (".npy",))
         if expected is None:
@@ -76,31 +92,27 @@ def embed(
                 "Expected 'loader' to have a 'dataset' of known length with 'path' (got neither). Pass "
                 "a DataLoader, or leave 'path' out."
             )
-    parameter = next(model.parameters(), None)
-    home = torch.device("cpu") if parameter is None else parameter.device
+        if dtype == torch.bfloat16:
+            raise ValueError(
+                "Expected 'dtype' to be one that a .npy file holds with 'path' (got torch.bfloat16). "
+                "Pass torch.float16 or torch.float32."
+            )
+    first = next(chain(model.parameters(), model.buffers()), None)
+    home = torch.device("cpu") if first is None else first.device
     place = home if device is None else as_device(device, home)
-    batches = len(loader) if isinstance(loader, Sized) else 0
 
     def rows() -> Iterator[Tensor]:
         """What each batch gives, [B, d]."""
-        caught: list[Any] = []
-
-        def catch(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-            caught.append(output if side == "output" else inputs[0])
-
-        handle = target.register_forward_hook(catch)
-        run_in = torch.autocast(place.type, autocast) if autocast else nullcontext()
-        try:
-            with _eval(model), torch.no_grad(), run_in, progress_bar(
-                batches, "embeddings", "batches", progress
-            ) as bar:  # fmt: skip
-                for batch in loader:
-                    caught.clear()
-                    (forward or _forward)(model, _moved(batch, place))
-                    yield _one(caught, layer, dtype)
-                    bar.update()
-        finally:
-            handle.remove()
+        run_in = nullcontext() if autocast is None else torch.autocast(place.type, autocast)
+        with evaluating(model), listening(target, side) as caught, run_in, progress_bar(
+            length_of(loader) or 0, "embeddings", "batches", progress
+        ) as bar:  # fmt: skip
+            for batch in loader:
+                caught.clear()
+                batch = _moved(batch, place)
+                (forward or _forward)(model, batch)
+                yield _finished(one_each(only_one(caught, layer), batch, pool), dtype)
+                bar.update()
 
     if path is None:
         found = list(rows())
@@ -110,14 +122,14 @@ def embed(
         _check_count(len(embeddings), expected)
         return embeddings
     with replacing(path) as file:
-        done, first = 0, None
+        done, start = 0, None
         for part in rows():
-            if first is None:
-                first = part[:0]
-                kind = np.lib.format.dtype_to_descr(first.numpy().dtype)
+            if start is None:
+                start = part[:0]
+                kind = np.lib.format.dtype_to_descr(start.numpy().dtype)
                 header = {"descr": kind, "fortran_order": False, "shape": (expected, part.shape[1])}
                 np.lib.format.write_array_header_1_0(file, header)
-            _check_width(first, part)
+            _check_width(start, part)
             file.write(part.contiguous().numpy().tobytes())
             done += len(part)
         _check_count(done, expected)
@@ -125,35 +137,31 @@ def embed(
     return mapped
 
 
-def _layer(model: nn.Module, layer: str | nn.Module | None) -> nn.Module:
-    if layer is None:
-        return model
-    modules: dict[str, nn.Module] = dict(model.named_modules())
-    if isinstance(layer, nn.Module) and any(layer is module for module in modules.values()):
-        return layer
-    if not isinstance(layer, str) or layer not in modules:
-        names = [name for name in modules if name]
-        raise ValueError(
-            f"Expected 'layer' to be a module of the model (got {layer!r}). Its modules: "
-            f"{', '.join(names[:30])}{', ...' if len(names) > 30 else ''}."
+def _check_settings(model: Any, side: Any, pool: Any, forward: Any, dtype: Any, autocast: Any) -> None:
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            f"Expected 'model' to be a torch.nn.Module (got {type(model).__name__}). Wrap a function in "
+            f"one."
         )
-    return modules[layer]
-
-
-def _checked_length(loader: Any) -> int | None:
-    """The samples that have to come, where it is known; loaders that lose the order are refused."""
-    if not isinstance(loader, DataLoader):
-        return None
-    if loader.sampler is not None and not isinstance(loader.sampler, SequentialSampler):
-        raise ValueError(
-            f"Expected 'loader' to keep the order of the data set (got a "
-            f"{type(loader.sampler).__name__}). Make one with shuffle=False and no sampler."
+    check_choice("side", side, SIDES)
+    if pool is not None:
+        check_choice("pool", pool, POOLS)
+    if forward is not None and not callable(forward):
+        raise TypeError(
+            f"Expected 'forward' to be a function of model and batch (got {type(forward).__name__}). "
+            f"Leave it out for model(batch)."
         )
-    if loader.drop_last and len(loader.dataset) % (loader.batch_size or 1):  # type: ignore[arg-type]
-        raise ValueError(
-            "Expected 'loader' to give every sample (got drop_last=True). Make one without it."
+    if not isinstance(dtype, torch.dtype) or dtype not in FLOATS:
+        raise TypeError(
+            f"Expected 'dtype' to be a floating torch.dtype of 16, 32 or 64 bits, as others truncate "
+            f"(got {dtype!r:.60}). Pass torch.float32."
         )
-    return len(loader.dataset) if isinstance(loader.dataset, Sized) else None
+    halves = isinstance(autocast, torch.dtype) and autocast in (torch.bfloat16, torch.float16)
+    if autocast is not None and not halves:
+        raise TypeError(
+            f"Expected 'autocast' to be torch.bfloat16, torch.float16 or None (got {autocast!r:.60}). "
+            f"Without it the model runs in its own type."
+        )
 
 
 def _check_count(found: int, expected: int | None) -> None:
@@ -165,50 +173,34 @@ def _check_count(found: int, expected: int | None) -> None:
         )
 
 
-@contextmanager
-def _eval(model: nn.Module) -> Iterator[None]:
-    """Eval mode, and each module's own mode afterwards."""
-    training = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in training.items():
-            module.training = mode
-
-
 def _forward(model: nn.Module, batch: Any) -> None:
-    if isinstance(batch, dict):
+    if isinstance(batch, Mapping):
         model(**batch)
-    elif isinstance(batch, list | tuple):
+    elif isinstance(batch, list | tuple) and not hasattr(batch, "to"):
+        if not batch:
+            raise ValueError(
+                f"Expected batches with an input for the model (got an empty {type(batch).__name__}). "
+                f"Pass 'forward', which says how to run it."
+            )
         model(batch[0])
     else:
         model(batch)
 
 
 def _moved(batch: Any, place: torch.device) -> Any:
-    if isinstance(batch, dict):
+    if hasattr(batch, "to"):
+        return batch.to(place)
+    if isinstance(batch, Mapping):
         return {name: _moved(value, place) for name, value in batch.items()}
     if isinstance(batch, list | tuple):
-        return [_moved(value, place) for value in batch]
-    return batch.to(place) if hasattr(batch, "to") else batch
+        values = [_moved(value, place) for value in batch]
+        return type(batch)(*values) if hasattr(batch, "_fields") else values  # a named tuple
+    return batch
 
 
-def _one(caught: list[Any], layer: Any, dtype: torch.dtype) -> Tensor:
-    """The batch's rows [B, d], checked."""
-    if len(caught) != 1:
-        raise ValueError(
-            f"Expected the layer {layer!r} to run once a batch (got {len(caught)} times). Choose a "
-            f"layer that the forward pass uses once."
-        )
-    value = caught[0]
-    if not isinstance(value, Tensor) or value.dim() < 2:
-        found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-        raise TypeError(
-            f"Expected the layer {layer!r} to give a tensor of shape (B, ...) (got {found}). Choose "
-            f"a layer that does."
-        )
-    rows = value.detach().flatten(1).to("cpu", dtype)
+def _finished(value: Tensor, dtype: torch.dtype) -> Tensor:
+    """Rows [B, d] on the CPU."""
+    rows = value.flatten(1).to("cpu", dtype)
     if not bool(rows.isfinite().all()):
         raise ValueError(
             f"Expected embeddings to be finite in {dtype} (got NaN or infinity). Pass "

@@ -10,7 +10,7 @@ from torch_geometric.data import Data
 from torch_geometric.utils import degree, to_undirected
 from torch_geometric.utils import subgraph as pyg_subgraph
 
-from d2pyg.checks import as_count, as_device, check_finite
+from d2pyg.checks import FLOATS, as_count, as_device, as_tensor, check_finite, check_unmasked
 from d2pyg.grouping import rank_in_group
 
 
@@ -49,13 +49,18 @@ def edges_of(graph: Data) -> Edges:
         )
     index, distance, num_nodes = graph.edge_index, graph.edge_attr, graph.num_nodes
     for name, value in (("edge_index", index), ("edge_attr", distance)):
-        if value is not None and not isinstance(value, Tensor):
+        if value is None:
+            continue
+        check_unmasked(name, value)
+        if not isinstance(value, Tensor):
             raise TypeError(
                 f"Expected {name!r} of the graph to be a tensor (got {type(value).__name__}). "
                 f"Convert it with torch.as_tensor."
             )
+        as_tensor(name, value)  # dense, with data
     if not num_nodes:
         raise ValueError("Expected 'graph' to have at least one node (got none). Set graph.num_nodes.")
+    num_nodes = as_count("num_nodes", num_nodes, 1, None, "", "It is the number of nodes of the graph.")
     if index is None or index.dim() != 2 or len(index) != 2 or index.dtype != torch.int64:
         found = "none" if index is None else f"{index.dtype} {tuple(index.shape)}"
         raise ValueError(
@@ -63,7 +68,7 @@ def edges_of(graph: Data) -> Edges:
             f"Make it with d2pyg.knn_graph(embeddings, k)."
         )
     edges = index.shape[1]
-    if distance is None or distance.shape != (edges,) or not distance.is_floating_point():
+    if distance is None or distance.shape != (edges,) or distance.dtype not in FLOATS:
         found = "none" if distance is None else f"{distance.dtype} {tuple(distance.shape)}"
         raise ValueError(
             f"Expected 'graph' to have distances in 'edge_attr', floating of shape ({edges},) "
@@ -100,8 +105,10 @@ def edges_of(graph: Data) -> Edges:
 
 def own_k(graph: Data, edges: Edges) -> int:
     """The k a graph was built with; for other graphs, the most neighbours a node has."""
-    if "k" in graph:
-        return int(graph.k)
+    k = graph.get("k")
+    if k is not None:
+        largest = k.max() if isinstance(k, Tensor) and k.numel() else k  # of the graphs of a Batch
+        return as_count("k of the graph", largest, 0, None, "", "Take it out with del graph['k'].")
     return int(degree(edges.target, edges.num_nodes, torch.int64).max()) if len(edges.distance) else 0
 
 

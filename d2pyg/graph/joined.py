@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from d2pyg.checks import as_embeddings, as_real
+from d2pyg.checks import as_embeddings, as_real, shown
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 
 _ROWS_TOGETHER = 4096
@@ -50,11 +50,17 @@ class Joined:
         scale: str | Sequence[float] | None = "rms",
         metric: str | Metric | PairwiseMetric | Sequence[str | Metric] = "euclidean",
     ) -> None:
-        self.parts = [as_embeddings(part) for part in embeddings]
+        if not isinstance(embeddings, list | tuple):
+            raise TypeError(
+                f"Expected 'embeddings' to be a list of arrays [N, d] (got "
+                f"{type(embeddings).__name__}). Pass such as [image, text]."
+            )
+        self.parts = [as_embeddings(part, f"embeddings[{m}]") for m, part in enumerate(embeddings)]
         if not self.parts or len({len(part) for part in self.parts}) > 1:
             raise ValueError(
                 f"Expected 'embeddings' to have one row for each sample in every array (got "
-                f"{[len(part) for part in self.parts]} rows). Put all in the order of one data set."
+                f"{shown([len(part) for part in self.parts])} rows). Put all in the order of one data "
+                f"set; parts of one array belong into {_joined(embeddings)}."
             )
         self.device = self.parts[0].device
         self.shape = (len(self.parts[0]), sum(part.shape[1] for part in self.parts))
@@ -72,7 +78,7 @@ class Joined:
             fitted.append(one.fit(part, self.device))
         if isinstance(scale, str) and scale != "rms":
             raise ValueError(
-                f"Expected 'scale' to be 'rms', None or numbers, one an embedding (got {scale!r}). "
+                f"Expected 'scale' to be 'rms', None or numbers, one an embedding (got {shown(scale)}). "
                 f"'rms' divides by the root mean square distance."
             )
         if isinstance(scale, str):
@@ -123,8 +129,27 @@ class Joined:
         if not isinstance(values, list | tuple) or len(values) != len(self.parts):
             raise ValueError(
                 f"Expected {name!r} to be a list, one for each of the {len(self.parts)} embeddings "
-                f"(got {values!r}). Pass as many."
+                f"(got {shown(values)}). Pass as many."
             )
+
+
+def are_several(embeddings: Sequence[Any]) -> bool:
+    """Whether a list holds embeddings [N, d_m] of the same samples, and not the rows of one array."""
+    if not embeddings or not all(isinstance(part, Tensor | np.ndarray) for part in embeddings):
+        return False
+    dims = {part.ndim + (part.ndim == 1 and part.dtype == object) for part in embeddings}  # columns
+    if dims == {2} and len(embeddings) > 1 and all(len(part) == 1 for part in embeddings):
+        raise ValueError(
+            f"Expected several 'embeddings' to be of more than one sample (got {len(embeddings)} arrays "
+            f"of one row). Where each is a sample, pass {_joined(embeddings)}."
+        )
+    return bool(max(dims) > 1)
+
+
+def _joined(embeddings: Sequence[Any]) -> str:
+    """The call that makes one array of parts of it."""
+    tensors = all(isinstance(part, Tensor) for part in embeddings)
+    return f"{'torch.cat' if tensors else 'numpy.concatenate'}(embeddings)"
 
 
 class JoinedMetric(Metric):

@@ -19,7 +19,7 @@ from d2pyg.graph import (  # noqa: F401  # they register themselves
     torch_backend,
     torch_cluster_backend,
 )
-from d2pyg.graph.joined import Joined
+from d2pyg.graph.joined import Joined, are_several
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.graph.packed import Pack, packs
 from d2pyg.graph.pairwise import pairwise_neighbours
@@ -53,8 +53,9 @@ def knn_graph(
     neighbours, duplicates and badly scaled data included, and ties go to the lowest index.
 
     Args:
-        embeddings: [N, d], any float type; memory-mapped arrays are read in chunks. Several embeddings
-            of the same samples, as a list or a :class:`~d2pyg.graph.Joined`, count together.
+        embeddings: [N, d], any float type; memory-mapped arrays are read in chunks. A list of vectors,
+            or a column of them, is taken as its rows. Several embeddings of the same samples, as a list
+            of [N, d_m] or a :class:`~d2pyg.graph.Joined`, count together.
         k: Neighbours a sample, 1 to N - 1. With ``batch``, a group of n samples gives each of them
             min(k, n - 1).
         metric: ``"euclidean"``, ``"cosine"``, ``"mahalanobis"`` (covariance estimated),
@@ -96,11 +97,10 @@ def knn_graph(
 
 def as_embedded(embeddings: Any, metric: str | Metric | PairwiseMetric) -> Tensor | Joined:
     """Checked embeddings: one tensor, or several joined."""
-    several = isinstance(embeddings, list | tuple) and len(embeddings) > 0
-    if several and all(isinstance(part, Tensor | np.ndarray) for part in embeddings):
+    if isinstance(embeddings, list | tuple) and are_several(embeddings):
         return Joined(embeddings, metric=metric)
     if isinstance(embeddings, Joined):
-        if metric != "euclidean":
+        if not isinstance(metric, str) or metric != "euclidean":
             raise ValueError(
                 f"Expected 'metric' to be left out with joined embeddings, which have their own (got "
                 f"{metric!r}). Pass it to Joined."
@@ -211,7 +211,7 @@ def check_k(k: int, num_samples: int) -> int:
         1,
         num_samples - 1,
         f", one less than the {num_samples} samples",
-        "The paper uses 1 to 15.",
+        "It is the number of neighbours of a sample.",
     )
 
 

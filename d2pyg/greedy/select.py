@@ -11,7 +11,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from d2pyg.budget import check_available, num_kept
-from d2pyg.checks import ArrayLike, as_flag, as_index, as_labels, as_scores
+from d2pyg.checks import ArrayLike, as_flag, as_index, as_integers, as_labels, as_scores
 from d2pyg.coreset import Coreset, plain, versions
 from d2pyg.explanation import Trace
 from d2pyg.graph.edges import Edges, edges_of
@@ -144,7 +144,7 @@ def _groups(
     available = torch.bincount(group[~start], minlength=len(number)).cpu()
     if isinstance(budget, int | np.integer):
         budget = [int(budget)] * len(number)
-    count = as_labels("budget", budget, len(number), "groups").cpu()
+    count = as_integers("budget", budget, len(number), "groups").cpu()
     wrong = (count < 0) | (count > available)
     if bool(wrong.any()):
         at = int(wrong.nonzero()[0])

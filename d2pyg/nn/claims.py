@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from d2pyg.checks import as_tensor, check_finite, check_length
 from d2pyg.nn.reverse import ReverseMessage
 
 _TRIED = 4096  # distances
@@ -25,7 +26,8 @@ def check_claims(reverse: ReverseMessage, distance: Tensor) -> None:
         distance: Distances it will meet, [E]; evenly spaced ones of their sorted values are tried.
 
     Raises:
-        ValueError: If a claim is false; the message says which, and for which values.
+        ValueError, TypeError: If a claim is false, and for which values; or if an argument is no message
+            or no distances.
 
     Example:
         >>> class Half(d2pyg.nn.ReverseMessage):
@@ -37,9 +39,21 @@ def check_claims(reverse: ReverseMessage, distance: Tensor) -> None:
         ...
         ValueError: Expected the message of Half(gamma=3.0, kernel=RBFKernel()) to be independent of ...
     """
+    if not isinstance(reverse, ReverseMessage):
+        raise TypeError(
+            f"Expected 'reverse' to be a d2pyg.nn.ReverseMessage (got {type(reverse).__name__}). Pass "
+            f"the object."
+        )
+    distance = as_tensor("distance", distance)
+    check_length("distance", distance, distance.numel(), "edges")
     if len(distance) == 0:
         return
     distance = distance.double().sort().values
+    check_finite("distance", distance)
+    if float(distance[0]) < 0:
+        raise ValueError(
+            f"Expected 'distance' to be at least 0 (got {float(distance[0]):g}). Pass graph.edge_attr."
+        )
     spaced = torch.linspace(0, len(distance) - 1, min(len(distance), _TRIED))
     tried = _Tried(reverse, distance[spaced.round().long().to(distance.device)])
     tried.check_entries()

@@ -11,6 +11,7 @@ from torch_geometric.nn import MessagePassing
 
 from d2pyg.checks import as_count, check_choice, check_gamma
 from d2pyg.nn.exact_sum import ExactSum
+from d2pyg.nn.inputs import check_edges
 from d2pyg.nn.kernel import Kernel, as_kernel
 from d2pyg.registry import look_up, register
 
@@ -139,22 +140,7 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
     def _check(
         self, score: Tensor, edge_index: Tensor, distance: Tensor, features: dict[str, Any]
     ) -> None:
-        if not isinstance(edge_index, Tensor) or edge_index.layout != torch.strided:
-            raise TypeError(
-                f"Expected 'edge_index' to be a dense tensor [2, E] (got {type(edge_index).__name__}, "
-                f"sparse). With a sparse adj_t of distances, pass edge_index.flip(0) and distance of "
-                f"edge_index, distance = torch_geometric.utils.to_edge_index(adj_t)."
-            )
-        if not score.is_floating_point():
-            raise TypeError(
-                f"Expected 'score' to be floating, as sums of weighted scores are (got {score.dtype}). "
-                f"Pass score.double()."
-            )
-        if distance.shape != edge_index.shape[1:]:
-            raise ValueError(
-                f"Expected 'distance' to have one value for each of the {edge_index.size(1)} edges (got "
-                f"shape {tuple(distance.shape)}). Check that both come from the same graph."
-            )
+        check_edges(score, edge_index, distance)
         if self.in_channels is not None and score.shape[1:] != (self.in_channels,):
             raise ValueError(
                 f"Expected 'score' to have {self.in_channels} columns, as the 'in_channels' of "

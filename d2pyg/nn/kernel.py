@@ -52,7 +52,10 @@ class LaplacianKernel(Kernel):
 
 def as_kernel(kernel: str | Kernel) -> Kernel:
     """The kernel itself, or the registered kernel of that name."""
-    if isinstance(kernel, Kernel):
-        return kernel
-    found: Kernel = look_up("kernel", kernel)()
+    found = kernel if isinstance(kernel, Kernel) else look_up("kernel", kernel)()
+    if not isinstance(found, Kernel):
+        raise TypeError(
+            f"Expected 'kernel' to be a name or a d2pyg.nn.Kernel (got {type(found).__name__}). "
+            f"Subclass it."
+        )
     return found

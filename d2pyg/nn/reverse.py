@@ -116,10 +116,15 @@ def as_reverse(
                 f"own gamma (got gamma_reverse={gamma} and reverse={reverse}). Pass it to the object."
             )
         return reverse
-    made: ReverseMessage = look_up("reverse", reverse)(
+    made = look_up("reverse", reverse)(
         gamma=3.0 if gamma is None else check_gamma("gamma_reverse", gamma),
         kernel="rbf" if kernel is None else kernel,
     )
+    if not isinstance(made, ReverseMessage):
+        raise TypeError(
+            f"Expected 'reverse' to be a name or a d2pyg.nn.ReverseMessage (got {type(made).__name__}). "
+            f"Subclass it."
+        )
     if gamma is not None and not made.uses_distance:
         raise ValueError(
             f"Expected 'gamma_reverse' to be None with reverse {reverse!r}, whose messages are the same "

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from d2pyg.checks import ArrayLike, as_labels, as_tensor
+from d2pyg.checks import ArrayLike, as_integers, as_tensor
 from d2pyg.scores.dynamics import TrainingDynamics
 
 _ROWS_TOGETHER = 1 << 16
@@ -27,7 +27,7 @@ def recorded(logits: Logits, target: ArrayLike, **options: Any) -> TrainingDynam
     """
     epochs = _epochs(logits)
     num_samples = len(epochs[0])
-    label = as_labels("target", target, num_samples)
+    label = as_integers("target", target, num_samples)
     dynamics = TrainingDynamics(num_samples, **options)
     for values in epochs:
         for start in range(0, num_samples, _ROWS_TOGETHER):

@@ -56,7 +56,7 @@ class EmbeddingKNNGraph(NodeTransform):
         edge_attr: str = "edge_attr",
         node_type: str | None = None,
     ) -> None:
-        self.k = as_count("k", k, 1, None, "", "The paper uses 1 to 15.")
+        self.k = as_count("k", k, 1, None, "", "It is the number of neighbours of a node.")
         as_metric(metric)
         if backend != "auto":
             look_up("backend", backend)

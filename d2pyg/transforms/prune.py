@@ -88,7 +88,7 @@ class D2Prune(NodeTransform):
                 f"are {', '.join(_SETTINGS)}; 'score' and 'label' name attributes."
             )
         if settings.get("k") is not None:
-            as_count("k", settings["k"], 1, None, "", "The paper uses 1 to 15.")
+            as_count("k", settings["k"], 1, None, "", "It is the number of neighbours of a node.")
         self.keep = keep
         self.prune = prune
         self.budget = budget

@@ -28,7 +28,7 @@ def data(rng):
     x = rng.normal(size=(TOTAL, 4)).astype(np.float32)
     x[60:] = x[:20]  # duplicates
     scores = rng.integers(0, 12, TOTAL)
-    labels = np.repeat([7, -1, 3], [50, 25, 5])
+    labels = np.repeat([7, 1, 3], [50, 25, 5])
     return x, scores, labels, rng.random(TOTAL)
 
 

@@ -249,7 +249,7 @@ def test_bad_arguments():
         ForwardMessagePassing(hops=0)
     with pytest.raises(ValueError, match=r"'distance' to have one value for each of the 2 edges"):
         ForwardMessagePassing()(torch.ones(2), torch.tensor([[0, 1], [1, 0]]), torch.ones(1))
-    with pytest.raises(TypeError, match=r"'score' to be floating, .* \(got torch.int64\)"):
+    with pytest.raises(TypeError, match=r"'score' to be a floating tensor, .* \(got torch.int64\)"):
         ForwardMessagePassing()(torch.tensor([1, 2]), torch.tensor([[0], [1]]), torch.ones(1))
 
 

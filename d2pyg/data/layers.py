@@ -1,0 +1,110 @@
+"""A layer of a user's model: found by name, listened to, and run as it is for evaluation."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+SIDES = ("output", "input")
+
+_COMPILED = "_orig_mod"  # where torch.compile keeps the module that it wraps
+
+
+def layer_of(model: nn.Module, layer: str | nn.Module | None) -> nn.Module:
+    """The module that is meant, uncompiled; its name may leave out what torch.compile adds."""
+    modules: dict[str, nn.Module] = {
+        _plain(name): module for name, module in model.named_modules(remove_duplicate=False)
+    }
+    if layer is None:
+        return modules[""]
+    if isinstance(layer, nn.Module):
+        module = getattr(layer, _COMPILED, layer)
+        found = module if any(module is one for one in modules.values()) else None
+    else:
+        found = modules.get(_plain(layer)) if isinstance(layer, str) else None
+    if found is None:
+        names = [name for name in modules if name]
+        raise ValueError(
+            f"Expected 'layer' to be a module of the model (got {layer!r:.60}). Its modules: "
+            f"{', '.join(names[:10])}{', ...' if len(names) > 10 else ''}."
+        )
+    return found
+
+
+@contextmanager
+def listening(module: nn.Module, side: str) -> Iterator[list[Any]]:
+    """What goes out of a module, or in; copies, as later layers may write to it in place."""
+    caught: list[Any] = []
+
+    def before(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        caught.append(_kept(next(iter((*args, *kwargs.values())), None)))
+
+    def after(_: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        caught.append(_kept(output))
+
+    if side == "input":
+        handle = module.register_forward_pre_hook(before, with_kwargs=True)
+    else:
+        handle = module.register_forward_hook(after)
+    try:
+        yield caught
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode without gradients, and each module's own mode afterwards.
+
+    Compiled modules run eagerly, since torch ignores hooks that come after compilation.
+    """
+    training = {module: module.training for module in model.modules()}
+    compiler = "torch._dynamo" in sys.modules  # it takes seconds to import, and who compiles has it
+    model.eval()
+    try:
+        with torch.no_grad(), torch.compiler.set_stance("force_eager") if compiler else nullcontext():
+            yield
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+
+
+def only_one(caught: list[Any], layer: Any) -> Tensor:
+    """The one tensor that the layer gave for a batch."""
+    if len(caught) != 1:
+        raise ValueError(
+            f"Expected the layer {layer!r:.60} to run once a batch (got {len(caught)} times). Choose a "
+            f"layer that the forward pass uses once."
+        )
+    value = caught[0]
+    if isinstance(value, Mapping):
+        raise TypeError(
+            f"Expected the layer {layer!r:.60} to give a tensor, or a mapping with 'last_hidden_state' "
+            f"(got one with {', '.join(map(str, value)) or 'nothing'}). Name a layer with 'layer'."
+        )
+    dense = isinstance(value, Tensor) and value.layout == torch.strided and not value.is_nested
+    if not dense or value.dim() < 2 or value.is_complex():
+        found = type(value).__name__
+        if isinstance(value, Tensor):
+            found = str(tuple(value.shape)) if dense and not value.is_complex() else str(value.dtype)
+        raise TypeError(
+            f"Expected the layer {layer!r:.60} to give a tensor of shape (B, ...) (got {found}). Choose "
+            f"a layer that does."
+        )
+    return cast(Tensor, value)
+
+
+def _plain(name: str) -> str:
+    return ".".join(part for part in name.split(".") if part != _COMPILED)
+
+
+def _kept(value: Any) -> Any:
+    """The tokens' vectors of an output of Hugging Face; a copy of a tensor."""
+    if isinstance(value, Mapping):
+        value = value.get("last_hidden_state", value)
+    return value.detach().clone() if isinstance(value, Tensor) else value
