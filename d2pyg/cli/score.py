@@ -16,7 +16,7 @@ from d2pyg.checks import check_choice
 from d2pyg.cli import common
 from d2pyg.io import check_output, read_array, replacing
 from d2pyg.registry import choices
-from d2pyg.scores.dynamics import MARGINS
+from d2pyg.scores.state import MARGINS
 
 _FROM_TRAINING: dict[str, tuple[str, ...]] = {  # and the options of each
     "forgetting": (),

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
-from d2pyg.checks import ArrayLike, as_count, as_tensor, check_choice, check_length
-from d2pyg.io import check_input, check_output, readable, replacing
+from d2pyg.checks import ArrayLike
+from d2pyg.io import check_crc, check_input, check_output, load_pt, readable, replacing
+from d2pyg.scores.batch import first_places, measured
+from d2pyg.scores.processes import OpenEpoch, difference, gathered, merged
+from d2pyg.scores.state import EPOCH, as_settings, checked_state, nothing_seen
 
-MARGINS = ("logits", "probabilities")
 _SUFFIXES = (".pt",)
-# What is kept of each sample between epochs, and of the epoch that is under way.
-_TOTALS = {
-    "seen": torch.int64,
-    "correct": torch.int64,
-    "was_correct": torch.bool,
-    "forgotten": torch.int64,
-    "margin": torch.float64,
-    "el2n": torch.float64,
-    "entropy": torch.float64,
-    "mean": torch.float64,  # of the true class's probability, and its squared deviations
-    "deviations": torch.float64,
-    "dyn_unc": torch.float64,
-    "dual": torch.float64,
-}
-_EPOCH = ("probability", "epoch_margin", "epoch_el2n", "epoch_entropy", "epoch_correct")
 
 
 class TrainingDynamics:
@@ -43,6 +29,13 @@ class TrainingDynamics:
     keeps what it has: means are over the epochs that saw it, and forgetting and windows go from one
     such epoch to the next. In distributed training each process feeds its own batches, and
     :meth:`end_epoch` puts them together, so that all processes hold the same.
+
+    A logit of minus infinity masks its class: softmax gives it probability 0. The true class cannot be
+    masked, and for margins between logits one more class has to be left.
+
+    A recorder is copied when it is pickled. One that is handed to processes, such as by
+    ``torch.multiprocessing.spawn``, is filled there and stays empty here: let rank 0 :meth:`save` it at
+    the end of the function that trains, and :meth:`load` the file here.
 
     Args:
         num_samples: N.
@@ -65,69 +58,52 @@ class TrainingDynamics:
     def __init__(
         self, num_samples: int, *, window: int = 10, el2n_epochs: int = 10, margin: str = "logits"
     ) -> None:
-        self.num_samples = as_count("num_samples", num_samples, 1, None, "", "It is len(dataset).")
-        self.window = as_count("window", window, 2, None, "", "The papers use 10 epochs.")
-        self.el2n_epochs = as_count("el2n_epochs", el2n_epochs, 1, None, "", "CCS uses 10 epochs.")
-        self.margin = check_choice("margin", margin, MARGINS)
-        self.epochs = 0
-        self._state = {name: torch.zeros(num_samples, dtype=kind) for name, kind in _TOTALS.items()}
-        self._state["recent"] = torch.zeros(self.window, num_samples, dtype=torch.float32)
-        self._state["here"] = torch.zeros(num_samples, dtype=torch.bool)
-        for name in _EPOCH:
-            self._state[name] = torch.zeros(num_samples, dtype=torch.float64)
+        settings = as_settings(num_samples, window, el2n_epochs, margin)
+        self._take(settings, 0, nothing_seen(settings))
 
     def update(self, index: ArrayLike, logits: Tensor, target: ArrayLike) -> None:
-        """Records a batch.
+        """Records a batch, or nothing of it where it raises an error.
 
         Args:
             index: int [B], the samples' places in the data set.
-            logits: [B, C], any float type and device, before softmax. At least 2 classes.
+            logits: [B, C], any float type and device, before softmax. At least 2 classes. From -1e300 to
+                1e300, or minus infinity for masked classes.
             target: int [B], 0..C-1.
+
+        Raises:
+            ValueError, TypeError: If an argument breaks its rule; the message names the sample.
         """
-        index, logits, target = self._checked(index, logits, target)
-        place = "cpu" if logits.device.type == "mps" else logits.device  # MPS has no float64
-        logits = logits.detach().to(place).double()
-        chosen = target.to(place).unsqueeze(1)
-        probability = logits.softmax(dim=1)
-        true = probability.gather(1, chosen).squeeze(1)
-        between = logits if self.margin == "logits" else probability
-        others = between.scatter(1, chosen, -torch.inf).amax(dim=1)
-        error = probability.scatter_add(1, chosen, torch.full_like(chosen, -1, dtype=torch.float64))
-        values = {
-            "probability": true,
-            "epoch_margin": between.gather(1, chosen).squeeze(1) - others,
-            "epoch_el2n": error.square().sum(dim=1).sqrt(),
-            "epoch_entropy": torch.special.entr(probability).sum(dim=1),
-            # Ties go to the lowest class, as argmax has it.
-            "epoch_correct": (logits.argmax(dim=1) == chosen.squeeze(1)).double(),
-        }
+        index, values = measured(index, logits, target, self.num_samples, self.margin)
         # The first of the epoch counts: of the batch, too.
-        first = torch.full((self.num_samples,), len(index))
-        first.scatter_reduce_(0, index, torch.arange(len(index)), "amin")
-        new = (first[index] == torch.arange(len(index))) & ~self._state["here"][index]
+        first = first_places(index)
+        new = first[~self._state["here"][index[first]]]
         for name, value in values.items():
-            self._state[name][index[new]] = value.cpu()[new]
+            self._state[name][index[new]] = value[new]
         self._state["here"][index] = True
 
     def end_epoch(self, others: Sequence[TrainingDynamics] = ()) -> None:
         """Closes the epoch. Where torch.distributed runs, all processes have to call it.
 
         Args:
-            others: Recorders of other processes, whose open epoch is taken over; for use without
-                torch.distributed. Of a sample that several saw, the first recorder's counts.
+            others: Recorders of other processes, made with the same arguments, whose open epoch is taken
+                over; for use without torch.distributed. Of a sample that several saw, the first
+                recorder's counts.
+
+        Raises:
+            ValueError, TypeError: If no sample was seen, or recorders differ, also between the processes
+                of torch.distributed. Nothing is closed then.
         """
+        self._check_others(others)
+        epoch: OpenEpoch = {name: self._state[name] for name in (*EPOCH, "here")}
         for other in others:
-            new = other._state["here"] & ~self._state["here"]
-            for name in (*_EPOCH, "here"):
-                self._state[name][new] = other._state[name][new]
-        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-            self._gather()
-        if not bool(self._state["here"].any()):
+            epoch = merged(epoch, other._state)
+        epoch = gathered(epoch, {**self.settings, "epochs": self.epochs})
+        if not bool(epoch["here"].any()):
             raise ValueError(
                 "Expected update() before end_epoch() (got an epoch without samples). Call it once "
                 "after the batches of each epoch."
             )
-        self._close(self._state["here"].nonzero().flatten())
+        self._close(epoch["here"].nonzero().flatten(), epoch)
         self._state["here"].zero_()
         self.epochs += 1
 
@@ -221,24 +197,21 @@ class TrainingDynamics:
     def state_dict(self) -> dict[str, Any]:
         """Tensors and numbers alone, for the checkpoint of the training run; an open epoch included."""
         samples = {name: value.clone() for name, value in self._state.items()}
-        return {"samples": samples, "epochs": self.epochs, "settings": self._settings()}
+        return {"samples": samples, "epochs": self.epochs, "settings": self.settings}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from :meth:`state_dict` of a recorder with the same arguments."""
-        mine, theirs = self._settings(), state.get("settings")
-        samples = state.get("samples", {})
-        if theirs != mine or not all(
-            isinstance(samples.get(name), Tensor)
-            and samples[name].shape == value.shape
-            and samples[name].dtype == value.dtype
-            for name, value in self._state.items()
-        ):
+        """Goes on from :meth:`state_dict` of a recorder with the same arguments.
+
+        Raises:
+            ValueError: If it is of another recorder, or holds what no recorder can have recorded.
+        """
+        settings, epochs, samples = checked_state(state)
+        if settings != self.settings:
             raise ValueError(
-                f"Expected 'state' to be of a recorder with {mine} (got {theirs}). Make the recorder "
-                f"with the same arguments."
+                f"Expected 'state' to be of a recorder with {self.settings} (got {settings}). Make the "
+                f"recorder with the same arguments."
             )
-        self._state = {name: samples[name].cpu().clone() for name in self._state}
-        self.epochs = int(state["epochs"])
+        self._take(settings, epochs, samples)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes :meth:`state_dict` as a ``.pt`` file; an older file stays whole if that fails."""
@@ -248,58 +221,70 @@ class TrainingDynamics:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TrainingDynamics:
-        """Reads what :meth:`save` wrote; nothing is unpickled."""
+        """Reads what :meth:`save` wrote; nothing is unpickled.
+
+        Raises:
+            ValueError: If the file is damaged, is none of :meth:`save`, or holds what no recorder can
+                have recorded.
+        """
         path = check_input("path", path, _SUFFIXES)
         with readable("path", path):
-            state = torch.load(path, weights_only=True, map_location="cpu")
-            made = cls(**state["settings"])
-            made.load_state_dict(state)
+            check_crc(path)
+            state = load_pt(path)
+        made = cls.__new__(cls)
+        made._take(*checked_state(state, path))
         return made
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The arguments that it was made with."""
+        names = ("num_samples", "window", "el2n_epochs", "margin")
+        return {name: getattr(self, name) for name in names}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Arrays, which are pickled by value: torch would share the memory of tensors with the process
+        # that they are sent to, and all processes would then record into the same.
+        samples = {name: value.numpy().copy() for name, value in self._state.items()}
+        return {"settings": self.settings, "epochs": self.epochs, "samples": samples}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        samples = {name: torch.tensor(value) for name, value in state["samples"].items()}
+        self._take(state["settings"], state["epochs"], samples)
 
     def __repr__(self) -> str:
         return f"TrainingDynamics({self.num_samples} samples, {self.epochs} epochs)"
 
-    def _settings(self) -> dict[str, Any]:
-        names = ("num_samples", "window", "el2n_epochs", "margin")
-        return {name: getattr(self, name) for name in names}
+    def _take(self, settings: dict[str, Any], epochs: int, samples: dict[str, Tensor]) -> None:
+        """Is from now on what these say, all of them checked."""
+        self.num_samples: int = settings["num_samples"]
+        self.window: int = settings["window"]
+        self.el2n_epochs: int = settings["el2n_epochs"]
+        self.margin: str = settings["margin"]
+        self.epochs, self._state = epochs, samples
 
-    def _checked(self, index: ArrayLike, logits: Tensor, target: ArrayLike) -> tuple[Tensor, ...]:
-        logits = as_tensor("logits", logits)
-        if logits.dim() != 2 or logits.shape[1] < 2 or not logits.is_floating_point():
-            raise ValueError(
-                f"Expected 'logits' to be floats of shape (B, C), at least 2 classes (got "
-                f"{logits.dtype} of shape {tuple(logits.shape)}). For one output z, pass (0, z)."
-            )
-        found = []
-        for name, value, high in (
-            ("index", index, self.num_samples),
-            ("target", target, logits.shape[1]),
-        ):
-            tensor = as_tensor(name, value)
-            if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype is torch.bool:
+    def _check_others(self, others: Sequence[TrainingDynamics]) -> None:
+        recorders = list(others) if isinstance(others, Iterable) else [others]
+        for other in recorders:
+            if not isinstance(other, TrainingDynamics):
                 raise TypeError(
-                    f"Expected {name!r} to be integers (got {tensor.dtype}). Soft targets have no "
-                    f"true class."
+                    f"Expected 'others' to be a list of TrainingDynamics (got {type(other).__name__}). "
+                    f"Pass end_epoch([first, second])."
                 )
-            check_length(name, tensor, len(logits))
-            tensor = tensor.long().cpu()
-            if len(tensor) and (int(tensor.min()) < 0 or int(tensor.max()) >= high):
+            if other is self:
                 raise ValueError(
-                    f"Expected {name!r} to lie in 0 to {high - 1} (got {int(tensor.min())} to "
-                    f"{int(tensor.max())}). Nothing of the batch was recorded."
+                    "Expected 'others' to be other recorders (got this one itself). Leave it out."
                 )
-            found.append(tensor)
-        if not bool(logits.isfinite().all()):
-            raise ValueError(
-                "Expected 'logits' to be finite (got NaN or infinity). Nothing of the batch was "
-                "recorded; look for divergence in the training run."
-            )
-        return found[0], logits, found[1]
+            differs = difference(self.settings, other.settings)
+            if differs:
+                raise ValueError(
+                    f"Expected 'others' to be recorders with the arguments of this one (got {differs}). "
+                    f"Make all with the same arguments."
+                )
 
-    def _close(self, rows: Tensor) -> None:
-        """Folds the open epoch into the totals of the samples it saw."""
+    def _close(self, rows: Tensor, epoch: OpenEpoch) -> None:
+        """Folds an epoch into the totals of the samples it saw."""
         state = self._state
-        now = {name: state[name][rows] for name in _EPOCH}
+        now = {name: epoch[name][rows] for name in EPOCH}
         probability, correct = now["probability"], now["epoch_correct"].bool()
         state["forgotten"][rows] += state["was_correct"][rows] & ~correct
         state["correct"][rows] += correct
@@ -321,27 +306,18 @@ class TrainingDynamics:
         state["dyn_unc"][full] += spread
         state["dual"][full] += spread * (1 - mean)
 
-    def _gather(self) -> None:
-        """Gives all processes the open epochs of all: of each sample the lowest rank's."""
-        place = torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
-        mine = self._state["here"].to(place, torch.uint8)
-        everyone = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
-        dist.all_gather(everyone, mine)
-        here = torch.stack(everyone).bool()
-        owner = here.to(torch.uint8).argmax(dim=0)
-        own = here[dist.get_rank()] & (owner == dist.get_rank())
-        for name in _EPOCH:
-            value = self._state[name].to(place) * own
-            dist.all_reduce(value)
-            self._state[name] = value.cpu()
-        self._state["here"] = here.any(dim=0).cpu()
-
     def _complete(self, windows: bool = False) -> dict[str, Tensor]:
         """The totals, if every sample has what a score needs."""
         if bool(self._state["here"].any()):
             raise ValueError(
                 f"Expected end_epoch() after the last batch (got {int(self._state['here'].sum())} "
                 f"samples of an open epoch). Call it after each epoch, before asking for scores."
+            )
+        if not self.epochs:
+            raise ValueError(
+                "Expected update() and end_epoch() before scores (got a recorder that saw nothing). "
+                "Processes that were spawned with it filled copies: call save() there, on rank 0 at the "
+                "end of training, and load() here."
             )
         least = self.window if windows else 1
         short = self._state["seen"] < least

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import reprlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any
 
@@ -22,6 +23,13 @@ class RecordDynamics:
     A run may resume from a checkpoint of any moment. One from inside an epoch holds what the process
     that wrote it had seen of that epoch; which samples come in the rest of it is up to Lightning.
 
+    Several in one Trainer need recorders with different arguments, or a ``name`` each: their
+    ``state_key`` in checkpoints is made of both.
+
+    Strategies that start processes from this one (``"ddp_spawn"``, ``"ddp_fork"``) fill copies there,
+    and ``dynamics`` stays empty here. Take it from the last checkpoint then:
+    ``record.load_state_dict(torch.load(path)["callbacks"][record.state_key])``.
+
     It is a ``Callback`` of ``lightning.pytorch``, or of ``pytorch_lightning`` where that is the one
     imported.
 
@@ -30,9 +38,11 @@ class RecordDynamics:
         unpack: unpack(outputs, batch, batch_idx) -> (index, logits, target), of what the Trainer passes
             to ``on_train_batch_end``; ``outputs`` is what ``training_step`` returned, so let it return
             a dict with the logits. index: the samples' places in the data set.
+        name: Tells recorders with the same arguments apart.
 
     Raises:
         TypeError: If ``unpack`` is no function; or in training, if it returns something else.
+        ValueError: If a run resumes from a checkpoint that holds another recorder.
         ImportError: If neither package is installed.
 
     Example::
@@ -53,14 +63,18 @@ class RecordDynamics:
         )
         return object.__new__(made)
 
-    def __init__(self, dynamics: TrainingDynamics, unpack: Unpack) -> None:
+    def __init__(self, dynamics: TrainingDynamics, unpack: Unpack, name: str = "") -> None:
         if not isinstance(dynamics, TrainingDynamics) or not callable(unpack):
             raise TypeError(
                 f"Expected 'dynamics' to be a TrainingDynamics and 'unpack' a function (got "
                 f"{type(dynamics).__name__} and {type(unpack).__name__}). Pass "
                 f"RecordDynamics(TrainingDynamics(len(dataset)), unpack)."
             )
-        self.dynamics, self.unpack = dynamics, unpack
+        if not isinstance(name, str):
+            raise TypeError(
+                f"Expected 'name' to be text (got {type(name).__name__}). One recorder alone needs none."
+            )
+        self.dynamics, self.unpack, self.name = dynamics, unpack, name
         self.open_epoch: int | None = None  # that of the batches recorded and not closed yet
 
     def on_train_batch_end(
@@ -84,18 +98,45 @@ class RecordDynamics:
         self.dynamics.end_epoch()
         self.open_epoch = None
 
+    @property
+    def state_key(self) -> str:
+        """Lightning's key of the state in checkpoints."""
+        return f"{type(self).__qualname__}{ {'name': self.name, **self.dynamics.settings} }"
+
     def state_dict(self) -> dict[str, Any]:
         """The recorder's, for the checkpoint."""
         return {**self.dynamics.state_dict(), "open_epoch": self.open_epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on recording where the checkpoint was."""
-        self.dynamics.load_state_dict(state_dict)
-        self.open_epoch = state_dict["open_epoch"]
+        state = dict(state_dict) if isinstance(state_dict, Mapping) else {}
+        epoch = state.pop("open_epoch", "nothing")
+        if epoch is not None and type(epoch) is not int:
+            raise ValueError(
+                f"Expected 'state_dict' to be of a RecordDynamics, with a whole number or None as "
+                f"open_epoch (got {reprlib.repr(epoch)}). Resume from another checkpoint."
+            )
+        self.dynamics.load_state_dict(state)
+        self.open_epoch = epoch
+
+    def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        """Refuses to begin anew where the checkpoint has a recorder with other arguments."""
+        found = [key for key in checkpoint["callbacks"] if str(key).startswith(type(self).__qualname__)]
+        taken = {callback.state_key for callback in trainer.callbacks}
+        others = [key for key in found if key not in taken]
+        if others and self.state_key not in found:
+            raise ValueError(
+                f"Expected the checkpoint to hold {self.state_key} (got {others[0]}). Make the recorder "
+                f"with the same arguments."
+            )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # To copy it, or to send it to another process, is to make it anew.
-        return type(self).__mro__[1], (self.dynamics, self.unpack)
+        # The class was made for this object alone: a copy, or what another process gets, makes its own.
+        return _bare, (type(self).__mro__[1],), self.__dict__
+
+
+def _bare(cls: type[RecordDynamics]) -> RecordDynamics:
+    return cls.__new__(cls)
 
 
 def _callback_class() -> Any:
