@@ -13,7 +13,7 @@ from torch import Tensor
 from d2pyg.checks import ArrayLike, as_embeddings, as_index, as_scores
 from d2pyg.coreset import Coreset
 from d2pyg.extras import require
-from d2pyg.io import check_output, replacing
+from d2pyg.outputs import check_output, replacing
 
 FORMATS = (".png", ".pdf", ".svg")
 _ALL, _KEPT = "#b8bcc4", "#d1495b"

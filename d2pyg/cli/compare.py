@@ -12,7 +12,8 @@ from d2pyg.cli import common
 from d2pyg.coreset import Coreset
 from d2pyg.evaluate.comparison import compare, duplicate_threshold
 from d2pyg.formats import READERS
-from d2pyg.io import check_output, read_array, replacing
+from d2pyg.io import read_array
+from d2pyg.outputs import check_output, replacing
 from d2pyg.plot import FORMATS, plot_coresets
 
 _SUFFIXES = (".csv",)

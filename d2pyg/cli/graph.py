@@ -12,7 +12,8 @@ from d2pyg.checks import as_labels
 from d2pyg.cli import common
 from d2pyg.graph.files import SUFFIXES, save_graph
 from d2pyg.graph.knn import knn_graph
-from d2pyg.io import check_output, read_array
+from d2pyg.io import read_array
+from d2pyg.outputs import check_output
 
 _EPILOG = """
 examples:

@@ -14,7 +14,8 @@ from torch import Tensor
 from d2pyg import scores
 from d2pyg.checks import check_choice
 from d2pyg.cli import common
-from d2pyg.io import check_output, read_array, replacing
+from d2pyg.io import read_array
+from d2pyg.outputs import check_output, replacing
 from d2pyg.registry import choices
 from d2pyg.scores.state import MARGINS
 

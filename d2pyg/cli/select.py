@@ -17,8 +17,8 @@ from d2pyg import formats
 from d2pyg.checks import as_index
 from d2pyg.cli import common, methods
 from d2pyg.coreset import Coreset
-from d2pyg.io import check_output, replacing
 from d2pyg.metrics import class_counts
+from d2pyg.outputs import check_output, replacing
 from d2pyg.pruning import select
 from d2pyg.registry import choices, look_up
 from d2pyg.scores.dynamics import TrainingDynamics

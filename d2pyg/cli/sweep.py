@@ -10,7 +10,7 @@ from typing import Any
 
 from d2pyg.cli import common
 from d2pyg.evaluate.sweeping import sweep
-from d2pyg.io import check_output, replacing
+from d2pyg.outputs import check_output, replacing
 
 _INPUTS = ("embeddings", "scores", "labels")
 _SWEPT = ("keep", "prune", "budget", "k", "gamma_forward", "gamma_reverse", "clamp", "cutoff")
