@@ -18,7 +18,8 @@ from d2pyg import formats
 from d2pyg._version import __version__
 from d2pyg.checks import ArrayLike, as_array, as_count, as_index, as_signed, as_tensor
 from d2pyg.explanation import Explanation, Trace
-from d2pyg.io import check_input, readable, replacing
+from d2pyg.io import check_input, readable
+from d2pyg.outputs import replacing
 from d2pyg.registry import name_of
 
 
@@ -113,9 +114,8 @@ class Coreset:
             ImportError: If pyarrow is needed and not installed.
         """
         path = formats.check_target("path", path)
-        content = formats.WRITERS[path.suffix](self)
         with replacing(path) as file:
-            file.write(content)
+            formats.write(self, file, path.suffix)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Coreset:

@@ -10,14 +10,15 @@ import operator
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from d2pyg.extras import require
-from d2pyg.io import check_output, load_pt
+from d2pyg.io import load_pt
+from d2pyg.outputs import check_output
 
 if TYPE_CHECKING:
     from d2pyg.coreset import Coreset
@@ -204,6 +205,33 @@ READERS: dict[str, Callable[[Path], Fields]] = {
     ".csv": _from_csv,
     ".parquet": _from_parquet,
 }
+
+
+def write(coreset: Coreset, file: IO[bytes], suffix: str) -> None:
+    """Writes a coreset in the format of a suffix."""
+    file.write(WRITERS[suffix](coreset))
+
+
+def name_list(names: np.ndarray[Any, Any], suffix: str) -> bytes:
+    """A file of names or indices: ``.npy``, ``.json``, or ``.txt``, a line each.
+
+    Raises:
+        ValueError: If a name cannot be told from two in a ``.txt`` file.
+    """
+    if suffix == ".npy":
+        buffer = io.BytesIO()
+        np.save(buffer, names)
+        return buffer.getvalue()
+    if suffix == ".json":
+        return json.dumps(names.tolist()).encode()
+    lines = [str(name) for name in names.tolist()]
+    for line in lines:
+        if len(f"{line}.".splitlines()) > 1 or line.startswith("\ufeff"):
+            raise ValueError(
+                f"Expected 'removed' to be a .json or .npy file for names that are not one line of "
+                f"text (got .txt and {line!r}). Choose another suffix."
+            )
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
 
 
 def check_target(name: str, path: str | os.PathLike[str]) -> Path:

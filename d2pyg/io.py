@@ -1,21 +1,22 @@
-"""Files: arrays in, and outputs that are written beside their target and then renamed."""
+"""Arrays from files."""
 
 from __future__ import annotations
 
 import os
 import pickle
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from d2pyg.commit import settle
 from d2pyg.extras import require
+from d2pyg.outputs import MissingPathError, check_suffix
 
 
 def read_array(name: str, spec: str | os.PathLike[str]) -> Tensor | np.ndarray[Any, Any]:
@@ -65,70 +66,15 @@ def readable(name: str, path: Path) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A binary file that takes the place of ``path`` when the block ends, and only if it ends well.
-
-    What stood at ``path`` stays whole until then, also when the program is interrupted.
-    """
-    target = Path(os.path.realpath(path))
-    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with beside.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, beside)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def check_suffix(name: str, path: str | os.PathLike[str], allowed: Iterable[str]) -> str:
-    """The suffix, one of those allowed."""
-    suffix = Path(path).suffix
-    if suffix not in allowed:
-        raise ValueError(
-            f"Expected {name!r} to end in one of {', '.join(allowed)} (got {str(path)!r}). "
-            f"The suffix says the format."
-        )
-    return suffix
-
-
 def check_input(name: str, path: str | os.PathLike[str], allowed: Iterable[str]) -> Path:
     """A file that exists, of a suffix that can be read."""
     check_suffix(name, path, allowed)
+    settle(path)
     if not Path(path).is_file():
         raise MissingPathError(
             f"Expected {name!r} to be a file that exists (got {str(path)!r}). Check the path."
         )
     return Path(path)
-
-
-def check_output(name: str, path: str | os.PathLike[str], allowed: Iterable[str]) -> Path:
-    """A path that can be written to; asked before work begins, so that no result is lost."""
-    check_suffix(name, path, allowed)
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise MissingPathError(
-            f"Expected {name!r} to be in a folder that exists (got {str(path)!r}). "
-            f"Make the folder first."
-        )
-    if target.is_dir():
-        raise ValueError(
-            f"Expected {name!r} to be a file (got the folder {str(path)!r}). Name a file in it."
-        )
-    if not os.access(target.parent, os.W_OK):
-        raise PermissionError(
-            f"Expected {name!r} to be in a folder that can be written to (got {str(path)!r}). "
-            f"Choose another folder."
-        )
-    return Path(path)
-
-
-class MissingPathError(FileNotFoundError, ValueError):
-    """A file or folder that is not there."""
 
 
 class _KeyMissingError(ValueError):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from d2pyg.io import read_array, replacing
+from d2pyg.io import read_array
+from d2pyg.outputs import replacing
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, SequentialSampler
 
 from d2pyg.checks import as_device, check_choice
-from d2pyg.io import check_output, replacing
+from d2pyg.outputs import check_output, replacing
 from d2pyg.progress import progress_bar
 
 _SIDES = ("output", "input")

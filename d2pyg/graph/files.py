@@ -15,7 +15,8 @@ from torch_geometric.data import Data
 
 from d2pyg.checks import as_tensor
 from d2pyg.graph.edges import edges_of
-from d2pyg.io import check_input, check_output, load_pt, path_of, read_array, readable, replacing
+from d2pyg.io import check_input, load_pt, path_of, read_array, readable
+from d2pyg.outputs import check_output, replacing
 
 SUFFIXES = (".pt",)
 _NEEDED = ("edge_index", "edge_attr", "num_nodes")

@@ -11,7 +11,8 @@ import torch.distributed as dist
 from torch import Tensor
 
 from d2pyg.checks import ArrayLike, as_count, as_tensor, check_choice, check_length
-from d2pyg.io import check_input, check_output, readable, replacing
+from d2pyg.io import check_input, readable
+from d2pyg.outputs import check_output, replacing
 
 MARGINS = ("logits", "probabilities")
 _SUFFIXES = (".pt",)
