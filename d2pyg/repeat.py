@@ -17,9 +17,7 @@ from d2pyg.registry import choices
 from d2pyg.scores.dynamics import TrainingDynamics
 
 _NUMBER, _NONE = (int, float), type(None)
-_PASSED: dict[
-    str, tuple[type, ...]
-] = {  # settings that are arguments of select, and what they can be
+_PASSED: dict[str, tuple[type, ...]] = {  # settings that are arguments of select, and what they can be
     "keep": (*_NUMBER, _NONE),
     "prune": (*_NUMBER, _NONE),
     "budget": (int, _NONE),
