@@ -12,6 +12,9 @@ def _doctest_names(doctest_namespace: dict[str, object]) -> None:
     doctest_namespace.update(torch=torch, d2pyg=d2pyg)
 
 
+d2pyg.register  # noqa: B018  # everything is imported by now, and registered
+
+
 @pytest.fixture(autouse=True)
 def _registry_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     for family, entries in registry._TABLE.items():
