@@ -1,6 +1,7 @@
 """The command line: doors into the Python functions, with no logic of their own. One file a command.
 
-Importing it takes no time, so that Ctrl-C is answered from the start; a command imports torch when it runs.
+Importing it takes no time, so that Ctrl-C is answered from the start; torch is imported when a command
+runs.
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ def as_csv(rows: list[dict[str, Any]]) -> bytes:
     writer = csv.DictWriter(text, list(rows[0]))
     writer.writeheader()
     writer.writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode("utf-8", "surrogateescape")  # a path can hold any bytes
 
 
 def whole(text: str) -> int:

@@ -92,12 +92,12 @@ def _compare(arguments: argparse.Namespace) -> None:
         bars = common.progress(arguments)
         threshold = duplicate_threshold(read["embeddings"], arguments.metric, bars)
     rows = compare(coresets, **read, metric=arguments.metric, threshold=threshold)
-    with replacing_all(*(path for path in (out, figure) if path)) as files:
+    with replacing_all(*(path for path in (out, figure) if path)) as targets:
         if out:
-            files[0].write(common.as_csv(rows))
+            targets[0].write(common.as_csv(rows))
         if figure:
             drawn = plot_coresets(coresets, read["embeddings"], read["scores"])
-            save_figure(drawn, files[-1], figure.suffix)
+            save_figure(drawn, targets[-1], figure.suffix)
 
     if threshold is not None:
         streams.tell(f"near-duplicates are closer than {threshold:.4g}")

@@ -187,7 +187,7 @@ def _report(summary: dict[str, Any]) -> None:
 
 
 def _left_out(coreset: Coreset, initial: Tensor | None) -> np.ndarray[Any, Any]:
-    """Names, or indices where there are none, of the samples that are neither kept nor chosen already."""
+    """The samples that are neither kept nor chosen already, by name or else by index."""
     left_out = ~coreset.mask
     if initial is not None:
         left_out[as_index("initial", initial, len(left_out))] = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TextIO, TypeGuard
 
 from d2pyg.text import one_line
@@ -19,18 +20,14 @@ def say(text: str) -> None:
     Raises:
         OSError: If stdout takes no more, such as a file on a full disk.
     """
-    try:
+    with suppress(ConnectionError):
         _write(sys.stdout, text)
-    except ConnectionError:
-        pass
 
 
 def tell(text: str) -> None:
     """Prints for people, on stderr; where nobody can be told, nothing is lost."""
-    try:
+    with suppress(OSError):
         _write(sys.stderr, text)
-    except OSError:
-        pass
 
 
 def tell_line(start: str, text: str) -> None:
@@ -66,7 +63,7 @@ def open_missing() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
         if getattr(sys, name) is None:
-            setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
 
 
 def settle() -> None:
