@@ -1,10 +1,10 @@
 """Kills, interrupts and terminates `d2pyg` at drawn moments, and counts what is wrong afterwards.
 
-Every command runs as a process on small inputs over older outputs. Moments are drawn uniformly from the
-command's own run time, measured first (the median of some runs); every second one from the time that it takes from the first byte
-of its outputs until they are in place, and half of that again. SIGINT and SIGTERM are sent once
-`d2pyg.cli.run` has been reached (on Linux: once the process catches SIGTERM). Before that Python itself
-is starting, and no program can answer.
+Every command runs as a process on small inputs over older outputs. Moments are drawn uniformly: every
+second one from the command's own run time, the others from the time between the first byte of its
+outputs and the last output in place, and half of that again. Both times are measured first, as medians.
+SIGINT and SIGTERM are sent once `d2pyg.cli.run` has been reached (on Linux: once the process catches
+SIGTERM). Before that Python itself is starting, and no program can answer.
 
     python benchmarks/interrupts.py [--kills 100] [--interrupts 50] [--terminations 50] [--seed 0]
 
