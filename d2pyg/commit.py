@@ -61,7 +61,8 @@ def rename(moves: Sequence[Move], journals: Sequence[Journal]) -> None:
         run = secrets.token_hex(8)
         for journal in journals:
             journal.write(run, moves)
-        _sync(moves)
+        if journals:
+            _sync(moves)
         for move in moves[:-1]:
             _keep_old(move)
         for move in moves:
@@ -110,7 +111,7 @@ class Journal:
     """The moves that concern a target, as a locked file. One run at a time has it."""
 
     def __init__(self, target: Path) -> None:
-        self.path = _journal_path(target)
+        self.target, self.path = target, _journal_path(target)
         while True:
             self._descriptor = temporary.open_own(self.path, create=True)
             try:
@@ -131,7 +132,7 @@ class Journal:
             [os.path.relpath(move.target, folder), move.temporary.name, move.old.name, move.before]
             for move in moves
         ]
-        with temporary.naming(self.path):
+        with temporary.naming(self.target):
             os.write(self._descriptor, json.dumps({"run": run, "moves": entries}).encode())
             os.fsync(self._descriptor)
 
@@ -204,10 +205,10 @@ def _journal_path(target: Path) -> Path:
 
 
 def _keep_old(move: Move) -> None:
+    if move.before is None:
+        return
     try:
         os.link(move.target, move.old)
-    except FileNotFoundError:
-        pass
     except OSError:  # no hard links here, or none to another user's file
         with temporary.naming(move.target):
             shutil.copy2(move.target, move.old)

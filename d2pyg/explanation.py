@@ -110,7 +110,7 @@ class Trace:
     def explain(self, coreset: Coreset, sample: int) -> Explanation:
         """The messages to one node, from the picks around it in the order of time."""
         problem = self.problem
-        name = None if coreset.ids is None else coreset.ids[sample].item()
+        name = None if coreset.ids is None else coreset.ids[sample : sample + 1].tolist()[0]
         before = float(self.score[sample])
         found = (self.sample == sample).nonzero().flatten()
         if len(found) == 0:

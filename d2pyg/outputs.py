@@ -116,7 +116,7 @@ def signals_deferred() -> Iterator[None]:
                 handlers[number] = signal.signal(number, lambda number, _: seen.append(number))
         yield
     finally:
-        for number, handler in handlers.items():
+        for number, handler in reversed(handlers.items()):  # SIGINT, which can interrupt this, last
             signal.signal(number, handler)
         for number in seen:
             signal.raise_signal(number)
@@ -148,48 +148,67 @@ def check_suffix(name: str, path: str | os.PathLike[str], allowed: Iterable[str]
 def check_output(name: str, path: str | os.PathLike[str], allowed: Iterable[str]) -> Path:
     """A path that can be written to; asked before work begins, so that no result is lost."""
     check_suffix(name, path, allowed)
-    target = Path(os.path.realpath(path))
     try:
-        mode = target.stat().st_mode
-    except FileNotFoundError:
-        mode = stat.S_IFREG
-    except OSError as error:
-        raise type(error)(
-            f"Expected {name!r} to be a path that can be written to (got {str(path)!r}: "
-            f"{error.strerror}). Choose another name."
+        target = Path(os.path.realpath(path))
+        status = target.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        status = None
+    except (OSError, ValueError) as error:
+        raise _of_kind(error)(
+            f"Expected {name!r} to be a path that can be written to (got {_short(path)}: "
+            f"{_reason(error)}). Choose another name."
         ) from error
     if not target.parent.is_dir():
         raise MissingPathError(
-            f"Expected {name!r} to be in a folder that exists (got {str(path)!r}). "
+            f"Expected {name!r} to be in a folder that exists (got {_short(path)}). "
             f"Make the folder first."
         )
-    if stat.S_ISDIR(mode):
+    if status is not None and stat.S_ISDIR(status.st_mode):
         raise ValueError(
-            f"Expected {name!r} to be a file (got the folder {str(path)!r}). Name a file in it."
+            f"Expected {name!r} to be a file (got the folder {_short(path)}). Name a file in it."
         )
-    if not stat.S_ISREG(mode):
+    if status is not None and not stat.S_ISREG(status.st_mode):
         raise ValueError(
-            f"Expected {name!r} to be a regular file (got {str(path)!r}, a pipe, socket or device). "
+            f"Expected {name!r} to be a regular file (got {_short(path)}, a pipe, socket or device). "
             f"Name another file."
         )
     if not os.access(target.parent, os.W_OK):
         raise PermissionError(
-            f"Expected {name!r} to be in a folder that can be written to (got {str(path)!r}). "
+            f"Expected {name!r} to be in a folder that can be written to (got {_short(path)}). "
             f"Choose another folder."
         )
-    if target.exists() and not os.access(target, os.W_OK):
+    if status is not None and not (os.access(target, os.W_OK) and _is_replaceable(target, status)):
         raise PermissionError(
-            f"Expected {name!r} to be a file that can be written to (got {str(path)!r}, which is "
-            f"read-only). Choose another name, or make it writable."
+            f"Expected {name!r} to be a file that can be written to (got {_short(path)}, which is "
+            f"read-only or another user's). Choose another name."
         )
     try:
         Temporary(target).discard()
     except OSError as error:
-        raise type(error)(
-            f"Expected {name!r} to be in a folder where files can be made (got {str(path)!r}: "
-            f"{error.strerror}). Choose another folder."
+        raise _of_kind(error)(
+            f"Expected {name!r} to be in a folder where files can be made (got {_short(path)}: "
+            f"{_reason(error)}). Choose another folder."
         ) from error
     return Path(path)
+
+
+def _is_replaceable(target: Path, status: os.stat_result) -> bool:
+    """In a folder such as /tmp, only its owner can rename something to a file."""
+    folder = target.parent.stat()
+    return not folder.st_mode & stat.S_ISVTX or os.geteuid() in (0, status.st_uid, folder.st_uid)
+
+
+def _of_kind(error: Exception) -> type[Exception]:
+    return type(error) if isinstance(error, OSError) else ValueError
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _short(path: str | os.PathLike[str]) -> str:
+    text = os.fspath(path)
+    return repr(text if len(text) <= 100 else f"...{text[-97:]}")
 
 
 class MissingPathError(FileNotFoundError, ValueError):

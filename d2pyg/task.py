@@ -12,8 +12,9 @@ from torch import Tensor
 
 from d2pyg.budget import after_cutoff, check_available, nested_seats, num_kept
 from d2pyg.checks import ArrayLike, as_device, as_index, as_labels, as_scores
-from d2pyg.coreset import Coreset, as_ids, plain, versions
+from d2pyg.coreset import Coreset, plain, versions
 from d2pyg.explanation import Trace
+from d2pyg.names import as_ids
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,9 @@ class Temporary(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
+    def close(self) -> None:
+        """Nothing, as libraries may call it: :meth:`finish` and :meth:`discard` close the file."""
+
     def finish(self) -> None:
         """Brings everything to the disk."""
         if self.error is not None:  # hidden by a library

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 import numpy as np
 
+from d2pyg.greedy.compiled import compiled
+
 Array = np.ndarray[Any, Any]
-
-Loop = TypeVar("Loop", bound=Callable[..., Any])
-
-
-def compiled(loop: Loop) -> Loop:
-    """Compiles a function, and keeps the code for later runs where there is a folder for it."""
-    try:
-        made = numba.njit(cache=True)(loop)
-    except RuntimeError:  # neither this folder nor the user's cache can be written to
-        made = numba.njit(loop)
-    return cast(Loop, made)
-
 
 ABSENT, TAKEN = -1, -2  # where a node is not in the heap
 NOT_FINITE = -1  # what `take` returns when a message is
