@@ -82,6 +82,14 @@ def test_from_a_graph(data, tmp_path):
         assert repeat(saved, x, scores).index.tolist() == made.index.tolist()
 
 
+def test_from_a_graph_that_names_no_backend(data):
+    x, scores, _ = data
+    graph = d2pyg.knn_graph(x, 5)
+    del graph.backend, graph.metric
+    made = d2pyg.select(graph, scores, budget=20)
+    assert repeat(made, x, scores).index.tolist() == made.index.tolist()
+
+
 def test_from_joined_embeddings(data):
     x, scores, _ = data
     parts = [x[:, :1], x[:, 1:]]
