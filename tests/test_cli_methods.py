@@ -1,6 +1,8 @@
 """d2pyg select --method: any registered method, with options read from its signature."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -168,3 +170,11 @@ def test_help_is_the_docstring(files, stranger, capsys):
 def test_a_method_without_embeddings_knows_its_size_from_scores(files):
     assert run("--method hardest --scores s.npy --budget 4 --out c.npy") == 0
     assert np.load("c.npy").tolist() == d2pyg.baselines.hardest(scores=files[1], budget=4).index.tolist()
+
+
+def test_a_process_of_its_own_knows_all_methods():
+    program = (
+        "from d2pyg.cli import select; from d2pyg.registry import choices; print(choices('method'))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert all(name in done.stdout for name in ("d2", "k_center", "random"))
