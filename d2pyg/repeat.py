@@ -102,7 +102,7 @@ def repeat(
         if options.get(family) is not None and options[family] not in choices(family):
             raise ValueError(
                 f"Expected the settings of 'coreset' to name a {family} of "
-                f"{', '.join(choices(family))} (got {options[family]!r}, a Python object or "
+                f"{', '.join(choices(family))} (got {options[family]!r:.60}, a Python object or "
                 f"a name that is not registered here). Import the module that registers it, or select "
                 f"again in Python."
             )
@@ -123,6 +123,8 @@ def _check_kinds(settings: dict[str, Any], total: int) -> None:
     for name, kinds in _NEEDED.items():
         value = settings[name]
         fits = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+        if isinstance(value, int):
+            fits = fits and abs(value) < 2**63
         if name == "initial" and fits:
             fits = all(type(sample) is int and 0 <= sample < total for sample in value)
         if name == "num_samples":

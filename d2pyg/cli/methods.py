@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-import d2pyg.baselines  # noqa: F401  # the methods register themselves
+from d2pyg import baselines  # noqa: F401  # they register themselves
 from d2pyg.cli.common import real, whole
 from d2pyg.coreset import Coreset
 from d2pyg.registry import choices, look_up
