@@ -6,6 +6,8 @@ import torch
 import d2pyg
 from d2pyg import registry
 
+d2pyg.select  # imports all that registers names: done inside a test, they would be gone after it  # noqa: B018
+
 
 @pytest.fixture(autouse=True)
 def _doctest_names(doctest_namespace: dict[str, object]) -> None:
