@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from d2pyg.memory import free_bytes
+
 _BEGINNINGS = {
     ".npy": (b"\x93NUMPY",),
     ".npz": (b"PK",),
@@ -70,8 +72,6 @@ def load_pt(path: Path) -> Any:
 
 def check_size(needed: int, stored: int | None = None) -> None:
     """Refuses what does not fit into memory, and what was compressed beyond all use."""
-    from d2pyg.graph.plan import free_bytes  # whose package reads files
-
     free = free_bytes(torch.device("cpu"))
     if needed > free:
         raise UnfitError(
