@@ -258,7 +258,7 @@ def test_refuses_headers_that_do_not_fit(files, tmp_path):
     whole = (tmp_path / "x.npy").read_bytes()
     with zipfile.ZipFile("lie.npz", "w") as archive:
         archive.writestr("a.npy", whole.replace(b"(3, 2), }" + b" " * 10, b"(3, 20000000000), }"))
-    with pytest.raises(ValueError, match="size of 'a.npy' is not what its header says"):
+    with pytest.raises(ValueError, match=r"size of 'a.npy' is not what its header says"):
         read_array("x", "lie.npz")
 
 
@@ -289,7 +289,7 @@ def test_errors_of_the_machine_are_its_own(error, files, monkeypatch):
         raise error
 
     monkeypatch.setattr(torch, "load", broken)
-    with pytest.raises(type(error), match="Input/output error|none left"):
+    with pytest.raises(type(error), match=r"Input/output error|none left"):
         read_array("x", "x.pt")
 
 
