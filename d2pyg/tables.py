@@ -54,6 +54,8 @@ def read_csv(path: Path) -> Parts:
     for name in (*_COLUMNS, "d2pyg"):
         if name not in head:
             raise ValueError(f"it has no column {name!r}, and begins with {','.join(head)!r:.40}")
+    if not rows:
+        raise ValueError("it has no rows")
     if any(len(row) != len(head) for row in rows):
         raise ValueError("its rows are not of one length")
     columns: dict[str, Any] = dict(zip(head, zip(*rows, strict=True), strict=True))
@@ -87,21 +89,18 @@ def write_parquet(fields: Fields, file: IO[bytes]) -> None:
             columns[name] = arrow.array(values, mask=~is_there)
     meta = {"d2pyg": json.dumps(_meta(fields, kind))}
     table = arrow.table(columns).replace_schema_metadata(meta)
-    require("pyarrow.parquet", "pyarrow").write_table(table, file)
+    require("pyarrow.parquet", "pyarrow").write_table(table, file, write_page_checksum=True)
 
 
 def read_parquet(path: Path) -> Parts:
     """The parts of a coreset, its ids and its checksum, all to be checked."""
     parquet = require("pyarrow.parquet", "pyarrow")
     with path.open("rb") as file:
-        try:
-            content = parquet.ParquetFile(file)
-            groups = map(content.metadata.row_group, range(content.metadata.num_row_groups))
-            numbers = 8 * len(_COLUMNS) * content.metadata.num_rows
-            check_size(numbers + sum(part.total_byte_size for part in groups), path.stat().st_size)
-            table = content.read()
-        except OSError as error:  # pyarrow's word for damaged content
-            raise ValueError(str(error)) from error
+        content = parquet.ParquetFile(file, page_checksum_verification=True)
+        groups = map(content.metadata.row_group, range(content.metadata.num_row_groups))
+        numbers = 8 * len(_COLUMNS) * content.metadata.num_rows
+        check_size(numbers + sum(part.total_byte_size for part in groups), path.stat().st_size)
+        table = content.read()
     meta = json.loads((table.schema.metadata or {})[b"d2pyg"])
     rank = table.column("rank")
     return _parts(

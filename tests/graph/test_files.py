@@ -101,7 +101,16 @@ def test_damaged_files(graph, left):
         ({"num_nodes": 40.0}, r"its 'num_nodes' is no whole number"),
         ({"num_nodes": True}, r"its 'num_nodes' is no whole number"),
         ({"num_nodes": 39}, r"Expected 'edge_index' to lie in 0 to 38, the nodes \(got 39\)\)\. Write"),
+        ({"num_nodes": 2**70}, r"it takes [\d,]+ MB of memory"),
+        ({"num_nodes": 10**14}, r"it takes [\d,]+ MB of memory"),
         ({"k": "six"}, r"its 'k' is no whole number"),
+        ({"k": 5}, r"its 'k' is 5, and node 0 has 6 neighbours"),
+        ({"k": 7}, r"its 'k' is 7, and node \d+ has 6 neighbours"),
+        ({"k": 2**70}, r"its 'k' is 1180591620717411303424, and node"),
+        ({"metric": 5}, r"its 'metric' is no name"),
+        ({"backend": torch.ones(1)}, r"its 'backend' is no name"),
+        ({7: 7}, r"its names are no text"),
+        ({"edge_attr": torch.ones(240, device="meta")}, r"it has a tensor without data"),
         ({"edge_attr": torch.ones(3)}, r"floating of shape \(240,\)"),
         ({"edge_attr": torch.full((240,), -1.0)}, r"distances of at least 0 \(got -1\)"),
         ({"edge_attr": "far"}, r"'edge_attr' of the graph to be a tensor"),
@@ -114,6 +123,50 @@ def test_other_files(graph, change, reason):
     torch.save({key: value for key, value in content.items() if value is not None}, "graph.pt")
     with pytest.raises(ValueError, match=r"(?s)a graph that d2pyg.save_graph wrote .*" + reason):
         d2pyg.load_graph("graph.pt")
+
+
+def test_groups_smaller_than_k_are_joined_completely(rng, tmp_path):
+    batch = rng.integers(0, 12, 40)
+    graph = d2pyg.knn_graph(rng.normal(size=(40, 3)), k=5, batch=batch)
+    d2pyg.save_graph(graph, tmp_path / "graph.pt")
+    assert_same(d2pyg.load_graph(tmp_path / "graph.pt"), graph)
+
+
+def test_a_flipped_bit_changes_nothing_silently(graph):
+    d2pyg.save_graph(graph, "graph.pt")
+    whole = Path("graph.pt").read_bytes()
+    refused = 0
+    for bit in range(3, 8 * len(whole), 8 * len(whole) // 150):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        Path("graph.pt").write_bytes(damaged)
+        try:
+            loaded = d2pyg.load_graph("graph.pt")
+        except ValueError:
+            refused += 1
+        else:
+            assert_same(loaded, graph)
+    assert refused > 75
+
+
+def test_says_what_is_there_instead(graph):
+    Path("graph.pt").write_text("version https://git-lfs.github.com/spec/v1\n")
+    for read in d2pyg.load_graph, lambda path: read_graph_or_array("embeddings", path):
+        with pytest.raises(ValueError, match=r"no .pt file, but text that begins with 'version https"):
+            read("graph.pt")
+
+
+def test_refuses_to_save_what_could_not_be_read(graph):
+    for name, value, told in (
+        ("k", 5, "its 'k' is 5, and node 0 has 6 neighbours"), ("k", torch.tensor(6), "no whole number"),
+        ("metric", 5, "its 'metric' is no name"),
+    ):  # fmt: skip
+        odd = graph.clone()
+        odd[name] = value
+        with pytest.raises(ValueError, match=rf"'graph' to be as it says .*{told}.* del graph\['k'\]"):
+            d2pyg.save_graph(odd, "graph.pt")
+        del odd[name]
+        d2pyg.save_graph(odd, "graph.pt")
 
 
 def test_refuses_to_load(graph, tmp_path):
