@@ -179,8 +179,8 @@ def _forward(model: nn.Module, batch: Any) -> None:
     elif isinstance(batch, list | tuple) and not hasattr(batch, "to"):
         if not batch:
             raise ValueError(
-                f"Expected batches with an input for the model (got an empty {type(batch).__name__}). "
-                f"Pass 'forward', which says how to run it."
+                "Expected batches with an input for the model (got an empty one). Pass 'forward', which "
+                "says how to run it."
             )
         model(batch[0])
     else:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from d2pyg.budget import after_cutoff, check_available, num_kept
-from d2pyg.checks import ArrayLike, as_device, as_labels, as_scores, as_tensor, shown
+from d2pyg.checks import ArrayLike, as_device, as_labels, as_scores, as_tensor, check_unmasked, shown
 from d2pyg.coreset import plain
 from d2pyg.graph.cover import covering_radii
 from d2pyg.graph.edges import nearest_graph, own_k
@@ -175,6 +175,7 @@ def sweep(
 
 def _values(name: str, value: Any) -> list[Any]:
     """One value or many, as a list of at least one."""
+    check_unmasked(name, value)
     try:
         values = list(value) if np.ndim(value) else [value]
     except (TypeError, ValueError) as error:
