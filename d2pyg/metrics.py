@@ -25,6 +25,8 @@ from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded, build_graph, points_of
 from d2pyg.graph.metric import Metric
 
+_MOST_BINS = 10**6
+
 
 def coverage_radius(
     embeddings: Embeddings, index: ArrayLike, metric: str | Metric = "euclidean"
@@ -176,7 +178,7 @@ def score_entropy(scores: ArrayLike, index: ArrayLike | None = None, bins: int =
     Args:
         scores: [N], finite.
         index: Indices of the samples kept [B], at least one. Default: all samples.
-        bins: Number of bins, at least 1.
+        bins: Number of bins, 1 to a million.
 
     Returns:
         0 (all in one bin, or all scores equal) to ln(bins).
@@ -194,7 +196,7 @@ def score_entropy(scores: ArrayLike, index: ArrayLike | None = None, bins: int =
     if not total:
         raise ValueError("Expected 'scores' to have at least one sample (got none). Pass all scores.")
     score = as_scores(scores, total, signed=True)
-    bins = as_count("bins", bins, 1, None, "", "CCS uses 50.")
+    bins = as_count("bins", bins, 1, _MOST_BINS, "", "More bins than samples tell nothing.")
     kept = score if index is None else score[_kept(index, total).to(score.device)]
     low, high = score.min(), score.max()
     if low == high:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from d2pyg.checks import ArrayLike, as_embeddings, as_index, as_scores
+from d2pyg.checks import ArrayLike, as_embeddings, as_index, as_scores, shown
 from d2pyg.coreset import Coreset
 from d2pyg.extras import require
 from d2pyg.outputs import check_output, replacing
@@ -63,6 +63,11 @@ def plot_coresets(
     Returns:
         The ``matplotlib.figure.Figure``.
     """
+    if not isinstance(coresets, Mapping) or not coresets:
+        raise TypeError(
+            f"Expected 'coresets' to be a dict of at least one coreset by name (got {shown(coresets)}). "
+            f"Pass such as {{'d2': coreset}}."
+        )
     target = None if path is None else check_output("path", path, FORMATS)
     x = as_embeddings(embeddings).cpu().double()
     score = as_scores(scores, len(x)).cpu()

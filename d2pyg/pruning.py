@@ -169,7 +169,8 @@ def select(
         hardness = -scores.aum(raw=True)
         scores = scores.borderline()
     given = Given.of(embeddings, metric, backend)
-    if scores is None and gamma_forward is None and update is None and forward == "weighted":
+    default = isinstance(forward, str) and forward == "weighted"
+    if scores is None and gamma_forward is None and update is None and default:
         update = "none"
     undirected, reverse_flow = as_flow(undirected, reverse_flow, scores is not None)
     layer = as_forward(forward, gamma_forward, kernel, update)

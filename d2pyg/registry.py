@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+from d2pyg.scalars import shown
 
 T = TypeVar("T")
 
@@ -39,12 +42,12 @@ def register(family: str, name: str) -> Callable[[T], T]:
     def add(entry: T) -> T:
         if not isinstance(family, str) or family not in _TABLE:
             raise ValueError(
-                f"Expected the family to be one of {', '.join(_TABLE)} (got {family!r}). "
+                f"Expected the family to be one of {', '.join(_TABLE)} (got {shown(family)}). "
                 f"Choose one of these."
             )
         if not isinstance(name, str) or not name or not callable(entry):
             raise TypeError(
-                f"Expected a name, and a class or function to go by it (got {name!r} and "
+                f"Expected a name, and a class or function to go by it (got {shown(name)} and "
                 f"{type(entry).__name__}). Use @d2pyg.register({family!r}, 'name')."
             )
         entries = _TABLE[family]
@@ -90,3 +93,16 @@ def look_up(family: str, name: str | Callable[..., Any]) -> Any:
             f"Add your own with @d2pyg.register({family!r}, {name!r})."
         )
     return entries[name]
+
+
+def made(family: str, plug_in: str | Callable[..., Any], *values: Any, **arguments: Any) -> Any:
+    """What the entry of that name, or a class or function that is given, makes of these arguments."""
+    entry = look_up(family, plug_in)
+    try:
+        inspect.signature(entry).bind(*values, **arguments)
+    except (TypeError, ValueError) as error:  # some built-in functions have no signature
+        raise TypeError(
+            f"Expected {family!r} to be called as others of its kind are (got {name_of(plug_in):.60}: "
+            f"{error}). Check its arguments."
+        ) from error
+    return entry(*values, **arguments)

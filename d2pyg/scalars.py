@@ -110,7 +110,7 @@ def as_device(device: str | torch.device | None, default: torch.device) -> torch
         torch.empty(1, device=place).item()
     except (RuntimeError, AssertionError, TypeError, ValueError) as error:  # with long texts
         raise ValueError(
-            f"Expected 'device' to be one that this torch can use (got {shown(str(device))}). "
+            f"Expected 'device' to be one that this torch can use (got {shown(device)}). "
             f"Pass 'cpu'{' or ' + repr('cuda') if torch.cuda.is_available() else ''}."
         ) from error
     return torch.device("cpu") if place.type == "mps" else place

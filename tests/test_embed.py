@@ -1,4 +1,5 @@
 import copy
+from collections import UserDict, namedtuple
 
 import numpy as np
 import pytest
@@ -86,7 +87,7 @@ def test_kinds_of_batches(data):
             self.inner = nn.Linear(3, 4)
 
         def forward(self, x, mask=None):
-            return self.inner(x).unsqueeze(2)
+            return self.inner(x)[:, :, None, None]
 
     model, x = Named(), data.tensors[0]
     want = model(x).detach().flatten(1)
@@ -95,6 +96,40 @@ def test_kinds_of_batches(data):
     torch.testing.assert_close(d2pyg.embed(model, [(x, 1)]), want)
     custom = d2pyg.embed(model, [(1, x)], "inner", forward=lambda model, batch: model(batch[1]))
     torch.testing.assert_close(custom, want)
+    # a mapping that is no dict, as tokenizers give; a named tuple keeps its names
+    torch.testing.assert_close(d2pyg.embed(model, [UserDict(x=x)]), want)
+    pair = namedtuple("Pair", ["mask", "x"])
+    named = d2pyg.embed(model, [pair(1, x)], forward=lambda model, batch: model(batch.x))
+    torch.testing.assert_close(named, want)
+
+
+def test_layers_called_by_keyword_and_written_over(data):
+    class Keyword(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.act = nn.Linear(3, 4), nn.ReLU(inplace=True)
+
+        def forward(self, x):
+            return self.act(self.inner(input=x))
+
+    model, x = Keyword(), data.tensors[0]
+    before = model.inner(x).detach()
+    assert bool((before < 0).any())
+    for layer, side, want in (
+        ("inner", "output", before),
+        ("act", "input", before),
+        ("inner", "input", x),
+        ("act", "output", before.relu()),
+    ):
+        torch.testing.assert_close(d2pyg.embed(model, [x], layer, side=side), want)
+
+
+def test_a_layer_by_any_of_its_names(data):
+    shared = nn.Linear(3, 3)
+    model = nn.ModuleDict({"one": shared, "two": shared})
+    for layer in "one", "two":
+        found = d2pyg.embed(model, [data.tensors[0]], layer, forward=lambda m, batch: m["one"](batch))
+        torch.testing.assert_close(found, shared(data.tensors[0]).detach())
 
 
 def test_graphs(rng):
@@ -129,12 +164,33 @@ class TestErrors:
             d2pyg.embed(model, loader, **options)
 
     def test_loaders(self, model, data, tmp_path):
-        self.refused("keep the order .* RandomSampler", model, DataLoader(data, 5, shuffle=True))
-        self.refused("give every sample", model, DataLoader(data, 5, drop_last=True))
         self.refused(r"for each of the samples \(got 0\)", model, [])
         x = data.tensors[0]
         self.refused("'loader' to have a 'dataset'", model, [x], path=tmp_path / "x.npy")
         assert list(tmp_path.iterdir()) == []
+
+    def test_other_arguments(self, model, data, tmp_path):
+        x = data.tensors[0]
+        for kind in (
+            torch.int64,
+            torch.uint8,
+            torch.bool,
+            torch.complex64,
+            torch.float8_e4m3fn,
+            "float32",
+            float,
+        ):
+            self.refused("'dtype' to be a floating .* truncate", model, [x], TypeError, dtype=kind)
+        for kind in torch.float32, torch.float64, True, "bfloat16":
+            self.refused("'autocast' to be torch.bfloat16", model, [x], TypeError, autocast=kind)
+        self.refused("'model' to be a torch.nn.Module .got function", lambda x: x, [x], TypeError)
+        self.refused("'forward' to be a function .* .got str", model, [x], TypeError, forward="x")
+        self.refused("'pool' to be one of mean, cls, last, flatten", model, [x], pool="max")
+        self.refused("an input for the model .got an empty one", model, [()])
+        loader = DataLoader(data, 5)
+        options = {"dtype": torch.bfloat16, "path": tmp_path / "x.npy"}
+        self.refused("a .npy file holds with 'path' .got torch.bfloat16", model, loader, **options)
+        assert d2pyg.embed(model, loader, dtype=torch.bfloat16).dtype == torch.bfloat16
 
     def test_layers(self, model, data):
         loader = DataLoader(data, 5)
@@ -147,6 +203,8 @@ class TestErrors:
         pair = nn.LSTM(3, 2)
         self.refused(r"give a tensor of shape \(B, ...\) \(got tuple\)", pair, loader, error=TypeError)
         self.refused(r"\(got \(23,\)\)", nn.Flatten(0), [torch.ones(23)], error=TypeError)
+        complex_ones = torch.ones(2, 2, dtype=torch.complex64)
+        self.refused("got torch.complex64", nn.Identity(), [complex_ones], error=TypeError)
 
     def test_values(self, model, data, tmp_path):
         x = data.tensors[0]

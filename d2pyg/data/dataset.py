@@ -16,7 +16,7 @@ from d2pyg.coreset import Coreset, picks_of
 from d2pyg.data.tables import package_of, table_rows
 from d2pyg.graph.joined import Joined, are_several
 from d2pyg.graph.knn import Embeddings
-from d2pyg.registry import look_up
+from d2pyg.registry import look_up, made
 from d2pyg.scores.dynamics import TrainingDynamics
 
 ORDERS = ("dataset", "picked")
@@ -75,7 +75,7 @@ def prune_dataset(
         >>> prune_dataset(graphs, global_mean_pool(batch.x, batch.batch), budget=2, k=1)
         [Data(x=[2, 2]), Data(x=[9, 2])]
     """
-    select = look_up("method", method)
+    look_up("method", method)
     check_choice("order", order, ORDERS)
     total = _size("dataset", dataset)
     samples = _num_samples(embeddings)
@@ -84,7 +84,8 @@ def prune_dataset(
             f"Expected 'embeddings' of each of the {total} samples of the data set (got {samples}). "
             f"Check that both are of the same split, in the same order."
         )
-    coreset = select(embeddings, scores, keep=keep, prune=prune, budget=budget, **settings)
+    amount = {"keep": keep, "prune": prune, "budget": budget}
+    coreset = made("method", method, embeddings, scores, **amount, **settings)
     return take(dataset, coreset, order=order)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from d2pyg.checks import FLOATS, as_device, check_choice
+from d2pyg.checks import FLOATS, as_device, check_choice, shown
 from d2pyg.data.layers import SIDES, evaluating, layer_of, listening, only_one
 from d2pyg.data.loaders import length_of, num_samples
 from d2pyg.data.tokens import POOLS, one_each
@@ -154,12 +154,12 @@ def _check_settings(model: Any, side: Any, pool: Any, forward: Any, dtype: Any, 
     if not isinstance(dtype, torch.dtype) or dtype not in FLOATS:
         raise TypeError(
             f"Expected 'dtype' to be a floating torch.dtype of 16, 32 or 64 bits, as others truncate "
-            f"(got {dtype!r:.60}). Pass torch.float32."
+            f"(got {shown(dtype)}). Pass torch.float32."
         )
     halves = isinstance(autocast, torch.dtype) and autocast in (torch.bfloat16, torch.float16)
     if autocast is not None and not halves:
         raise TypeError(
-            f"Expected 'autocast' to be torch.bfloat16, torch.float16 or None (got {autocast!r:.60}). "
+            f"Expected 'autocast' to be torch.bfloat16, torch.float16 or None (got {shown(autocast)}). "
             f"Without it the model runs in its own type."
         )
 
@@ -179,8 +179,8 @@ def _forward(model: nn.Module, batch: Any) -> None:
     elif isinstance(batch, list | tuple) and not hasattr(batch, "to"):
         if not batch:
             raise ValueError(
-                f"Expected batches with an input for the model (got an empty {type(batch).__name__}). "
-                f"Pass 'forward', which says how to run it."
+                "Expected batches with an input for the model (got an empty one). Pass 'forward', which "
+                "says how to run it."
             )
         model(batch[0])
     else:

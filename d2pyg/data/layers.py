@@ -10,6 +10,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from d2pyg.checks import shown
+
 SIDES = ("output", "input")
 
 _COMPILED = "_orig_mod"  # where torch.compile keeps the module that it wraps
@@ -30,7 +32,7 @@ def layer_of(model: nn.Module, layer: str | nn.Module | None) -> nn.Module:
     if found is None:
         names = [name for name in modules if name]
         raise ValueError(
-            f"Expected 'layer' to be a module of the model (got {layer!r:.60}). Its modules: "
+            f"Expected 'layer' to be a module of the model (got {shown(layer)}). Its modules: "
             f"{', '.join(names[:10])}{', ...' if len(names) > 10 else ''}."
         )
     return found
@@ -78,13 +80,13 @@ def only_one(caught: list[Any], layer: Any) -> Tensor:
     """The one tensor that the layer gave for a batch."""
     if len(caught) != 1:
         raise ValueError(
-            f"Expected the layer {layer!r:.60} to run once a batch (got {len(caught)} times). Choose a "
+            f"Expected the layer {shown(layer)} to run once a batch (got {len(caught)} times). Choose a "
             f"layer that the forward pass uses once."
         )
     value = caught[0]
     if isinstance(value, Mapping):
         raise TypeError(
-            f"Expected the layer {layer!r:.60} to give a tensor, or a mapping with 'last_hidden_state' "
+            f"Expected the layer {shown(layer)} to give a tensor, or a mapping with 'last_hidden_state' "
             f"(got one with {', '.join(map(str, value)) or 'nothing'}). Name a layer with 'layer'."
         )
     dense = isinstance(value, Tensor) and value.layout == torch.strided and not value.is_nested
@@ -93,8 +95,8 @@ def only_one(caught: list[Any], layer: Any) -> Tensor:
         if isinstance(value, Tensor):
             found = str(tuple(value.shape)) if dense and not value.is_complex() else str(value.dtype)
         raise TypeError(
-            f"Expected the layer {layer!r:.60} to give a tensor of shape (B, ...) (got {found}). Choose "
-            f"a layer that does."
+            f"Expected the layer {shown(layer)} to give a tensor of shape (B, ...) (got {found}). "
+            f"Choose a layer that does."
         )
     return cast(Tensor, value)
 

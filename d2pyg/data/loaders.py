@@ -66,7 +66,7 @@ def _checked(loader: DataLoader[Any] | _BaseDataLoaderIter) -> int | None:
     if isinstance(loader, _BaseDataLoaderIter) and loader._num_yielded:
         raise ValueError(
             f"Expected 'loader' to be at its beginning (got an iterator that has given "
-            f"{loader._num_yielded} batches). Pass the DataLoader itself."
+            f"{loader._num_yielded} of its batches). Pass the DataLoader itself."
         )
     if workers and not in_order:
         raise ValueError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from d2pyg.checks import ArrayLike, as_index, as_scores, as_tensor
+from d2pyg.checks import ArrayLike, as_index, as_scores, as_tensor, shown
 from d2pyg.coreset import Coreset
 from d2pyg.graph.edges import edges_of, median_distance
 from d2pyg.graph.knn import Embeddings, as_embedded, knn_graph
@@ -59,13 +59,13 @@ def compare(
     if not isinstance(coresets, Mapping) or not coresets:
         raise ValueError(
             f"Expected 'coresets' to be a dict of at least one coreset by name (got "
-            f"{type(coresets).__name__} {coresets!r:.60}). Pass such as {{'d2': coreset}}."
+            f"{type(coresets).__name__} {shown(coresets)}). Pass such as {{'d2': coreset}}."
         )
     if embeddings is None:
         for name, value in (("metric", metric), ("threshold", threshold)):
             if value is not None:
                 raise ValueError(
-                    f"Expected {name!r} to be left out without embeddings (got {value!r}). Pass "
+                    f"Expected {name!r} to be left out without embeddings (got {shown(value)}). Pass "
                     f"'embeddings' too; it is a distance between them."
                 )
     by = "euclidean" if metric is None else metric

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from d2pyg.budget import after_cutoff, check_available, num_kept
-from d2pyg.checks import ArrayLike, as_device, as_labels, as_scores, as_tensor
+from d2pyg.checks import ArrayLike, as_device, as_labels, as_scores, as_tensor, check_unmasked, shown
 from d2pyg.coreset import plain
 from d2pyg.graph.cover import covering_radii
 from d2pyg.graph.edges import nearest_graph, own_k
@@ -175,7 +175,13 @@ def sweep(
 
 def _values(name: str, value: Any) -> list[Any]:
     """One value or many, as a list of at least one."""
-    values = list(value) if np.ndim(value) else [value]
+    check_unmasked(name, value)
+    try:
+        values = list(value) if np.ndim(value) else [value]
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"Expected {name!r} to be a value or a list of them (got {shown(value)}). Pass one list."
+        ) from error
     if not values:
         raise ValueError(
             f"Expected {name!r} to hold at least one value (got none). Leave it out for the default."
@@ -192,6 +198,9 @@ def _combinations(**many: Any) -> list[dict[str, Any]]:
 def _budgets(num_samples: int, many: dict[str, Any]) -> tuple[list[dict[str, Any]], list[int]]:
     """Each amount to keep, as it was given and as a number of samples."""
     lists = {name: _values(name, value) for name, value in many.items() if value is not None}
+    for name, values in lists.items():
+        if any(value is None for value in values):
+            raise TypeError(f"Expected {name!r} to hold numbers (got None). Leave it out.")
     num_kept(num_samples, *(lists[name][0] if name in lists else None for name in many))
     ((name, values),) = lists.items()
     amounts = [{name: value} for value in values]

@@ -58,9 +58,10 @@ def edges_of(graph: Data) -> Edges:
                 f"Convert it with torch.as_tensor."
             )
         as_tensor(name, value)  # dense, with data
+    remedy = "Set graph.num_nodes."
+    num_nodes = as_count("num_nodes", 0 if num_nodes is None else num_nodes, 0, None, "", remedy)
     if not num_nodes:
-        raise ValueError("Expected 'graph' to have at least one node (got none). Set graph.num_nodes.")
-    num_nodes = as_count("num_nodes", num_nodes, 1, None, "", "It is the number of nodes of the graph.")
+        raise ValueError(f"Expected 'graph' to have at least one node (got none). {remedy}")
     if index is None or index.dim() != 2 or len(index) != 2 or index.dtype != torch.int64:
         found = "none" if index is None else f"{index.dtype} {tuple(index.shape)}"
         raise ValueError(
@@ -107,7 +108,8 @@ def own_k(graph: Data, edges: Edges) -> int:
     """The k a graph was built with; for other graphs, the most neighbours a node has."""
     k = graph.get("k")
     if k is not None:
-        largest = k.max() if isinstance(k, Tensor) and k.numel() else k  # of the graphs of a Batch
+        batched = isinstance(k, Tensor) and k.dtype == torch.int64 and k.dim() == 1 and len(k)
+        largest = k.max() if batched else k
         return as_count("k of the graph", largest, 0, None, "", "Take it out with del graph['k'].")
     return int(degree(edges.target, edges.num_nodes, torch.int64).max()) if len(edges.distance) else 0
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from d2pyg.checks import shown
 from d2pyg.graph.edges import Edges, edges_of, induced, nearest, own_k
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded, build_graph, check_k
@@ -34,7 +35,7 @@ class Given:
     ) -> Given:
         """Kernels weigh distances, so no other metric will do."""
         if isinstance(embeddings, Data):
-            measure = embeddings.get("metric")
+            measure: str | Metric | PairwiseMetric | None = _named(embeddings, "metric")
             if isinstance(measure, str) and measure in choices("metric"):
                 measure = as_metric(measure)
         else:
@@ -95,12 +96,13 @@ class Given:
         self, edges: Edges, k: int | None, pool: Tensor, group: Tensor, place: torch.device
     ) -> tuple[Edges, dict[str, Any]]:
         """The pool's part of a graph that was built before."""
-        backend = None if self.backend == "auto" else self.backend
+        auto = isinstance(self.backend, str) and self.backend == "auto"
+        backend = None if auto else self.backend
         for name, value in (("metric", self.metric), ("backend", backend)):
             if value is not None:
                 raise ValueError(
                     f"Expected {name!r} to be left out with a graph, which was built with its own "
-                    f"(got {value!r}). Pass it to knn_graph."
+                    f"(got {shown(value)}). Pass it to knn_graph."
                 )
         graph: Data = self.data
         most = own_k(graph, edges)
@@ -116,8 +118,16 @@ class Given:
             )
         if len(pool) < edges.num_nodes:
             edges = induced(edges, pool)
-        used = {"metric": graph.get("metric"), "backend": graph.get("backend")}
+        used = {name: _named(graph, name) for name in ("metric", "backend")}
         return edges, {"k": most if k is None else k, **used}
+
+
+def _named(graph: Data, name: str) -> str | None:
+    """A name that a graph records; the graphs of a Batch record one each."""
+    names = graph.get(name)
+    if isinstance(names, list) and all(isinstance(one, str) for one in names) and len(set(names)) == 1:
+        names = names[0]
+    return names if isinstance(names, str) else None
 
 
 def k_of(k: int | None, num_samples: int, default: int) -> int:

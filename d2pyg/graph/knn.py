@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from d2pyg.checks import ArrayLike, as_count, as_device, as_embeddings, as_labels
+from d2pyg.checks import ArrayLike, as_count, as_device, as_embeddings, as_labels, shown
 from d2pyg.graph import (  # noqa: F401  # they register themselves
     faiss_backend,
     pyg_lib_backend,
@@ -102,7 +102,7 @@ def as_embedded(embeddings: Any, metric: str | Metric | PairwiseMetric) -> Tenso
         if not isinstance(metric, str) or metric != "euclidean":
             raise ValueError(
                 f"Expected 'metric' to be left out with joined embeddings, which have their own (got "
-                f"{metric!r}). Pass it to Joined."
+                f"{shown(metric)}). Pass it to Joined."
             )
         return embeddings
     if isinstance(embeddings, Data):
@@ -144,7 +144,7 @@ def build_graph(
     Nodes are the rows ``pool`` (ascending) of the embeddings, and ``groups`` theirs.
     """
     measure = embeddings.metric if isinstance(embeddings, Joined) else as_metric(metric)
-    backend = AUTO_BACKEND if backend == "auto" else backend
+    backend = AUTO_BACKEND if isinstance(backend, str) and backend == "auto" else backend
     find: Backend = look_up("backend", backend)
     if isinstance(measure, PairwiseMetric):
         check_backend(backend, measure)

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
-from d2pyg.checks import as_count, check_choice, check_gamma
+from d2pyg.checks import as_count, check_choice, check_gamma, shown
 from d2pyg.nn.exact_sum import ExactSum
 from d2pyg.nn.inputs import check_edges
 from d2pyg.nn.kernel import Kernel, as_kernel
-from d2pyg.registry import look_up, register
+from d2pyg.registry import made, register
 
 UPDATES = ("sum", "product", "none")
 _ALWAYS = ("score", "weight", "distance")
@@ -185,15 +185,17 @@ def as_forward(
             if value is not None:
                 raise ValueError(
                     f"Expected {name!r} to be None with a ForwardMessagePassing object, which has its "
-                    f"own (got {name}={value!r} and forward={forward}). Pass it to the object."
+                    f"own (got {name}={shown(value)} and forward={forward}). Pass it to the object."
                 )
     else:
-        if update == "none" and gamma is not None:
+        if isinstance(update, str) and update == "none" and gamma is not None:
             raise ValueError(
                 f"Expected 'gamma_forward' to be None with update 'none', which has no use for it (got "
                 f"{gamma}). Leave one of them out."
             )
-        layer = look_up("forward", forward)(
+        layer = made(
+            "forward",
+            forward,
             gamma=10.0 if gamma is None else check_gamma("gamma_forward", gamma),
             kernel="rbf" if kernel is None else kernel,
             update="sum" if update is None else update,

@@ -41,6 +41,12 @@ def check_edges(score: Tensor, edge_index: Tensor, distance: Tensor) -> None:
                 f"Expected 'edge_index' to lie in 0 to {len(score) - 1}, the samples (got "
                 f"{int(low) if int(low) < 0 else int(high)}). Check that 'score' is of the same graph."
             )
+    devices = [str(tensor.device) for tensor in (score, edge_index, distance)]
+    if len(set(devices)) > 1:
+        raise ValueError(
+            f"Expected 'score', 'edge_index' and 'distance' to be on one device (got "
+            f"{', '.join(devices)}). Move them with .to(device)."
+        )
     if distance.shape != edge_index.shape[1:]:
         raise ValueError(
             f"Expected 'distance' to have one value for each of the {edge_index.size(1)} edges (got "

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor
 
-from d2pyg.registry import look_up, register
+from d2pyg.registry import made, register
 
 
 class Kernel(ABC):
@@ -52,7 +52,7 @@ class LaplacianKernel(Kernel):
 
 def as_kernel(kernel: str | Kernel) -> Kernel:
     """The kernel itself, or the registered kernel of that name."""
-    found = kernel if isinstance(kernel, Kernel) else look_up("kernel", kernel)()
+    found = kernel if isinstance(kernel, Kernel) else made("kernel", kernel)
     if not isinstance(found, Kernel):
         raise TypeError(
             f"Expected 'kernel' to be a name or a d2pyg.nn.Kernel (got {type(found).__name__}). "

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from d2pyg.checks import check_gamma
+from d2pyg.checks import check_gamma, shown
 from d2pyg.nn.kernel import Kernel, as_kernel
-from d2pyg.registry import look_up, register
+from d2pyg.registry import made, register
 
 
 class ReverseMessage(ABC):
@@ -113,21 +113,24 @@ def as_reverse(
         if gamma is not None:
             raise ValueError(
                 f"Expected 'gamma_reverse' to be None with a ReverseMessage object, which has its "
-                f"own gamma (got gamma_reverse={gamma} and reverse={reverse}). Pass it to the object."
+                f"own gamma (got gamma_reverse={shown(gamma)} and reverse={reverse}). Pass it to the "
+                f"object."
             )
         return reverse
-    made = look_up("reverse", reverse)(
+    message = made(
+        "reverse",
+        reverse,
         gamma=3.0 if gamma is None else check_gamma("gamma_reverse", gamma),
         kernel="rbf" if kernel is None else kernel,
     )
-    if not isinstance(made, ReverseMessage):
+    if not isinstance(message, ReverseMessage):
         raise TypeError(
-            f"Expected 'reverse' to be a name or a d2pyg.nn.ReverseMessage (got {type(made).__name__}). "
-            f"Subclass it."
+            f"Expected 'reverse' to be a name or a d2pyg.nn.ReverseMessage (got "
+            f"{type(message).__name__}). Subclass it."
         )
-    if gamma is not None and not made.uses_distance:
+    if gamma is not None and not message.uses_distance:
         raise ValueError(
             f"Expected 'gamma_reverse' to be None with reverse {reverse!r}, whose messages are the same "
             f"at every distance (got {gamma}). Leave it out, or use 'weighted'."
         )
-    return made
+    return message

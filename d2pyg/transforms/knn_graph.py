@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from d2pyg.checks import as_count, as_labels
+from d2pyg.checks import as_count, as_labels, as_name
 from d2pyg.graph.knn import as_embedded, build_graph
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.registry import look_up
-from d2pyg.transforms.nodes import Nodes, NodeTransform
+from d2pyg.transforms.nodes import Nodes, NodeTransform, check_names
 
 
 class EmbeddingKNNGraph(NodeTransform):
@@ -58,9 +58,9 @@ class EmbeddingKNNGraph(NodeTransform):
     ) -> None:
         self.k = as_count("k", k, 1, None, "", "It is the number of neighbours of a node.")
         as_metric(metric)
-        if backend != "auto":
+        if not isinstance(backend, str) or backend != "auto":
             look_up("backend", backend)
-        if "edge_index" not in edge_index:
+        if "edge_index" not in as_name("edge_index", edge_index, "It names an attribute of the edges."):
             raise ValueError(
                 f"Expected 'edge_index' to be a name with 'edge_index' in it, which PyG shifts when it "
                 f"batches (got {edge_index!r}). Pass one such as 'near_edge_index'."
@@ -72,6 +72,7 @@ class EmbeddingKNNGraph(NodeTransform):
         self.edge_index = edge_index
         self.edge_attr = edge_attr
         self.node_type = node_type
+        check_names(self, "attr", "edge_attr", *["label"] * (label is not None))
 
     def forward(self, data: Any) -> Any:
         nodes = Nodes(data, self.node_type)
@@ -82,7 +83,8 @@ class EmbeddingKNNGraph(NodeTransform):
             label = nodes.values("label", self.label, "For edges between classes, leave it out.")
             both = torch.stack([batch, as_labels(self.label, label, len(x), "nodes").to(x.device)])
             group = both.unique(dim=1, return_inverse=True)[1]
-        graph = build_graph(x, self.k, self.metric, self.backend, group, x.device, progress=False)
+        k = min(self.k, max(1, len(x) - 1))
+        graph = build_graph(x, k, self.metric, self.backend, group, x.device, progress=False)
         counts = nodes.count(batch[graph.edge_index[1]])
         nodes.write(nodes.edge_key, self.edge_index, graph.edge_index, counts, nodes.count(batch))
         nodes.write(nodes.edge_key, self.edge_attr, graph.edge_attr, counts)

@@ -10,12 +10,20 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.transforms import BaseTransform
 
-from d2pyg.checks import as_labels, as_tensor
+from d2pyg.checks import as_labels, as_name, as_tensor, shown
 from d2pyg.graph.edges import Edges, edges_of
 
 
 class NodeTransform(BaseTransform):  # type: ignore[misc]  # PyG's base is untyped
     """A transform of nodes; its repr shows the settings that are not the default."""
+
+    def __call__(self, data: Any) -> Any:
+        if not isinstance(data, Data | HeteroData):
+            raise TypeError(
+                f"Expected 'data' to be a Data, HeteroData or Batch of PyG (got {type(data).__name__}). "
+                f"For a data set, pass the transform as its 'transform' or 'pre_transform'."
+            )
+        return super().__call__(data)
 
     def __repr__(self) -> str:
         defaults = inspect.signature(type(self)).parameters
@@ -28,20 +36,22 @@ class NodeTransform(BaseTransform):  # type: ignore[misc]  # PyG's base is untyp
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
+def check_names(transform: NodeTransform, *names: str) -> None:
+    """Refuses settings that name no attribute."""
+    for name in names:
+        as_name(name, getattr(transform, name), "It names an attribute of the nodes or edges.")
+
+
 class Nodes:
     """All nodes of ``Data``, or those of one type of ``HeteroData``."""
 
     def __init__(self, data: Any, node_type: str | None) -> None:
-        if not isinstance(data, Data | HeteroData):
-            raise TypeError(
-                f"Expected 'data' to be a Data, HeteroData or Batch of PyG (got {type(data).__name__}). "
-                f"For a data set, pass the transform as its 'transform' or 'pre_transform'."
-            )
         types = data.node_types if isinstance(data, HeteroData) else None
-        if node_type not in ([None] if types is None else types):
+        named = node_type is None or isinstance(node_type, str)
+        if not named or node_type not in ([None] if types is None else types):
             rule = "None with Data" if types is None else f"one of {', '.join(types)}"
             raise ValueError(
-                f"Expected 'node_type' to be {rule} (got {node_type!r}). It says which nodes of a "
+                f"Expected 'node_type' to be {rule} (got {shown(node_type)}). It says which nodes of a "
                 f"HeteroData are meant."
             )
         self.data, self.type = data, node_type
@@ -54,7 +64,10 @@ class Nodes:
                 f"Expected {argument!r} to name an attribute of the nodes, which have "
                 f"{', '.join(sorted(store.keys())) or 'none'} (got {name!r}). {remedy}"
             )
-        return as_tensor(name, store[name])
+        values = as_tensor(name, store[name])
+        if values.dim() == 0:
+            raise ValueError(f"Expected {name!r} to have a value for each node (got one). {remedy}")
+        return values
 
     @property
     def num_nodes(self) -> int | None:

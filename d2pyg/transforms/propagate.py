@@ -10,7 +10,7 @@ from d2pyg.checks import as_columns, as_flag, as_scores
 from d2pyg.nn.forward import ForwardMessagePassing, as_forward
 from d2pyg.nn.kernel import Kernel
 from d2pyg.spread import check_scale, spread
-from d2pyg.transforms.nodes import Nodes, NodeTransform
+from d2pyg.transforms.nodes import Nodes, NodeTransform, check_names
 
 
 class PropagateDifficulty(NodeTransform):
@@ -75,6 +75,7 @@ class PropagateDifficulty(NodeTransform):
         self.edge_index = edge_index
         self.edge_attr = edge_attr
         self.node_type = node_type
+        check_names(self, "score", "out", "edge_index", "edge_attr")
         self._layer()  # checks the arguments
 
     def _layer(self) -> ForwardMessagePassing:

@@ -14,7 +14,7 @@ from d2pyg.checks import as_count, as_flag, check_length
 from d2pyg.coreset import Coreset
 from d2pyg.graph.edges import Edges, own_k
 from d2pyg.pruning import select
-from d2pyg.transforms.nodes import Nodes, NodeTransform
+from d2pyg.transforms.nodes import Nodes, NodeTransform, check_names
 
 _OF_THE_DATA = ("embeddings", "scores", "labels", "initial", "ids")
 _SETTINGS = [name for name in inspect.signature(select).parameters if name not in _OF_THE_DATA]
@@ -101,6 +101,8 @@ class D2Prune(NodeTransform):
         self.edge_attr = edge_attr
         self.node_type = node_type
         self.settings = settings
+        optional = [name for name in ("score", "label", "mask") if getattr(self, name) is not None]
+        check_names(self, "attr", "edge_index", "edge_attr", *optional)
 
     def forward(self, data: Any) -> Any:
         nodes = Nodes(data, self.node_type)
@@ -164,7 +166,7 @@ class D2Prune(NodeTransform):
             return None
         values = nodes.values(argument, name, remedy)
         several = argument == "score" and values.dim() == 2  # columns, for a layer that takes them
-        check_length(name, values[:, 0] if several else values, total, "nodes")
+        check_length(name, values.sum(dim=1) if several else values, total, "nodes")
         return values
 
     def _mask(self, nodes: Nodes, total: int) -> Tensor | None:
