@@ -43,3 +43,14 @@ def snap(values: Tensor, step: float | Tensor) -> Tensor:
 def largest_magnitude(values: Tensor) -> float:
     """``max |values|``, 0 for an empty tensor."""
     return float(values.abs().max()) if values.numel() else 0.0
+
+
+def power_of_two(values: Tensor) -> float:
+    """The largest power of two up to ``max |values|``: in units of it, sums stay finite.
+
+    Example:
+        >>> power_of_two(torch.tensor([-5.0, 3.0])), power_of_two(torch.zeros(2))
+        (4.0, 1.0)
+    """
+    largest = largest_magnitude(values)
+    return math.ldexp(1.0, math.frexp(largest)[1] - 1) if largest else 1.0

@@ -195,7 +195,11 @@ def test_nothing_is_unpickled(tmp_path):
     ("ids", "error", "match"),
     [
         ([0.5] * 5, TypeError, "'ids' to be integers or strings"),
-        ([None] * 5, TypeError, "'ids' to have no missing values .got 5 such as None, the first at row 0"),
+        (
+            [None] * 5,
+            TypeError,
+            "'ids' to have no missing values .got 5 such as None, the first at row 0",
+        ),
         (["a"] * 4, ValueError, "'ids' to have one name for each of the 5 samples"),
         (["a", "b", "c", "b", "d"], ValueError, "'ids' to name each sample once .got b 2 times"),
     ],
