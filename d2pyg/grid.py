@@ -45,12 +45,11 @@ def largest_magnitude(values: Tensor) -> float:
     return float(values.abs().max()) if values.numel() else 0.0
 
 
-def power_of_two(values: Tensor) -> float:
-    """The largest power of two up to ``max |values|``: in units of it, sums stay finite.
+def power_of_two(largest: float) -> float:
+    """The largest power of two up to ``largest``, 1 for 0: in units of it, sums and squares are finite.
 
     Example:
-        >>> power_of_two(torch.tensor([-5.0, 3.0])), power_of_two(torch.zeros(2))
-        (4.0, 1.0)
+        >>> power_of_two(5.0), power_of_two(1e308) == 2.0**1023
+        (4.0, True)
     """
-    largest = largest_magnitude(values)
     return math.ldexp(1.0, math.frexp(largest)[1] - 1) if largest else 1.0

@@ -24,7 +24,7 @@ from d2pyg.graph.cover import covering_radii, to_nearest
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded, build_graph, points_of
 from d2pyg.graph.metric import Metric
-from d2pyg.grid import power_of_two
+from d2pyg.grid import largest_magnitude, power_of_two
 
 
 def coverage_radius(
@@ -200,7 +200,7 @@ def score_entropy(scores: ArrayLike, index: ArrayLike | None = None, bins: int =
     low, high = score.min(), score.max()
     if low == high:
         return 0.0
-    unit = power_of_two(score)  # so that nothing overflows
+    unit = power_of_two(largest_magnitude(score))  # so that nothing overflows
     place = (kept / unit - low / unit) * bins / (high / unit - low / unit)
     place = place.long().clamp(max=bins - 1)
     return _entropy(place.unique(return_counts=True)[1])

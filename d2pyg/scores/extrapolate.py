@@ -23,7 +23,7 @@ from d2pyg.checks import (
 from d2pyg.graph.edges import both_directions, edges_of, median_distance
 from d2pyg.graph.given import Given
 from d2pyg.graph.knn import Embeddings, knn_graph
-from d2pyg.grid import power_of_two
+from d2pyg.grid import largest_magnitude, power_of_two
 from d2pyg.nn.exact_sum import ExactSum
 from d2pyg.nn.kernel import Kernel, as_kernel
 
@@ -107,7 +107,7 @@ def extrapolate(
             f"Expected the weights of the kernel {kernel} to be finite and at least 0 (got "
             f"{float(weight.min()):g} to {float(weight.max()):g}). Use 'rbf'."
         )
-    unit = power_of_two(value)  # so that no sum is infinite
+    unit = power_of_two(largest_magnitude(value))  # so that no sum is infinite
     sum_of = ExactSum()  # the same on every device
     total = sum_of(weight, edges.target, dim_size=edges.num_nodes, dim=0)
 

@@ -10,7 +10,7 @@ from d2pyg.checks import as_count, as_device, as_flag
 from d2pyg.graph.given import Given
 from d2pyg.graph.knn import Embeddings, as_embedded, knn_graph
 from d2pyg.graph.metric import Metric, PairwiseMetric
-from d2pyg.grid import power_of_two
+from d2pyg.grid import largest_magnitude, power_of_two
 from d2pyg.kmeans import Directions, spherical_kmeans
 from d2pyg.room import room_for
 
@@ -86,7 +86,7 @@ def neighbour_distance(
     graph = knn_graph(embeddings, k, metric=metric, backend=backend, device=device, progress=progress)
     Given.of(graph, None)  # which refuses what is no distance
     distance: Tensor = graph.edge_attr.view(graph.num_nodes, k)
-    unit = power_of_two(distance)
+    unit = power_of_two(largest_magnitude(distance))
     return (distance / unit).mean(dim=1) * unit
 
 
