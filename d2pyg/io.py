@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -191,21 +190,6 @@ def load_pt(path: Path) -> Any:
             return torch.load(file, map_location="cpu", weights_only=True)
         except OSError as error:  # torch's word for some damaged content
             raise ValueError(str(error)) from error
-
-
-def check_crc(path: Path) -> None:
-    """Refuses a file of torch.save of which a bit has changed since, by the checksums in it."""
-    with path.open("rb") as file:
-        if file.read(4) != b"PK\x03\x04":  # torch's older format, which has none
-            return
-        try:
-            with zipfile.ZipFile(file) as records:
-                # All are 0 where torch was told to compute none.
-                damaged = any(r.CRC for r in records.infolist()) and records.testzip()
-        except OSError as error:
-            raise ValueError(str(error)) from error
-        if damaged:
-            raise ValueError(f"the checksum of its part {damaged} is another")
 
 
 def _pt(path: Path, pick: Pick) -> Any:

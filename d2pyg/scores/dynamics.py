@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from d2pyg.checks import ArrayLike, as_flag
-from d2pyg.io import check_crc, check_input, check_output, load_pt, readable, replacing
+from d2pyg.io import check_input, check_output, load_pt, readable, replacing
 from d2pyg.scores.batch import first_places, measured
 from d2pyg.scores.processes import OpenEpoch, difference, gathered, merged
 from d2pyg.scores.state import EPOCH, as_settings, checked_state, nothing_seen
@@ -229,7 +229,6 @@ class TrainingDynamics:
         """
         path = check_input("path", path, _SUFFIXES)
         with readable("path", path):
-            check_crc(path)
             state = load_pt(path)
         made = cls.__new__(cls)
         made._take(*checked_state(state, path))
