@@ -117,7 +117,7 @@ def checked_state(state: Any, path: Path | None = None) -> tuple[dict[str, Any],
         if bool(wrong.any()):
             at = tuple(wrong.nonzero()[0].tolist())
             least, most, value = (
-                float(torch.as_tensor(number).expand(wrong.shape)[at])
+                float(torch.as_tensor(number, dtype=torch.float64).expand(wrong.shape)[at])
                 for number in (low, high, own[field])
             )
             raise refused(f"with {field} in {least:g} to {most:g}", f"{value:g} at sample {at[-1]}")
@@ -145,7 +145,6 @@ def _ranges(
     margin = 2 * LARGEST if settings["margin"] == "logits" else 1.0
     spread = math.sqrt(settings["window"] / (settings["window"] - 1)) / 2
     return {
-        "here": (0, 1),  # a byte of a file can be more
         "seen": (0, epochs),
         "was_correct": (0, some),
         # The last epoch was one of the right ones; or else it was not, and ended a run of them.
@@ -169,12 +168,9 @@ def _ranges(
 
 def _outside(value: Tensor, low: Bound, high: Bound) -> Tensor:
     """Where a value, NaN included, is not in its range; sums of floats are a little off."""
-    slack = torch.zeros(())
-    if value.dtype is torch.bool:
-        value = value.view(torch.uint8)
-    elif value.is_floating_point():
-        slack = _ROUNDING * (1 + torch.as_tensor(high).abs())
-    return ~((value >= low - slack) & (value <= high + slack))
+    least, most = (torch.as_tensor(bound, dtype=torch.float64) for bound in (low, high))
+    slack = _ROUNDING * (1 + most.abs()) * value.is_floating_point()
+    return ~((value >= least - slack) & (value <= most + slack))
 
 
 def _keys(found: Any, wanted: Collection[str]) -> str:
