@@ -1,7 +1,5 @@
 """``python -m d2pyg`` is the command ``d2pyg``."""
 
-import sys
+from d2pyg.cli import run
 
-from d2pyg.cli import main
-
-sys.exit(main())
+run()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import torch
@@ -11,8 +10,10 @@ from torch import Tensor
 
 from d2pyg.checks import as_count, as_real, check_choice
 from d2pyg.grouping import rank_in_group
+from d2pyg.warn import warn
 
 BALANCES = ("proportional", "uniform")
+_SHOWN = 3  # labels in a warning
 
 
 def num_kept(num_samples: int, keep: Any, prune: Any, budget: Any) -> int:
@@ -50,20 +51,20 @@ def num_kept(num_samples: int, keep: Any, prune: Any, budget: Any) -> int:
     return kept
 
 
-def after_cutoff(hardness: Tensor, cutoff: Any, room: int | None = None) -> Tensor:
+def after_cutoff(hardness: Tensor, cutoff: Any, margins: bool = False) -> Tensor:
     """The samples left, ascending, after the hardest floor(cutoff N + 0.5) are dropped.
 
     Of samples with the same hardness the lower index counts as harder, as it does in selection.
 
     Args:
         hardness: [N].
-        cutoff: A fraction; or ``"auto"``, all above 0, but no more than ``room``.
-        room: How many may go; None where a hardness of 0 means nothing.
+        cutoff: A fraction; or ``"auto"``, which drops all above 0.
+        margins: Whether hardness is the negative of a margin, so that 0 means something.
 
     Example:
         >>> after_cutoff(torch.tensor([1.0, 5.0, 2.0, 5.0]), 0.25)
         tensor([0, 2, 3])
-        >>> after_cutoff(torch.tensor([1.0, -5.0, 2.0, -5.0]), "auto", room=3)
+        >>> after_cutoff(torch.tensor([1.0, -5.0, 2.0, -5.0]), "auto", margins=True)
         tensor([1, 3])
     """
     if isinstance(cutoff, str):
@@ -72,22 +73,19 @@ def after_cutoff(hardness: Tensor, cutoff: Any, room: int | None = None) -> Tens
                 f"Expected 'cutoff' to be a fraction of the samples, such as 0.1, or 'auto' (got "
                 f"{cutoff!r}). Pass one of these."
             )
-        if room is None:
+        if not margins:
             raise ValueError(
                 "Expected 'cutoff' to be a fraction with 'scores' that are numbers (got 'auto', which "
                 "reads the margins of a training run). Pass a d2pyg.scores.TrainingDynamics as 'scores'."
             )
-        return _easier(hardness, min(room, int((hardness > 0).sum())))
+        return (hardness <= 0).nonzero().flatten()
     fraction = as_real("cutoff", cutoff, "It is a fraction of the samples, such as 0.1.")
     if not 0 <= fraction < 1:
         raise ValueError(
             f"Expected 'cutoff' to be at least 0 and below 1 (got {fraction:g}). It is the fraction "
             f"of the hardest samples that is dropped first, such as 0.1."
         )
-    return _easier(hardness, math.floor(fraction * len(hardness) + 0.5))
-
-
-def _easier(hardness: Tensor, dropped: int) -> Tensor:
+    dropped = math.floor(fraction * len(hardness) + 0.5)
     if dropped == 0:
         return torch.arange(len(hardness), device=hardness.device)
     return hardness.argsort(descending=True, stable=True)[dropped:].sort().values
@@ -145,14 +143,51 @@ def nested_seats(
     in_turn = first | (balance == "uniform")
     order = torch.where(in_turn, seat.double(), -quotient).argsort(stable=True)
     order = order[(~first[order]).byte().argsort(stable=True)][:budget]
-    seats = seat_class[order]
+    return seat_class[order]
 
-    given = taken + torch.bincount(seats, minlength=len(size))
-    short = int((given < (taken + available).clamp(max=min_per_class)).sum())
-    if short:
-        warnings.warn(
-            f"The budget of {budget} gives {short} of {len(size)} classes fewer than "
-            f"'min_per_class' = {min_per_class} samples. Raise the budget or lower min_per_class.",
-            stacklevel=4,  # the caller of the method of selection
+
+def warn_of_few(
+    cause: str,
+    budget: int,
+    min_per_class: int,
+    size: Tensor,
+    left: Tensor,
+    given: Tensor,
+    labels: Tensor | None,
+) -> None:
+    """Warns of classes with fewer than ``min_per_class`` samples, or with none that can be kept.
+
+    A class is short because of what was dropped, or else because of the budget.
+
+    Args:
+        cause: The argument that drops samples.
+        budget: The number of picks.
+        min_per_class: As in :func:`nested_seats`.
+        size: int64 [C], all samples of the class.
+        left: int64 [C], those that are not dropped, and initial ones.
+        given: int64 [C], those that are kept.
+        labels: int64 [C], what the user calls the classes, if there are any.
+    """
+    dropped = left < size.clamp(max=max(1, min_per_class))
+    short = (given < size.clamp(max=min_per_class)) & ~dropped
+    if bool(dropped.any()):
+        few = "without any sample"
+        remedy = f"Pass a lower {cause!r}, such as 0"
+        if min_per_class > 1:
+            few = f"fewer than 'min_per_class' = {min_per_class} samples"
+            remedy += ", or a lower 'min_per_class'"
+        named = "" if labels is None else f": {_named(labels[dropped], left[dropped], size[dropped])}"
+        warn(f"The {cause} leaves {int(dropped.sum())} of {len(size)} classes {few}{named}. {remedy}.")
+    if bool(short.any()):
+        warn(
+            f"The budget of {budget} gives {int(short.sum())} of {len(size)} classes fewer than "
+            f"'min_per_class' = {min_per_class} samples. Raise the budget or lower min_per_class."
         )
-    return seats
+
+
+def _named(labels: Tensor, left: Tensor, size: Tensor) -> str:
+    """The first few classes, and what is left of them."""
+    rows = zip(labels.tolist(), left.tolist(), size.tolist(), strict=True)
+    shown = [f"label {label} ({some} of {whole})" for label, some, whole in rows]
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return ", ".join(shown[:_SHOWN]) + more

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from d2pyg import formats
 from d2pyg._version import __version__
-from d2pyg.checks import ArrayLike, as_array, as_count, as_index, as_signed, as_tensor
+from d2pyg.checks import ArrayLike, as_count, as_index
 from d2pyg.explanation import Explanation, Trace
-from d2pyg.io import check_input, readable, replacing
+from d2pyg.io import check_input, readable
+from d2pyg.outputs import replacing
 from d2pyg.registry import name_of
 
 
@@ -32,7 +33,8 @@ class Coreset:
         scores: float64 [N], all scores after the forward pass; NaN where the cutoff dropped the
             sample.
         settings: Every argument, the engine and backend used, and versions: enough to repeat it.
-        ids: The user's own names of all N samples, int64 or str, or None.
+        ids: The user's own names of all N samples, or None: int64, or text of fixed width, or an
+            array of str objects where one long name would make that too wide.
         trace: What :meth:`explain` needs: the graph, which it keeps in memory. Not saved.
 
     Example:
@@ -98,56 +100,42 @@ class Coreset:
         """Writes the coreset, in the format that the suffix says.
 
         - ``.npy``: ``index`` alone.
-        - ``.npz``, ``.pt``, ``.json``: everything, by the names of the attributes.
+        - ``.npz``, ``.pt``, ``.json``: everything, by the names of the attributes, and ``checksum``.
+          In ``.npz``, names of very different lengths are ``ids_utf8``, the bytes of all, and
+          ``ids_end``, int64 [N], where each ends.
         - ``.csv``, ``.parquet`` (needs pyarrow): everything, a row a sample: ``index``, ``id`` (if
           there are ids), ``rank`` (place in pick order, empty for what was not picked),
-          ``pick_score``, ``score``. The picks come first, in order. Settings are JSON in the first
-          row's column ``d2pyg``, or in the schema's metadata.
+          ``pick_score``, ``score``. The picks come first, in order. Settings and checksum are JSON
+          in the first row's column ``d2pyg``, or in the schema's metadata.
 
-        The file is written beside the target and then renamed, so a failure leaves an older file
-        as it was.
+        Names that are not UTF-8, as ``os.fsdecode`` has them, are written as the bytes that they are
+        on the disk; in Parquet ``id`` is then a column of bytes. The file is written beside the target
+        and then renamed, so a failure leaves an older file as it was.
 
         Raises:
-            ValueError: If the suffix is unknown.
+            ValueError: If the suffix is unknown, or the parts are not those of a coreset.
             FileNotFoundError: If the folder does not exist.
             ImportError: If pyarrow is needed and not installed.
         """
         path = formats.check_target("path", path)
-        content = formats.WRITERS[path.suffix](self)
         with replacing(path) as file:
-            file.write(content)
+            formats.write(self, file, path.suffix)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Coreset:
         """Reads what :meth:`save` wrote, but for ``.npy``, which holds the index alone.
 
-        Nothing is unpickled.
+        Nothing is unpickled. The content is checked: what has to hold among its parts, and the
+        checksum that :meth:`save` wrote. To change a file by hand, take the checksum out.
 
         Raises:
-            ValueError: If the file is not a complete coreset.
+            ValueError: If the file is not a complete coreset, or damaged.
             FileNotFoundError: If there is no such file.
         """
         path = check_input("path", path, formats.READERS)
         with readable("path", path):
-            coreset = cls(*formats.READERS[path.suffix](path))
-            coreset._check()
-        return coreset
-
-    def _check(self) -> None:
-        index, total = self.index, len(self.scores)
-        whole = index.dtype == torch.int64 and index.dim() == self.scores.dim() == 1
-        if not whole or self.pick_scores.shape != index.shape:
-            raise ValueError("its arrays do not fit together")
-        if not self.pick_scores.dtype == self.scores.dtype == torch.float64:
-            raise ValueError("its scores are not float64")
-        if not isinstance(self.settings, dict):
-            raise ValueError("its settings are missing")
-        if self.ids is not None:
-            as_ids(self.ids, total)
-        if len(index) and not 0 <= int(index.min()) <= int(index.max()) < total:
-            raise ValueError("its index lies outside its samples")
-        if len(index.unique()) != len(index):
-            raise ValueError("its samples are not distinct")
+            fields = formats.read(path)
+        return cls(fields.index, fields.pick_scores, fields.scores, fields.settings, fields.ids)
 
 
 def picks_of(coreset: Coreset | ArrayLike, num_samples: int | None) -> Tensor:
@@ -164,35 +152,6 @@ def picks_of(coreset: Coreset | ArrayLike, num_samples: int | None) -> Tensor:
             f"{total}). Check that both are of the same split."
         )
     return coreset.index.cpu()
-
-
-def as_ids(ids: Any, num_samples: int) -> np.ndarray[Any, Any]:
-    """Names of the samples as an array of str or int64, [N], each once."""
-    array = as_tensor("ids", ids).cpu().numpy() if isinstance(ids, Tensor) else as_array("ids", ids)
-    if array.dtype.kind == "O" and all(isinstance(name, str) for name in array.flat):
-        array = array.astype(str)
-    if array.dtype.kind not in "iuU":
-        decode = "name.decode()" if array.dtype.kind == "S" else "str(name)"
-        raise TypeError(
-            f"Expected 'ids' to be integers or strings (got dtype {array.dtype}). Convert them, "
-            f"such as with [{decode} for name in ids]."
-        )
-    if array.shape != (num_samples,):
-        raise ValueError(
-            f"Expected 'ids' to have one name for each of the {num_samples} samples "
-            f"(got shape {array.shape}). Check that both come from the same data set."
-        )
-    if array.dtype.kind == "u":
-        array = as_signed("ids", array)
-    elif array.dtype.kind == "i":
-        array = array.astype(np.int64)
-    names, count = np.unique(array, return_counts=True)
-    if len(names) < num_samples:
-        raise ValueError(
-            f"Expected 'ids' to name each sample once (got {names[count > 1][0]!s} "
-            f"{int(count.max())} times). Repeated names could delete what is to be kept."
-        )
-    return array
 
 
 def versions() -> dict[str, str]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
-
-from d2pyg.progress import progress_bar
 
 if TYPE_CHECKING:
     from d2pyg.coreset import Coreset
@@ -42,9 +40,10 @@ class Explanation:
         rank: Its place by ``score_after`` among the samples of its group (class) past the cutoff, 1
             is the highest; None if the cutoff dropped it.
         group_size: How many samples that is.
-        fate: ``"picked"``, ``"initial"``, ``"left"`` (not picked) or ``"cut"``.
+        fate: ``"picked"``, ``"initial"``, ``"left"`` (not picked) or ``"cut"`` (dropped by the cutoff).
+            With ``cutoff="auto"`` a sample that was dropped can still be picked, once no other is left.
         place: Its place in ``coreset.index``, or None.
-        score_last: Its score when it was picked, or at the end; NaN for ``"cut"``.
+        score_last: Its score when it was picked, or at the end; NaN if the cutoff dropped it.
         messages: What lowered it before that, in order of time.
     """
 
@@ -75,8 +74,13 @@ class Explanation:
 
     def __str__(self) -> str:
         name = f"sample {self.sample}" + ("" if self.id is None else f" ({self.id})")
-        if self.fate == "cut":
-            return f"{name}: score {self.score_before:.6g}, dropped by the cutoff"
+        if self.rank is None:
+            then = {
+                "cut": "",
+                "initial": ", taken first, as one of 'initial', without messages",
+                "picked": f", picked as number {(self.place or 0) + 1}, when no other sample was left",
+            }
+            return f"{name}: score {self.score_before:.6g}, dropped by the cutoff{then[self.fate]}"
         ends = {
             "picked": f"picked as number {(self.place or 0) + 1}, with {self.score_last:.6g} left",
             "initial": f"taken first, as one of 'initial', with {self.score_last:.6g} left",
@@ -110,12 +114,15 @@ class Trace:
     def explain(self, coreset: Coreset, sample: int) -> Explanation:
         """The messages to one node, from the picks around it in the order of time."""
         problem = self.problem
-        name = None if coreset.ids is None else coreset.ids[sample].item()
+        name = None if coreset.ids is None else coreset.ids[sample : sample + 1].tolist()[0]
         before = float(self.score[sample])
         found = (self.sample == sample).nonzero().flatten()
         if len(found) == 0:
-            nan = float("nan")
-            return Explanation(sample, name, before, nan, None, 0, "cut", None, nan, [])
+            picked = coreset.index.tolist()
+            where, nan = picked.index(sample) if sample in picked else None, math.nan
+            is_initial = sample in coreset.settings["initial"]
+            fate = "initial" if is_initial else "cut" if where is None else "picked"
+            return Explanation(sample, name, before, nan, None, 0, fate, where, nan, [])
         node = int(found)
         group = next(g for g, end in enumerate(problem.group_ptr[1:]) if node < end)
         low, high = problem.group_ptr[group : group + 2]
@@ -127,9 +134,9 @@ class Trace:
         place[coreset.index] = torch.arange(len(coreset), device=place.device)
         place_of = place.to(self.sample.device)[self.sample]
         scores = (coreset.pick_scores / problem.unit).to(self.sample.device)
-        is_initial = bool(problem.initial[node])
+        first = self._initial(low, high)
+        is_initial = any(i == node for i, _ in first)
         fate = "initial" if is_initial else "picked" if place_of[node] >= 0 else "left"
-        first = self._initial(group) if bool(problem.initial[low:high].any()) else []
         senders: dict[int, tuple[int, int | None, float]] = {
             i: (turn, None, value) for turn, (i, value) in enumerate(first)
         }
@@ -168,15 +175,11 @@ class Trace:
         with torch.no_grad():
             return float(problem.message(one, two, problem.distance[edge : edge + 1]).round())
 
-    def _initial(self, group: int) -> list[tuple[int, float]]:
+    def _initial(self, low: int, high: int) -> list[tuple[int, float]]:
         """The initial nodes of a group in the order they were taken, and their scores then."""
-        from d2pyg.greedy.sequential import loop
+        from d2pyg.greedy.sequential import Scores
 
-        problem = self.problem
-        low, high = problem.group_ptr[group : group + 2]
-        here = torch.zeros_like(problem.initial)
-        here[low:high] = problem.initial[low:high]
-        count = [int(here.sum()) if g == group else 0 for g in range(len(problem.count))]
-        alone = replace(problem, initial=torch.zeros_like(here), taken=~here, count=count)
-        picks = loop(alone, progress_bar(0, "", "", False))
-        return list(zip(picks.index.tolist(), picks.score.tolist(), strict=True))
+        scores = Scores(self.problem)
+        first = self.problem.first
+        here = first[(first >= low) & (first < high)]
+        return [(node, scores.take(node)) for node in here.tolist()]

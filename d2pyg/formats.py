@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
@@ -10,200 +9,53 @@ import operator
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from d2pyg.content import Arrays, load_pt
 from d2pyg.extras import require
-from d2pyg.io import check_output, load_pt
+from d2pyg.integrity import Fields, checked, checksum
+from d2pyg.names import Names, as_text, decoded, encoded
+from d2pyg.outputs import check_output
+from d2pyg.tables import Parts, read_csv, read_parquet, write_csv, write_parquet
 
 if TYPE_CHECKING:
     from d2pyg.coreset import Coreset
 
-Fields = tuple[Tensor, Tensor, Tensor, dict[str, Any], "np.ndarray[Any, Any] | None"]
+_LARGE = 1 << 28  # bytes that are not compressed: 256 MiB
 
 
-def _arrays(coreset: Coreset) -> dict[str, np.ndarray[Any, Any]]:
-    arrays = {
-        "index": coreset.index.cpu().numpy(),
-        "pick_scores": coreset.pick_scores.cpu().numpy(),
-        "scores": coreset.scores.cpu().numpy(),
-    }
-    return arrays if coreset.ids is None else {**arrays, "ids": coreset.ids}
+def write(coreset: Coreset, file: IO[bytes], suffix: str) -> None:
+    """Writes a coreset in the format of a suffix.
+
+    Raises:
+        ValueError: If its parts are not those of a coreset, so that it could not be read.
+    """
+    arrays = (coreset.index.cpu(), coreset.pick_scores.cpu(), coreset.scores.cpu())
+    try:
+        fields = checked(*arrays, coreset.settings, coreset.ids)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"Expected the coreset to be one that can be read back (got one of which {error}). Make it "
+            f"with d2pyg.select or another method."
+        ) from error
+    WRITERS[suffix](fields, file)
 
 
-def _npy(coreset: Coreset) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, coreset.index.cpu().numpy())
-    return buffer.getvalue()
+def read(path: Path) -> Fields:
+    """The parts of a coreset, checked.
 
-
-def _npz(coreset: Coreset) -> bytes:
-    buffer = io.BytesIO()
-    arrays: dict[str, Any] = {**_arrays(coreset), "settings": np.array(json.dumps(coreset.settings))}
-    np.savez_compressed(buffer, **arrays)
-    return buffer.getvalue()
-
-
-def _pt(coreset: Coreset) -> bytes:
-    buffer = io.BytesIO()
-    content: dict[str, Any] = {
-        "index": coreset.index.cpu(),
-        "pick_scores": coreset.pick_scores.cpu(),
-        "scores": coreset.scores.cpu(),
-        "settings": json.dumps(coreset.settings),
-    }
-    if coreset.ids is not None:
-        content["ids"] = coreset.ids.tolist()
-    torch.save(content, buffer)
-    return buffer.getvalue()
-
-
-def _json(coreset: Coreset) -> bytes:
-    content: dict[str, Any] = {key: _plain(array) for key, array in _arrays(coreset).items()}
-    return json.dumps({**content, "settings": coreset.settings}, allow_nan=False).encode()
-
-
-def _table(coreset: Coreset) -> dict[str, list[Any]]:
-    """A row a sample, the picks first."""
-    arrays = _arrays(coreset)
-    rest = (~coreset.mask).nonzero().flatten().cpu().numpy()
-    order = np.concatenate([arrays["index"], rest])
-    none = [None] * len(rest)
-    return {
-        "index": order.tolist(),
-        **({} if coreset.ids is None else {"id": coreset.ids[order].tolist()}),
-        "rank": [*range(len(coreset)), *none],
-        "pick_score": [*arrays["pick_scores"].tolist(), *none],
-        "score": _plain(arrays["scores"][order]),
-    }
-
-
-def _meta(coreset: Coreset) -> str:
-    kind = None if coreset.ids is None else coreset.ids.dtype.kind
-    return json.dumps({"settings": coreset.settings, "ids": kind})
-
-
-def _csv(coreset: Coreset) -> bytes:
-    table = _table(coreset)
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer)
-    writer.writerow([*table, "d2pyg"])
-    for number, row in enumerate(zip(*table.values(), strict=True)):
-        writer.writerow([*row, "" if number else _meta(coreset)])
-    return buffer.getvalue().encode()
-
-
-def _parquet(coreset: Coreset) -> bytes:
-    arrow = require("pyarrow", "pyarrow")
-    parquet = require("pyarrow.parquet", "pyarrow")
-    table = arrow.table(_table(coreset)).replace_schema_metadata({"d2pyg": _meta(coreset)})
-    buffer = io.BytesIO()
-    parquet.write_table(table, buffer)
-    return buffer.getvalue()
-
-
-def _from_npz(path: Path) -> Fields:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-        index, pick_scores, scores = (
-            torch.from_numpy(content[name]) for name in ("index", "pick_scores", "scores")
-        )
-        ids = content.get("ids")
-        return index, pick_scores, scores, json.loads(str(content["settings"])), ids
-
-
-def _from_pt(path: Path) -> Fields:
-    content = load_pt(path)
-    ids = np.asarray(content["ids"]) if "ids" in content else None
-    settings = json.loads(content["settings"])
-    return content["index"], content["pick_scores"], content["scores"], settings, ids
-
-
-def _from_json(path: Path) -> Fields:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return (
-        torch.tensor([operator.index(i) for i in content["index"]], dtype=torch.int64),
-        torch.tensor(content["pick_scores"], dtype=torch.float64),
-        _scores(content["scores"]),
-        content["settings"],
-        np.asarray(content["ids"]) if "ids" in content else None,
-    )
-
-
-def _from_csv(path: Path) -> Fields:
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    meta = json.loads(rows[0]["d2pyg"])
-    columns: dict[str, list[Any]] = {
-        "index": [int(row["index"]) for row in rows],
-        "rank": [int(row["rank"]) if row["rank"] else None for row in rows],
-        "pick_score": [float(row["pick_score"]) if row["rank"] else None for row in rows],
-        "score": [float(row["score"]) if row["score"] else None for row in rows],
-    }
-    if meta["ids"] is not None:
-        columns["id"] = [row["id"] for row in rows]
-        if meta["ids"] == "i":
-            columns["id"] = [int(name) for name in columns["id"]]
-    return _from_table(columns, meta)
-
-
-def _from_parquet(path: Path) -> Fields:
-    parquet = require("pyarrow.parquet", "pyarrow")
-    with path.open("rb") as file:
-        try:
-            table = parquet.read_table(file)
-        except OSError as error:  # pyarrow's word for damaged content
-            raise ValueError(str(error)) from error
-    meta = json.loads((table.schema.metadata or {})[b"d2pyg"])
-    return _from_table(table.to_pydict(), meta)
-
-
-def _from_table(columns: dict[str, list[Any]], meta: dict[str, Any]) -> Fields:
-    order = np.argsort(columns["index"])
-    if sorted(columns["index"]) != list(range(len(order))):
-        raise ValueError("its rows are not one a sample")
-    ranks = columns["rank"]
-    picks = sorted((row for row, rank in enumerate(ranks) if rank is not None), key=ranks.__getitem__)
-    if [ranks[row] for row in picks] != list(range(len(picks))):
-        raise ValueError("its ranks are not 0, 1, 2, ...")
-    ids = None if meta["ids"] is None else np.asarray(columns["id"])[order]
-    return (
-        torch.tensor([columns["index"][row] for row in picks], dtype=torch.int64),
-        torch.tensor([columns["pick_score"][row] for row in picks], dtype=torch.float64),
-        _scores([columns["score"][i] for i in order]),
-        meta["settings"],
-        ids,
-    )
-
-
-def _scores(values: Sequence[float | None]) -> Tensor:
-    return torch.tensor([math.nan if v is None else v for v in values], dtype=torch.float64)
-
-
-def _plain(array: np.ndarray[Any, Any]) -> list[Any]:
-    """A list for text formats, which know no NaN."""
-    if array.dtype.kind != "f":
-        return list(array.tolist())
-    return [None if math.isnan(value) else value for value in array.tolist()]
-
-
-WRITERS: dict[str, Callable[[Coreset], bytes]] = {
-    ".npy": _npy,
-    ".npz": _npz,
-    ".pt": _pt,
-    ".json": _json,
-    ".csv": _csv,
-    ".parquet": _parquet,
-}
-READERS: dict[str, Callable[[Path], Fields]] = {
-    ".npz": _from_npz,
-    ".pt": _from_pt,
-    ".json": _from_json,
-    ".csv": _from_csv,
-    ".parquet": _from_parquet,
-}
+    Raises:
+        Exception: Of any kind, for :func:`d2pyg.io.readable` to explain.
+    """
+    *parts, written = READERS[path.suffix](path)
+    fields = checked(*parts)
+    if written is not None and written != checksum(fields):
+        raise ValueError("its content does not fit its checksum: it is damaged, or was changed by hand")
+    return fields
 
 
 def check_target(name: str, path: str | os.PathLike[str]) -> Path:
@@ -212,3 +64,153 @@ def check_target(name: str, path: str | os.PathLike[str]) -> Path:
     if target.suffix == ".parquet":
         require("pyarrow", "pyarrow")
     return target
+
+
+def name_list(names: Names, suffix: str) -> bytes:
+    """A file of names or indices: ``.npy``, ``.json``, or ``.txt`` with one a line.
+
+    Raises:
+        ValueError: If the format cannot hold them.
+    """
+    is_text = names.dtype.kind in "UO"
+    if suffix == ".json":
+        return json.dumps(names.tolist()).encode()
+    if suffix == ".npy":
+        array = as_text(names.tolist()) if is_text else names
+        if array.dtype.kind == "O":
+            raise _unfit(suffix, "names of very different lengths", max(array, key=len), ".txt or .json")
+        buffer = io.BytesIO()
+        np.save(buffer, array)
+        return buffer.getvalue()
+    if not is_text:
+        return "".join(f"{name}\n" for name in names.tolist()).encode()
+    for name in names.tolist():
+        if len(f"{name}.".splitlines()) > 1 or name.startswith("\ufeff"):  # a mark that readers drop
+            raise _unfit(suffix, "names that are not one line of text", name, ".json or .npy")
+    return b"".join(name + b"\n" for name in encoded(names))
+
+
+def _unfit(suffix: str, what: str, name: str, others: str) -> ValueError:
+    return ValueError(
+        f"Expected 'removed' to be a {others} file for {what} (got {suffix} and {name!a:.60}). Choose "
+        f"another suffix."
+    )
+
+
+def _write_npy(fields: Fields, file: IO[bytes]) -> None:
+    np.save(file, fields.index.numpy())
+
+
+def _write_npz(fields: Fields, file: IO[bytes]) -> None:
+    arrays: dict[str, Any] = {
+        **{name: getattr(fields, name).numpy() for name in ("index", "pick_scores", "scores")},
+        **_as_arrays(fields.ids),
+        "settings": np.array(json.dumps(fields.settings)),
+        "checksum": np.array(checksum(fields)),
+    }
+    # Scores that are all alike would be compressed so far that no reader could trust the file.
+    is_large = sum(array.nbytes for array in arrays.values()) > _LARGE
+    (np.savez if is_large else np.savez_compressed)(file, **arrays)
+
+
+def _as_arrays(ids: Names | None) -> dict[str, Any]:
+    """Names as one array, or where that would be too wide, as bytes and where each name ends."""
+    if ids is None:
+        return {}
+    array = as_text(ids.tolist()) if ids.dtype.kind in "UO" else ids
+    if array.dtype.kind != "O":
+        return {"ids": array}
+    names = encoded(array)
+    ends = np.cumsum([len(name) for name in names], dtype=np.int64)
+    return {"ids_utf8": np.frombuffer(b"".join(names), dtype=np.uint8), "ids_end": ends}
+
+
+def _read_npz(path: Path) -> Parts:
+    with path.open("rb") as file:
+        content = Arrays(file)
+        index, pick_scores, scores = (
+            torch.from_numpy(content[name]) for name in ("index", "pick_scores", "scores")
+        )
+        written = content.get("checksum")
+        settings = json.loads(str(content["settings"]))
+        ids = content.get("ids")
+        if "ids_utf8" in content:
+            text, ends = content["ids_utf8"].tobytes(), content["ids_end"].tolist()
+            ids = decoded([text[a:b] for a, b in zip([0, *ends], ends, strict=False)])
+        return index, pick_scores, scores, settings, ids, None if written is None else str(written)
+
+
+def _write_pt(fields: Fields, file: IO[bytes]) -> None:
+    content: dict[str, Any] = {
+        "index": fields.index,
+        "pick_scores": fields.pick_scores,
+        "scores": fields.scores,
+        "settings": json.dumps(fields.settings),
+        "checksum": checksum(fields),
+    }
+    if fields.ids is not None:
+        content["ids"] = fields.ids.tolist()
+    torch.save({name: _alone(value) for name, value in content.items()}, file)
+
+
+def _alone(value: Any) -> Any:
+    """A tensor without the rest of what it is a view of, which torch would save too."""
+    return value.clone() if isinstance(value, Tensor) else value
+
+
+def _read_pt(path: Path) -> Parts:
+    content = load_pt(path)
+    settings = json.loads(content["settings"])
+    parts = (content["index"], content["pick_scores"], content["scores"], settings)
+    return *parts, content.get("ids"), content.get("checksum")
+
+
+def _write_json(fields: Fields, file: IO[bytes]) -> None:
+    content: dict[str, Any] = {
+        "index": fields.index.tolist(),
+        "pick_scores": _plain(fields.pick_scores),
+        "scores": _plain(fields.scores),
+        "settings": fields.settings,
+        "checksum": checksum(fields),
+    }
+    if fields.ids is not None:
+        content["ids"] = fields.ids.tolist()
+    file.write(json.dumps(content, allow_nan=False).encode())
+
+
+def _read_json(path: Path) -> Parts:
+    content = json.loads(path.read_text(encoding="utf-8-sig"))
+    return (
+        torch.tensor([operator.index(i) for i in content["index"]], dtype=torch.int64),
+        _scores(content["pick_scores"]),
+        _scores(content["scores"]),
+        content["settings"],
+        content.get("ids"),
+        content.get("checksum"),
+    )
+
+
+def _scores(values: Sequence[float | None]) -> Tensor:
+    return torch.tensor([math.nan if v is None else v for v in values], dtype=torch.float64)
+
+
+def _plain(values: Tensor) -> list[float | None]:
+    """Numbers for JSON, which knows no NaN."""
+    return [None if math.isnan(value) else value for value in values.tolist()]
+
+
+WRITERS: dict[str, Callable[[Fields, IO[bytes]], None]] = {
+    ".npy": _write_npy,
+    ".npz": _write_npz,
+    ".pt": _write_pt,
+    ".json": _write_json,
+    ".csv": write_csv,
+    ".parquet": write_parquet,
+}
+READERS: dict[str, Callable[[Path], Parts]] = {
+    ".npz": _read_npz,
+    ".pt": _read_pt,
+    ".json": _read_json,
+    ".csv": read_csv,
+    ".parquet": read_parquet,
+}

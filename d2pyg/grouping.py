@@ -16,3 +16,15 @@ def rank_in_group(group: Tensor, num_groups: int) -> Tensor:
     count = torch.bincount(group, minlength=num_groups)
     start = count.cumsum(0) - count
     return torch.arange(len(group), device=group.device) - start[group]
+
+
+def first_of_group(group: Tensor, count: Tensor) -> Tensor:
+    """Where the first ``count[g]`` entries of each group g are; group after group, each in order.
+
+    Example:
+        >>> first_of_group(torch.tensor([1, 0, 1, 1]), count=torch.tensor([1, 2]))
+        tensor([1, 0, 2])
+    """
+    order = group.argsort(stable=True)
+    group = group[order]
+    return order[rank_in_group(group, len(count)) < count[group]]

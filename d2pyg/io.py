@@ -1,21 +1,22 @@
-"""Files: arrays in, and outputs that are written beside their target and then renamed."""
+"""Arrays from files."""
 
 from __future__ import annotations
 
 import os
-import pickle
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from d2pyg.commit import settle
+from d2pyg.content import Arrays, explained, load_pt
 from d2pyg.extras import require
+from d2pyg.names import as_text
+from d2pyg.outputs import MissingPathError, check_suffix
 
 
 def read_array(name: str, spec: str | os.PathLike[str]) -> Tensor | np.ndarray[Any, Any]:
@@ -25,110 +26,50 @@ def read_array(name: str, spec: str | os.PathLike[str]) -> Tensor | np.ndarray[A
         name: The argument it is for, named in errors.
         spec: A path, or ``path:key`` for files of several arrays. By suffix: ``.npy`` (memory-mapped),
             ``.npz``, ``.pt`` (a tensor or a dict of tensors), ``.safetensors``, ``.txt`` (text, one
-            entry a line). Nothing is ever unpickled.
+            entry a line; bytes that are not UTF-8 as ``os.fsdecode`` has them). Nothing is ever
+            unpickled.
 
     Raises:
-        ValueError: If the suffix is unknown, the key is missing or needed, or the file is damaged or
-            holds pickled objects.
+        ValueError: If the suffix is unknown, the key is missing or needed, the file is damaged, holds
+            pickled objects, or more than fits into memory.
         OSError: If the file cannot be opened.
     """
     file, key = _split_key(os.fspath(spec))
     path = check_input(name, file, _READERS)
     with readable(name, path):
-        array = _READERS[path.suffix](path, partial(_pick, name, path, key))
-    if not isinstance(array, Tensor | np.ndarray):
-        raise TypeError(
-            f"Expected {name!r} to be an array in {str(path)!r} (got {type(array).__name__}). "
-            f"Save a tensor or an array."
-        )
-    return array
+        content = _READERS[path.suffix](path, partial(_pick, name, path, key))
+    return _as_array(name, path, content)
+
+
+def array_in(name: str, path: Path, content: Any) -> Tensor | np.ndarray[Any, Any]:
+    """The only array of a ``.pt`` file that has been read."""
+    return _as_array(name, path, _pick(name, path, None, content))
 
 
 @contextmanager
 def readable(name: str, path: Path) -> Iterator[None]:
-    """Turns whatever readers raise at a damaged or pickled file into one error that says so."""
+    """Turns what readers raise at a damaged or another kind of file into one error that says so."""
     try:
         yield
-    except (OSError, ImportError, _KeyMissingError):
+    except (OSError, ImportError, MemoryError, _KeyMissingError):
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        if (
-            isinstance(error, pickle.UnpicklingError)
-            or "Python objects" in reason
-            or "Object arrays" in reason
-        ):
-            reason = "it holds pickled objects, which are never loaded"
+        reason, remedy = explained(path, error)
         raise ValueError(
             f"Expected {name!r} to be a complete {path.suffix} file of numbers "
-            f"(got {str(path)!r}: {reason}). Write it again from its source."
+            f"(got {str(path)!r}: {reason}). {remedy}"
         ) from error
-
-
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A binary file that takes the place of ``path`` when the block ends, and only if it ends well.
-
-    What stood at ``path`` stays whole until then, also when the program is interrupted.
-    """
-    target = Path(os.path.realpath(path))
-    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with beside.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, beside)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def check_suffix(name: str, path: str | os.PathLike[str], allowed: Iterable[str]) -> str:
-    """The suffix, one of those allowed."""
-    suffix = Path(path).suffix
-    if suffix not in allowed:
-        raise ValueError(
-            f"Expected {name!r} to end in one of {', '.join(allowed)} (got {str(path)!r}). "
-            f"The suffix says the format."
-        )
-    return suffix
 
 
 def check_input(name: str, path: str | os.PathLike[str], allowed: Iterable[str]) -> Path:
     """A file that exists, of a suffix that can be read."""
     check_suffix(name, path, allowed)
+    settle(path)
     if not Path(path).is_file():
         raise MissingPathError(
             f"Expected {name!r} to be a file that exists (got {str(path)!r}). Check the path."
         )
     return Path(path)
-
-
-def check_output(name: str, path: str | os.PathLike[str], allowed: Iterable[str]) -> Path:
-    """A path that can be written to; asked before work begins, so that no result is lost."""
-    check_suffix(name, path, allowed)
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise MissingPathError(
-            f"Expected {name!r} to be in a folder that exists (got {str(path)!r}). "
-            f"Make the folder first."
-        )
-    if target.is_dir():
-        raise ValueError(
-            f"Expected {name!r} to be a file (got the folder {str(path)!r}). Name a file in it."
-        )
-    if not os.access(target.parent, os.W_OK):
-        raise PermissionError(
-            f"Expected {name!r} to be in a folder that can be written to (got {str(path)!r}). "
-            f"Choose another folder."
-        )
-    return Path(path)
-
-
-class MissingPathError(FileNotFoundError, ValueError):
-    """A file or folder that is not there."""
 
 
 class _KeyMissingError(ValueError):
@@ -158,16 +99,26 @@ def _pick(name: str, path: Path, key: str | None, content: Any) -> Any:
         return content
     if not isinstance(content, Mapping):
         return content
-    keys = [str(name) for name in content]
-    if key is None and len(keys) == 1:
-        key = keys[0]
-    if key not in keys:
+    if key is None and len(content) == 1:
+        return next(iter(content.values()))
+    found = [own for own in content if str(own) == key]  # numbers can be keys of .pt files
+    if len(found) != 1:
         got = "no key" if key is None else f"key {key!r}"
+        keys = [str(own) for own in content]
         raise _KeyMissingError(
             f"Expected {name!r} to name one of the arrays in {str(path)!r}: {', '.join(keys)} "
             f"(got {got}). Write it as {path}:{keys[0] if keys else 'key'}."
         )
-    return content[key]
+    return content[found[0]]
+
+
+def _as_array(name: str, path: Path, content: Any) -> Tensor | np.ndarray[Any, Any]:
+    if not isinstance(content, Tensor | np.ndarray):
+        raise TypeError(
+            f"Expected {name!r} to be an array in {str(path)!r} (got {type(content).__name__}). "
+            f"Save a tensor or an array."
+        )
+    return content
 
 
 Pick = Callable[[Any], Any]
@@ -175,21 +126,12 @@ Pick = Callable[[Any], Any]
 
 def _npy(path: Path, pick: Pick) -> Any:
     # Mapped copy-on-write: read in place, and never written to.
-    return pick(np.load(path, mmap_mode="c", allow_pickle=False))
+    return pick(np.lib.format.open_memmap(path, mode="c"))
 
 
 def _npz(path: Path, pick: Pick) -> Any:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-        return pick(content)
-
-
-def load_pt(path: Path) -> Any:
-    """Tensors and plain values, on the CPU; nothing is unpickled."""
     with path.open("rb") as file:
-        try:
-            return torch.load(file, map_location="cpu", weights_only=True)
-        except OSError as error:  # torch's word for some damaged content
-            raise ValueError(str(error)) from error
+        return pick(Arrays(file))
 
 
 def _pt(path: Path, pick: Pick) -> Any:
@@ -201,9 +143,8 @@ def _safetensors(path: Path, pick: Pick) -> Any:
 
 
 def _txt(path: Path, pick: Pick) -> Any:
-    return pick(
-        np.asarray(path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n"), dtype=str)
-    )
+    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    return pick(as_text(text.removesuffix("\n").split("\n")))
 
 
 _READERS: dict[str, Callable[[Path, Pick], Any]] = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -13,10 +14,12 @@ from torch import Tensor
 from d2pyg.checks import ArrayLike, as_embeddings, as_index, as_scores
 from d2pyg.coreset import Coreset
 from d2pyg.extras import require
-from d2pyg.io import check_output, replacing
+from d2pyg.outputs import check_output, replacing
+from d2pyg.text import one_line
 
 FORMATS = (".png", ".pdf", ".svg")
 _ALL, _KEPT = "#b8bcc4", "#d1495b"
+_TITLE = 50  # characters, the width of the axes
 
 
 def plot_coreset(
@@ -53,7 +56,8 @@ def plot_coresets(
     """Draws :func:`plot_coreset` for several coresets of one data set, a row each.
 
     Args:
-        coresets: By name, which is the title: coresets, or indices of the samples kept.
+        coresets: By name, which is the title, on one line of at most 50 characters: coresets, or
+            indices of the samples kept.
         embeddings, scores, path: As there.
 
     Returns:
@@ -72,13 +76,27 @@ def plot_coresets(
     for (name, coreset), (left, right) in zip(coresets.items(), axes, strict=True):
         index = coreset.index if isinstance(coreset, Coreset) else coreset
         kept = as_index("coresets", index, len(x)).cpu()
-        left.set_title(name)
+        left.set_title(_title(name), parse_math=False, usetex=False)
         _draw_difficulty(left, score, kept)
         _draw_places(right, flat, kept)
     if target is not None:
         with replacing(target) as file:
-            figure.savefig(file, format=target.suffix[1:], dpi=150)
+            save_figure(figure, file, target.suffix)
     return figure
+
+
+def save_figure(figure: Any, file: IO[bytes], suffix: str) -> None:
+    """Writes a figure in the format of a suffix. A character that its font lacks is drawn as a box."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(file, format=suffix[1:], dpi=150)
+
+
+def _title(name: object) -> str:
+    """A name as plain text, with escapes for what has no shape, such as control characters."""
+    line = " ".join(str(name).split())
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    return one_line("".join(shown), _TITLE)
 
 
 def _draw_difficulty(axes: Any, score: Tensor, kept: Tensor) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 from tqdm import tqdm
 
@@ -13,5 +15,32 @@ else:
 
 
 def progress_bar(total: int, what: str, unit: str, enabled: bool) -> Progress:
-    """A bar that counts to ``total``; silent unless enabled."""
-    return tqdm(total=total, desc=what, unit=unit, unit_scale=True, disable=not enabled)
+    """A bar that counts to ``total``; silent unless enabled, and where there is no stderr."""
+    stream = sys.stderr
+    shown = enabled and stream is not None and not stream.closed
+    return tqdm(
+        total=total, desc=what, unit=unit, unit_scale=True, disable=not shown, file=_Lenient(stream)
+    )
+
+
+def is_showing() -> bool:
+    """Whether a bar is on the screen, so that the line it stands on has no end yet."""
+    return len(getattr(tqdm, "_instances", ())) > 0
+
+
+class _Lenient:
+    """A stream that work does not fail for: a full disk or a reader that left costs the bar alone."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()

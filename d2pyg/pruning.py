@@ -55,7 +55,7 @@ def select(
     balance: str = "proportional",
     min_per_class: int = 0,
     cutoff: float | str = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     ids: Sequence[Any] | Tensor | np.ndarray[Any, Any] | None = None,
     metric: str | Metric | PairwiseMetric | None = None,
     backend: str = "auto",
@@ -123,14 +123,19 @@ def select(
             samples uses the neighbours it has.
         balance: Seats of the classes: ``"proportional"`` to their sizes (Sainte-Lague) or
             ``"uniform"`` (in turn). A class that runs out passes its seats on.
-        min_per_class: Seats each class gets first. A budget too small for that is a warning.
-        cutoff: Fraction of the hardest samples that is dropped first (mislabelled data), in 0 to 1.
-            It ranks ``scores`` (the first column), or the mean margins of a TrainingDynamics; with
-            one of these, ``"auto"`` drops what has a negative margin, which the model took for
-            another class on the whole, but no more than is pruned. What is dropped sends and
-            receives nothing.
-        initial: Indices already chosen, as in active learning. They are taken first, count as seats
-            of their classes, and are not in the result.
+        min_per_class: Seats each class gets first. A budget or a cutoff that leaves a class fewer is
+            a warning.
+        cutoff: Fraction of the hardest samples that is dropped first (mislabelled data), at least 0
+            and below 1. It ranks ``scores`` (the first column), or the mean margins of a
+            TrainingDynamics. With one of these, ``"auto"`` drops the samples of negative mean margin:
+            on average the model preferred another class. A dropped sample sends and receives no
+            message. If ``"auto"`` leaves fewer samples than the budget, the dropped ones follow, the
+            largest margin first; their pick scores are NaN. A class that loses all of its samples is
+            a warning.
+        initial: Samples chosen already, as in active learning: distinct indices, a mask [N], or a
+            :class:`d2pyg.Coreset`, for its own ``initial`` and then its picks. They are taken first,
+            in the order given (a mask: by index), whatever their scores. They count as seats of their
+            classes and are not in the result.
         ids: Your own names of the samples [N], integers or strings, each once, carried into files.
         metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`; not with a
             graph, which has its own.
@@ -144,7 +149,8 @@ def select(
 
     Returns:
         A :class:`d2pyg.Coreset` on the device of ``embeddings`` (on the CPU for MPS). ``index[:b]`` is
-        the coreset of size b, with classes too; ``initial=index[:b]`` gives the rest.
+        the coreset of size b, with classes too. ``initial=index[:b]`` gives the rest, in this order;
+        after an ``initial`` of your own, pass that and ``index[:b]`` in one list.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
@@ -204,7 +210,7 @@ def select(
         edges=edges.turned() if reverse_flow == "source_to_target" else edges,
         group=group[pool],
         count=task.count,
-        initial=task.start[pool],
+        first=task.first_in_pool,
         reverse=message,
         clamp=clamp,
     )

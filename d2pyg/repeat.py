@@ -16,11 +16,34 @@ from d2pyg.pruning import select
 from d2pyg.registry import choices
 from d2pyg.scores.dynamics import TrainingDynamics
 
-_PLAIN = (
-    "keep", "prune", "budget", "gamma_forward", "gamma_reverse", "kernel", "scale", "update", "forward",
-    "reverse", "clamp", "undirected", "reverse_flow", "balance", "min_per_class", "cutoff", "initial",
-)  # fmt: skip
-_NEEDED = (*_PLAIN, "k", "metric", "backend", "num_samples", "num_classes")
+_NUMBER, _NONE = (int, float), type(None)
+_PASSED: dict[str, tuple[type, ...]] = {  # settings that are arguments of select, and what they can be
+    "keep": (*_NUMBER, _NONE),
+    "prune": (*_NUMBER, _NONE),
+    "budget": (int, _NONE),
+    "gamma_forward": (*_NUMBER, _NONE),
+    "gamma_reverse": (*_NUMBER, _NONE),
+    "kernel": (str, _NONE),
+    "scale": (str, *_NUMBER, _NONE),
+    "update": (str, _NONE),
+    "forward": (str,),
+    "reverse": (str,),
+    "clamp": (bool,),
+    "undirected": (bool,),
+    "reverse_flow": (str, _NONE),
+    "balance": (str,),
+    "min_per_class": (int,),
+    "cutoff": (str, *_NUMBER),
+    "initial": (list,),
+}
+_NEEDED: dict[str, tuple[type, ...]] = {
+    **_PASSED,
+    "k": (int,),
+    "metric": (str, _NONE),
+    "backend": (str, _NONE),
+    "num_samples": (int,),
+    "num_classes": (int, _NONE),
+}
 
 
 def repeat(
@@ -47,8 +70,8 @@ def repeat(
         The same coreset, of the engine that ``"auto"`` takes here.
 
     Raises:
-        ValueError: If the settings are not those of ``select``, name Python objects, or give other
-            picks with these inputs.
+        ValueError: If the settings are not those of ``select``, are damaged, name Python objects, or
+            give other picks with these inputs.
 
     Example:
         >>> import tempfile
@@ -66,6 +89,7 @@ def repeat(
             f"Expected 'coreset' to be of d2pyg.select (got settings without {lacking[0]!r}). "
             f"Select again by the method that made it."
         )
+    _check_kinds(settings, len(coreset.scores))
     classes = settings["num_classes"]
     if (labels is None) != (classes is None):
         made, got = ("without", "some") if classes is None else (f"with {classes} classes of", "none")
@@ -73,12 +97,12 @@ def repeat(
             f"Expected 'labels' as when the coreset was selected, {made} labels (got {got}). Pass the "
             f"same inputs."
         )
-    options = {name: settings[name] for name in _PLAIN} | _graph_options(settings, embeddings)
+    options = {name: settings[name] for name in _PASSED} | _graph_options(settings, embeddings)
     for family in ("forward", "kernel", "reverse", "metric", "backend"):
         if options.get(family) is not None and options[family] not in choices(family):
             raise ValueError(
                 f"Expected the settings of 'coreset' to name a {family} of "
-                f"{', '.join(choices(family))} (got {options[family]!r}, a Python object or "
+                f"{', '.join(choices(family))} (got {options[family]!r:.60}, a Python object or "
                 f"a name that is not registered here). Import the module that registers it, or select "
                 f"again in Python."
             )
@@ -94,15 +118,32 @@ def repeat(
     return again
 
 
+def _check_kinds(settings: dict[str, Any], total: int) -> None:
+    """Each setting is of a kind that ``select`` writes; which values make sense is its own to say."""
+    for name, kinds in _NEEDED.items():
+        value = settings[name]
+        fits = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+        if isinstance(value, int):
+            fits = fits and abs(value) < 2**63
+        if name == "initial" and fits:
+            fits = all(type(sample) is int and 0 <= sample < total for sample in value)
+        if name == "num_samples":
+            fits = value == total
+        if not fits:
+            raise ValueError(
+                f"Expected the settings of 'coreset' to be as d2pyg.select wrote them (got {name} "
+                f"{value!r:.60}, which it never writes for {total} samples). Select again."
+            )
+
+
 def _graph_options(settings: dict[str, Any], embeddings: Any) -> dict[str, Any]:
     """How the graph was built; a graph and joined embeddings know it themselves."""
     k = settings["k"]
     if isinstance(embeddings, Data):
         return {"k": None if k == own_k(embeddings, edges_of(embeddings)) else k}
-    options = {
-        "k": None if settings["num_samples"] == 1 else k,
-        "backend": settings["backend"] or "auto",
-    }
+    options = {"k": None if settings["num_samples"] == 1 else k}
+    if settings["backend"] is not None:  # None: of a graph that says none, or nothing was left to search
+        options["backend"] = settings["backend"]
     if isinstance(embeddings, Joined | list | tuple):
         return options
     return {**options, "metric": settings["metric"]}

@@ -33,6 +33,8 @@ def spread(
     A copy of the layer computes them, in float64, on the device of the scores and without dropout;
     the layer stays as it is.
     """
+    if len(score) == 0:  # the cutoff left no sample
+        return Spread(score.new_empty(0), edges, _unit(scale, edges))
     unit = _unit(scale, edges)
     edges = (both_directions(edges) if undirected else edges).in_units_of(unit)
     with torch.no_grad():

@@ -10,10 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from d2pyg.budget import after_cutoff, check_available, nested_seats, num_kept
-from d2pyg.checks import ArrayLike, as_device, as_index, as_labels, as_scores
-from d2pyg.coreset import Coreset, as_ids, plain, versions
+from d2pyg.budget import after_cutoff, check_available, nested_seats, num_kept, warn_of_few
+from d2pyg.checks import ArrayLike, as_device, as_labels, as_scores
+from d2pyg.coreset import Coreset, plain, versions
 from d2pyg.explanation import Trace
+from d2pyg.grouping import first_of_group
+from d2pyg.initial import as_initial
+from d2pyg.names import as_ids
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,10 @@ class Task:
     pool: Tensor  # int64 [M] ascending, what the cutoff leaves
     group: Tensor  # int64 [N], classes 0..C-1 by ascending label
     num_groups: int
-    start: Tensor  # bool [N], chosen already
+    first: Tensor  # int64 [I], chosen already, in the order taken
+    start: Tensor  # bool [N], the same as a mask
     seats: Tensor  # int64 [B], the class of each pick, in the order of the result
+    last: Tensor  # int64 [L], the picks after the pool is spent, class after class
     names: np.ndarray[Any, Any] | None
     settings: dict[str, Any]
 
@@ -48,38 +53,53 @@ class Task:
         min_per_class: int = 0,
         cutoff: float | str = 0.0,
         hardness: Tensor | None = None,
-        initial: ArrayLike | None = None,
+        initial: ArrayLike | Coreset | None = None,
         ids: Sequence[Any] | Tensor | np.ndarray[Any, Any] | None = None,
         device: str | torch.device | None = None,
         left: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> Task:
         """Checks arguments that mean what they mean in :func:`d2pyg.select`.
 
-        ``hardness`` [N] is what the cutoff ranks, where that is not the scores; above 0 is doubtful.
+        ``hardness`` [N] is what the cutoff ranks, where that is not the scores: negative margins.
         ``left``, in place of a cutoff, says from scores and classes which samples are left, ascending.
         """
         place = as_device(device, home)
         kept = num_kept(num_samples, keep, prune, budget)
         score = _score(scores, num_samples).to(place)
-        classes, group = _classes(labels, num_samples, place)
-        start = torch.zeros(num_samples, dtype=torch.bool, device=place)
-        start[as_index("initial", [] if initial is None else initial, num_samples).to(place)] = True
+        names = None if ids is None else as_ids(ids, num_samples)
+        label, group = _classes(labels, num_samples, place)
+        classes = len(label)
+        first = as_initial(initial, num_samples).to(place)
+        start = torch.zeros(num_samples, dtype=torch.bool, device=place).index_fill_(0, first, True)
+        last = first[:0]
         if left is not None:
             pool = left(score, group)
         elif hardness is None:
             pool = after_cutoff(score, cutoff)
         else:
-            room = max(0, num_samples - kept - int(start.sum()))
-            pool = after_cutoff(hardness.to(place), cutoff, room)
-        check_available(kept, num_samples, int((~start[pool]).sum()), int(start.sum()))
-        names = None if ids is None else as_ids(ids, num_samples)
-        seats = nested_seats(
-            size=group.bincount(minlength=classes),
-            available=group[pool][~start[pool]].bincount(minlength=classes),
-            taken=group[start].bincount(minlength=classes),
-            budget=kept,
-            balance=balance,
-            min_per_class=min_per_class,
+            hardness = hardness.to(place)
+            pool = after_cutoff(hardness, cutoff, margins=True)
+            if cutoff == "auto":
+                last = hardness.argsort(stable=True)[len(pool) :]
+                last = last[~start[last]]
+        free = pool[~start[pool]]
+        check_available(kept, num_samples, len(free) + len(last), len(first))
+
+        size, taken = group.bincount(minlength=classes), group[first].bincount(minlength=classes)
+        available = group[free].bincount(minlength=classes)
+        seats = nested_seats(size, available, taken, min(kept, len(free)), balance, min_per_class)
+        given = taken + seats.bincount(minlength=classes)
+        after = group[last].bincount(minlength=classes)
+        last_seats = nested_seats(size, after, given, kept - len(seats), balance, min_per_class=0)
+        after = last_seats.bincount(minlength=classes)
+        warn_of_few(
+            "cutoff" if left is None else "start",
+            kept,
+            min_per_class,
+            size=size,
+            left=taken + available + (0 if min_per_class else after),
+            given=given,
+            labels=None if labels is None else label,
         )
         settings = {
             "keep": keep,
@@ -92,16 +112,38 @@ class Task:
             "num_samples": num_samples,
             "num_classes": None if labels is None else classes,
             "num_dropped": num_samples - len(pool),
-            "initial": start.nonzero().flatten().tolist(),
+            "initial": first.tolist(),
         }
         return cls(
-            num_samples, home, place, kept, score, pool, group, classes, start, seats, names, settings
+            num_samples=num_samples,
+            home=home,
+            place=place,
+            kept=kept,
+            score=score,
+            pool=pool,
+            group=group,
+            num_groups=classes,
+            first=first,
+            start=start,
+            seats=torch.cat([seats, last_seats]),
+            last=last[first_of_group(group[last], after)],
+            names=names,
+            settings=settings,
         )
 
     @property
     def count(self) -> Tensor:
-        """int64 [C], the picks wanted of each class."""
-        return self.seats.bincount(minlength=self.num_groups)
+        """int64 [C], the picks wanted of each class in the pool."""
+        of_pool = self.seats[: self.kept - len(self.last)]
+        return of_pool.bincount(minlength=self.num_groups)
+
+    @property
+    def first_in_pool(self) -> Tensor:
+        """int64, the places in the pool of those of ``first`` that are in it, in their order."""
+        place = torch.full_like(self.group, -1)
+        place[self.pool] = torch.arange(len(self.pool), device=self.place)
+        found = place[self.first]
+        return found[found >= 0]
 
     def coreset(
         self,
@@ -114,13 +156,16 @@ class Task:
         """The result, from picks class after class, each class's in pick order.
 
         Args:
-            index: int64 [B].
-            pick_scores: float64 [B].
+            index: int64 [B], less those that are in ``last``.
+            pick_scores: float64, theirs.
             scores: float64 [M], of the pool.
             settings: What the method adds to the shared settings.
             trace: What explains the picks, where messages do.
         """
-        by_class = self.seats.argsort(stable=True).argsort()  # each class's picks take its seats
+        index = torch.cat([index, self.last])
+        pick_scores = torch.cat([pick_scores, pick_scores.new_full(self.last.shape, torch.nan)])
+        by_class = self.group[index].argsort(stable=True)
+        by_class = by_class[self.seats.argsort(stable=True).argsort()]  # in the seats of its class
         return Coreset(
             index=index[by_class].to(self.home),
             pick_scores=pick_scores[by_class].to(self.home),
@@ -137,9 +182,9 @@ def _score(scores: ArrayLike | None, num_samples: int) -> Tensor:
     return as_scores(scores, num_samples)
 
 
-def _classes(labels: ArrayLike | None, num_samples: int, place: torch.device) -> tuple[int, Tensor]:
-    """The number of classes, and the class of each sample, 0..C-1 by ascending label."""
+def _classes(labels: ArrayLike | None, num_samples: int, place: torch.device) -> tuple[Tensor, Tensor]:
+    """The labels, ascending, and the class of each sample, 0..C-1 in their order."""
     if labels is None:
-        return 1, torch.zeros(num_samples, dtype=torch.int64, device=place)
+        return torch.zeros(1), torch.zeros(num_samples, dtype=torch.int64, device=place)
     label, group = as_labels("labels", labels, num_samples).to(place).unique(return_inverse=True)
-    return len(label), group
+    return label, group

@@ -47,7 +47,7 @@ def greedy_loop(score, neighbour, message, count, group=None, first=(), clamp=Fa
         message: message(pick, pick_score, neighbour, neighbour_score), what the neighbour loses.
         count: Picks wanted, a dict by group.
         group: The group of each node; default 0.
-        first: Nodes that are taken before all others.
+        first: Nodes that are taken before all others, in this order.
         clamp: Picks at or below 0 send nothing.
     """
     group = [0] * len(score) if group is None else list(group)
@@ -68,9 +68,9 @@ def greedy_loop(score, neighbour, message, count, group=None, first=(), clamp=Fa
         return best, value
 
     picks = {g: [] for g in count}
+    for i in first:
+        take([i])
     for g in count:
-        for _ in range(sum(group[i] == g for i in first)):
-            take([i for i in first if is_open[i] and group[i] == g])
         for _ in range(count[g]):
             picks[g].append(take([i for i in range(len(score)) if is_open[i] and group[i] == g]))
     return picks

@@ -4,6 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import d2pyg
 from d2pyg.budget import after_cutoff, nested_seats, num_kept
 
 
@@ -56,15 +57,14 @@ def test_cutoff_drops_the_hardest_lowest_index_first():
     assert after_cutoff(score, 0.7).tolist() == [2, 5]
 
 
-def test_auto_drops_what_is_above_0_but_no_more_than_there_is_room_for():
+def test_auto_drops_what_is_above_0():
     hardness = torch.tensor([3.0, -5.0, 0.0, 4.0, -1.0, 3.0])
-    assert after_cutoff(hardness, "auto", room=6).tolist() == [1, 2, 4]
-    assert after_cutoff(hardness, "auto", room=2).tolist() == [1, 2, 4, 5]
-    assert after_cutoff(hardness, "auto", room=0).tolist() == [0, 1, 2, 3, 4, 5]
+    assert after_cutoff(hardness, "auto", margins=True).tolist() == [1, 2, 4]
+    assert after_cutoff(hardness.abs() + 1, "auto", margins=True).tolist() == []
     with pytest.raises(ValueError, match=r"a fraction with 'scores' that are numbers \(got 'auto'"):
         after_cutoff(hardness, "auto")
     with pytest.raises(ValueError, match=r"such as 0.1, or 'auto' \(got 'some'\)"):
-        after_cutoff(hardness, "some", room=6)
+        after_cutoff(hardness, "some", margins=True)
 
 
 @pytest.mark.parametrize("cutoff", [-0.1, 1, 1.5])
@@ -79,7 +79,6 @@ def test_cutoff_out_of_range(cutoff):
     min_per_class=st.integers(0, 5),
     data=st.data(),
 )
-@pytest.mark.filterwarnings("ignore:The budget of")
 def test_seats_equal_the_rule_one_at_a_time(size, balance, min_per_class, data):
     taken = [data.draw(st.integers(0, n)) for n in size]
     available = [data.draw(st.integers(0, n - t)) for n, t in zip(size, taken, strict=True)]
@@ -103,13 +102,17 @@ def test_seats_by_hand():
     assert nested_seats(size, few, none, 4, "uniform", 0).tolist() == [0, 1, 0, 0]
 
 
-def test_a_budget_below_the_minimum_seats_warns():
+def test_minimum_seats_come_first():
     size = torch.tensor([5, 5, 1])
     none = torch.zeros(3, dtype=torch.int64)
-    with pytest.warns(UserWarning, match="budget of 4 gives 1 of 3 classes fewer than 'min_per_class'"):
-        nested_seats(size, size, none, 4, "proportional", 2)
+    assert nested_seats(size, size, none, 7, "proportional", 2).tolist() == [0, 1, 2, 0, 1, 0, 1]
+
+
+def test_a_budget_below_the_minimum_seats_warns():
+    with pytest.warns(UserWarning, match=r"budget of 4 gives 1 of 3 classes fewer .* 2 samples\. Raise"):
+        d2pyg.baselines.random(labels=[0] * 5 + [1] * 5 + [2], budget=4, min_per_class=2)
     # A class with fewer samples than that gets them all, without a warning.
-    assert nested_seats(size, size, none, 5, "proportional", 2).tolist() == [0, 1, 2, 0, 1]
+    d2pyg.baselines.random(labels=[0] * 5 + [1] * 5 + [2], budget=5, min_per_class=2)
 
 
 def test_seats_refuse():

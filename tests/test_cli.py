@@ -242,16 +242,46 @@ def test_errors_are_one_line_with_status_2_and_leave_files_alone(
     assert all((tmp_path / name).read_bytes() == b"old" for name in ("c.npz", "c.npy", "r.txt"))
 
 
-def test_a_failed_write_leaves_both_outputs_alone(files, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("part", ["write", "name_list"])
+def test_a_failed_write_leaves_both_outputs_alone(part, files, tmp_path, monkeypatch, capsys):
     def full(*_):
         raise OSError("No space left on device")
 
     for name in "c.npz", "r.txt":
         (tmp_path / name).write_bytes(b"old")
-    monkeypatch.setattr(Coreset, "save", full)
+    monkeypatch.setattr(f"d2pyg.formats.{part}", full)
     assert main(["select", "x.npy", "--keep", "0.5", "--out", "c.npz", "--removed", "r.txt"]) == 2
     assert "d2pyg: error: No space left on device" in capsys.readouterr().err
     assert all((tmp_path / name).read_bytes() == b"old" for name in ("c.npz", "r.txt"))
+
+
+def test_outputs_are_different_files_also_through_links(files, tmp_path, capsys):
+    (tmp_path / "r.npy").symlink_to("c.npy")
+    (tmp_path / "c.npy").write_bytes(b"old")
+    assert main(["select", "x.npy", "--keep", "0.5", "--out", "c.npy", "--removed", "r.npy"]) == 2
+    error = (
+        "d2pyg: error: Expected 'removed' to differ from 'out' (got 'r.npy' for both). Name two files.\n"
+    )
+    assert capsys.readouterr().err == error
+    assert (tmp_path / "c.npy").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("number", ["٣", "１", "½", "1e400", "nan", "-inf", "0x1", "9" * 5000, ""])
+@pytest.mark.parametrize(
+    "option", ["--keep", "--budget", "--k", "--gamma-reverse", "--cutoff", "--scale"]
+)
+def test_numbers_that_are_none_are_one_line(option, number, files, capsys):
+    size = [] if option in ("--keep", "--budget") else ["--keep", "0.3"]
+    command = ["select", "x.npy", "--scores", "s.npz:el2n", *size, "--out", "c.npz"]
+    try:
+        status = main([*command, f"{option}={number}"])
+    except SystemExit as stop:  # argparse's own way out
+        status = stop.code
+    err = capsys.readouterr().err
+    assert (status, err.count("\n")) == (2, 1)
+    assert err.startswith(("d2pyg: error: argument", "d2pyg: error: Expected"))
+    assert len(err) <= 301
+    assert not Path("c.npz").exists()
 
 
 def test_files_of_another_byte_order(files):

@@ -73,6 +73,8 @@ def test_files_that_moved(files, capsys):
 
 BAD = [
     ("c.npz 60", "'SAMPLE' to be an index in 0 to 59 (got '60')"),
+    ("c.npz ٣", "'SAMPLE' to be an index in 0 to 59 (got '٣')"),
+    (f"c.npz {'9' * 5000}", "'SAMPLE' to be an index in 0 to 59 (got '999"),
     ("c.npz img", "'SAMPLE' to be an index in 0 to 59 (got 'img'). Samples are numbered from 0; this"),
     ("named.npz 7", "'SAMPLE' to be a name among the ids of the coreset (got '7')"),
     ("named.npz --index 99", "'SAMPLE' to be an index in 0 to 59 (got '99')"),
@@ -101,6 +103,20 @@ def test_errors_are_one_line(arguments, message, files, capsys):
     assert err.startswith("d2pyg: error: ")
     assert err.count("\n") == 1
     assert message in err
+
+
+@pytest.mark.parametrize("damage", [[], "x", None, 3, {"embeddings": 3}, {"embeddings": ["x.npy"]}])
+def test_files_in_the_settings_that_are_no_names(damage, files, tmp_path, capsys):
+    run("select x.npy --scores s.npy --budget 20 --out c.json")
+    content = json.loads((tmp_path / "c.json").read_text())
+    content["settings"]["files"] = damage
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    capsys.readouterr()
+    assert main(["explain", "c.json", "1"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("d2pyg: error: Expected 'embeddings' for a coreset whose file does not say")
+    run("explain c.json 1 --embeddings x.npy --scores s.npy")
+    assert capsys.readouterr().out.startswith("sample 1: ")
 
 
 def test_help_teaches(capsys):

@@ -181,6 +181,32 @@ def test_a_failed_figure_leaves_the_table_alone(files, monkeypatch, capsys):
     assert not Path("f.png").exists()
 
 
+def test_a_failed_table_leaves_the_figure_alone(files, monkeypatch, capsys):
+    pytest.importorskip("matplotlib")
+
+    def full(*_):
+        raise OSError("No space left on device")
+
+    Path("f.png").write_bytes(b"old")
+    monkeypatch.setattr("d2pyg.cli.compare.common.as_csv", full)
+    command = "compare d2.npz --embeddings x.npy --scores s.npy --out t.csv --figure f.png"
+    assert main(command.split()) == 2
+    assert Path("f.png").read_bytes() == b"old"
+    assert not Path("t.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["a$x^{$.npz", "日本.npz"])
+def test_a_figure_of_files_with_any_name(name, files, capsys):
+    pytest.importorskip("matplotlib")
+    d2pyg.Coreset.load("d2.npz").save(name)
+    assert (
+        main(["compare", name, *["--embeddings", "x.npy", "--scores", "s.npy", "--figure", "f.png"]])
+        == 0
+    )
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith("near-duplicates are closer than")
+
+
 def test_help_teaches(capsys):
     with pytest.raises(SystemExit):
         main(["compare", "--help"])

@@ -11,6 +11,11 @@ import d2pyg
 from d2pyg.nn import ReverseMessage
 
 
+class Half(ReverseMessage):
+    def message(self, pick_score, neighbour_score, distance):
+        return (pick_score + neighbour_score) / 4
+
+
 def check(coreset):
     """What holds of every explanation, whatever the setting."""
     place = {int(i): n for n, i in enumerate(coreset.index)}
@@ -63,11 +68,50 @@ def test_with_classes_cutoff_initial_and_ids(rng):
         assert [e.score_after for e in by_rank] == sorted((e.score_after for e in here), reverse=True)
 
 
-def test_a_message_on_the_neighbours_score_and_parallel_edges(rng):
-    class Half(ReverseMessage):
-        def message(self, pick_score, neighbour_score, distance):
-            return (pick_score + neighbour_score) / 4
+def test_initial_samples_send_in_the_order_given(rng):
+    """Near one another, so that those before lower those after."""
+    x, order = rng.normal(size=(80, 2)), rng.permutation(80)[:30]
+    labels = rng.integers(0, 2, 80)
+    for reverse in "weighted", Half():
+        options = {"initial": order, "scale": 3.0, "labels": labels, "reverse": reverse}
+        coreset = d2pyg.select(x, rng.exponential(size=80), budget=20, **options)
+        check(coreset)
+        turn = {int(sample): at for at, sample in enumerate(order)}
+        for sample, at in turn.items():
+            senders = [m.sample for m in coreset.explain(sample).messages]
+            assert [turn[sender] for sender in senders] == sorted(turn[sender] for sender in senders)
+            assert all(turn[sender] < at for sender in senders)
 
+
+def test_an_initial_sample_that_the_cutoff_dropped():
+    x = torch.arange(4.0).unsqueeze(1)
+    found = d2pyg.select(x, [1.0, 9.0, 1.0, 1.0], budget=1, k=1, cutoff=0.25, initial=[1]).explain(1)
+    assert (found.fate, found.rank, found.place) == ("initial", None, None)
+    assert str(found) == (
+        "sample 1: score 9, dropped by the cutoff, taken first, as one of 'initial', without messages"
+    )
+
+
+def test_a_sample_that_auto_dropped_and_then_took():
+    dynamics = d2pyg.scores.TrainingDynamics(4, window=2)
+    for _ in range(2):
+        logits = torch.tensor([[0.0, 2.0], [0.0, -2.0], [0.0, -1.0], [0.0, 1.0]])
+        dynamics.update(torch.arange(4), logits, torch.ones(4).long())
+        dynamics.end_epoch()
+    x = torch.arange(4.0).unsqueeze(1)
+    coreset = d2pyg.select(x, dynamics, budget=3, k=1, cutoff="auto")
+    found = coreset.explain(2)
+    assert (found.fate, found.rank, found.place, found.messages) == ("picked", None, 2, [])
+    assert math.isnan(found.score_after)
+    assert math.isnan(found.score_last)
+    assert str(found).endswith(
+        "dropped by the cutoff, picked as number 3, when no other sample was left"
+    )
+    assert (found.as_dict()["score_last"], found.as_dict()["place"]) == (None, 2)
+    assert coreset.explain(1).fate == "cut"
+
+
+def test_a_message_on_the_neighbours_score_and_parallel_edges(rng):
     pair = rng.integers(0, 30, (2, 150))
     pair = pair[:, pair[0] != pair[1]]
     pair = np.concatenate([pair, pair[:, :40]], axis=1)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from d2pyg.io import read_array, replacing
+from d2pyg.io import read_array
 
 
 @pytest.fixture
@@ -104,20 +104,3 @@ def test_refuses_what_is_no_array(files):
         read_array("x", "nested.pt")
     with pytest.raises(TypeError, match=r"an array in 'list.pt' \(got list\)"):
         read_array("x", "list.pt")
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_replacing_only_when_all_went_well(error, tmp_path):
-    path = tmp_path / "out.bin"
-    with replacing(path) as file:
-        file.write(b"one")
-
-    def interrupted():
-        with replacing(path) as file:
-            file.write(b"half of tw")
-            raise error
-
-    with pytest.raises(error):
-        interrupted()
-    assert path.read_bytes() == b"one"
-    assert list(tmp_path.iterdir()) == [path]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import d2pyg
-from d2pyg.plot import plot_coreset
+from d2pyg.plot import plot_coreset, plot_coresets
 
 pytest.importorskip("matplotlib")
 
@@ -45,3 +45,23 @@ def test_gives_the_figure_without_a_file(rng):
     left, right = figure.axes
     assert [text.get_text() for text in left.get_legend().get_texts()] == ["all 40", "kept 9"]
     assert [len(points.get_offsets()) for points in right.collections] == [40, 9]
+
+
+NAMES = {  # and what is drawn
+    "a$x^{$": "a$x^{$",
+    "$": "$",
+    r"\frac{": r"\frac{",
+    "two\n\tlines": "two lines",
+    "x" * 500: "x" * 22 + " ... " + "x" * 23,
+    "\udcff\x07": r"\udcff\x07",
+    "日本 🐈": "日本 🐈",  # in boxes, where the font lacks them
+}
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_names_are_plain_text(suffix, tmp_path, rng):
+    x, scores = rng.normal(size=(20, 2)), rng.random(20)
+    coreset = d2pyg.select(x, scores, budget=5)
+    figure = plot_coresets(dict.fromkeys(NAMES, coreset), x, scores, tmp_path / f"f{suffix}")
+    assert [axes.get_title() for axes in figure.axes[::2]] == list(NAMES.values())
+    assert (tmp_path / f"f{suffix}").stat().st_size > 0

@@ -1,13 +1,19 @@
 """select against the slow loop, and the promises that hold for every input."""
 
+import json
+import warnings
+
 import numpy as np
 import oracle
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch_geometric.data import Data
+from torch_geometric.transforms import Compose
 
 import d2pyg
+from d2pyg.cli import main
 from d2pyg.repeat import repeat
 
 TOTAL = 60
@@ -78,6 +84,7 @@ def test_equals_the_slow_loop(case, option, with_labels, rng):
 @pytest.mark.parametrize("balance", ["proportional", "uniform"])
 @pytest.mark.parametrize("min_per_class", [0, 3])
 @pytest.mark.parametrize("cutoff", [0.0, 0.3])
+@pytest.mark.filterwarnings("ignore:The (budget of|cutoff leaves)")
 def test_seats_equal_the_slow_loop(balance, min_per_class, cutoff, rng):
     x, scores, _ = make("ties", rng)
     labels = np.repeat([5, 1, 8, 3], [30, 20, 8, 2])
@@ -155,15 +162,18 @@ class TestNesting:
             assert part.index.tolist() == whole.index[:budget].tolist()
             assert part.pick_scores.tolist() == whole.pick_scores[:budget].tolist()
 
-    @pytest.mark.parametrize("done", [1, 13, 39])
+    @pytest.mark.parametrize("start", [[], [41, 3, 17, 58, 8, 29, 5]], ids=["", "initial"])
+    @pytest.mark.parametrize("done", [1, 13, 29])
     @pytest.mark.filterwarnings("ignore:The budget of")
-    def test_resuming_gives_the_rest(self, options, done, rng):
+    def test_resuming_gives_the_rest(self, options, done, start, rng):
         state = rng.bit_generator.state
-        whole = self.run(rng, options, budget=40)
+        whole = self.run(rng, options, budget=30, initial=start)
+        chosen = start + whole.index[:done].tolist()
         rng.bit_generator.state = state
-        rest = self.run(rng, options, budget=40 - done, initial=whole.index[:done].flip(0))
+        rest = self.run(rng, options, budget=30 - done, initial=chosen)
         assert rest.index.tolist() == whole.index[done:].tolist()
         assert rest.pick_scores.tolist() == whole.pick_scores[done:].tolist()
+        assert rest.settings["initial"] == chosen
 
 
 @pytest.mark.parametrize("with_labels", [False, True])
@@ -315,6 +325,16 @@ class TestWithoutScores:
         assert scored.settings["update"] == "sum"
 
 
+def of_margins(margins):
+    """Training dynamics with these mean margins."""
+    dynamics = d2pyg.scores.TrainingDynamics(len(margins), window=2)
+    logits = torch.tensor([[0.0, margin] for margin in margins])
+    for _ in range(2):
+        dynamics.update(torch.arange(len(margins)), logits, torch.ones(len(margins)).long())
+        dynamics.end_epoch()
+    return dynamics
+
+
 class TestTrainingDynamics:
     """In place of scores: borderline scores, and a cutoff that goes by margins."""
 
@@ -343,22 +363,69 @@ class TestTrainingDynamics:
         coreset = d2pyg.select(self.X, dynamics, budget=2, k=1, cutoff=0.4)
         assert coreset.scores.isnan().tolist() == [True, False, False, False, True]
 
-    def test_auto_drops_negative_margins(self):
+    def test_auto_drops_negative_margins(self, tmp_path):
         coreset = d2pyg.select(self.X, self.dynamics(), budget=2, k=1, cutoff="auto")
         assert coreset.scores.isnan().tolist() == [True, False, False, False, True]
         assert (coreset.settings["cutoff"], coreset.settings["num_dropped"]) == ("auto", 2)
+        whole = d2pyg.select(self.X, self.dynamics(), budget=5, k=1, cutoff="auto")
+        for suffix in ".npz", ".pt":
+            whole.save(tmp_path / f"c{suffix}")
+            again = d2pyg.Coreset.load(tmp_path / f"c{suffix}")
+            assert again.pick_scores.isnan().tolist() == [False] * 3 + [True] * 2
 
-    def test_auto_drops_no_more_than_is_pruned_so_that_budgets_nest_as_sets(self):
-        dynamics, before = self.dynamics(), set()
+    def test_auto_takes_what_it_drops_last_and_by_margin(self):
+        dynamics = self.dynamics()
+        whole = d2pyg.select(self.X, dynamics, budget=5, k=1, cutoff="auto")
+        assert whole.index[3:].tolist() == [4, 0]  # margins of -1 and -4
+        assert whole.pick_scores.isnan().tolist() == [False] * 3 + [True] * 2
         for budget in range(1, 6):
-            coreset = d2pyg.select(self.X, dynamics, budget=budget, k=1, cutoff="auto")
-            assert coreset.settings["num_dropped"] == min(2, 5 - budget)
-            picked = set(coreset.index.tolist())
-            assert len(picked) == budget
-            assert before <= picked
-            before = picked
-        coreset = d2pyg.select(self.X, dynamics, budget=3, initial=[1], k=1, cutoff="auto")
-        assert sorted(coreset.index.tolist()) == [2, 3, 4]  # 4 has a smaller negative margin than 0
+            part = d2pyg.select(self.X, dynamics, budget=budget, k=1, cutoff="auto")
+            assert part.settings["num_dropped"] == 2
+            assert part.index.tolist() == whole.index[:budget].tolist()
+            rest = d2pyg.select(self.X, dynamics, keep=1.0, k=1, cutoff="auto")
+            assert rest.index.tolist() == whole.index.tolist()
+        for done in range(1, 5):
+            initial = whole.index[:done]
+            rest = d2pyg.select(self.X, dynamics, budget=5 - done, initial=initial, k=1, cutoff="auto")
+            assert rest.index.tolist() == whole.index[done:].tolist()
+
+    def test_what_auto_drops_goes_class_by_class_through_the_seats(self):
+        x, labels = torch.arange(9.0).unsqueeze(1), [0, 0, 0, 0, 0, 0, 1, 1, 1]
+        margins = [2.0, 1.0, -5.0, -1.0, -1.0, -9.0, 3.0, -2.0, -0.5]
+        options = {"labels": labels, "k": 1, "cutoff": "auto"}
+        found = d2pyg.select(x, of_margins(margins), budget=9, **options)
+        assert sorted(found.index[:3].tolist()) == [0, 1, 6]
+        # Seats so far 2 and 1. Quotients 6/5 against 3/3, 6/7 against 3/3, 6/7 and 6/9 against 3/5, ...
+        assert found.index[3:].tolist() == [3, 8, 4, 2, 7, 5]
+        for budget in range(1, 9):
+            part = d2pyg.select(x, of_margins(margins), budget=budget, **options)
+            assert part.index.tolist() == found.index[:budget].tolist()
+
+    @pytest.mark.parametrize("graph", [False, True])
+    def test_auto_without_a_margin_above_0_makes_no_graph(self, graph, engine, monkeypatch, tmp_path):
+        x = d2pyg.knn_graph(self.X, 1) if graph else self.X
+        dynamics = of_margins([-3.0, -1.0, -2.0, -1.0, -5.0])
+        monkeypatch.setattr("d2pyg.graph.given.build_graph", None)
+        coreset = d2pyg.select(x, dynamics, budget=4, k=1, cutoff="auto", engine=engine)
+        assert coreset.index.tolist() == [1, 3, 2, 0]
+        assert coreset.pick_scores.isnan().all()
+        assert coreset.scores.isnan().all()
+        assert (coreset.settings["engine"], coreset.settings["k"]) == (engine, 1)
+        assert coreset.settings["metric"] == "euclidean"
+        assert coreset.settings["backend"] == ("torch" if graph else None)
+        coreset.save(tmp_path / "c.npz")
+        again = repeat(d2pyg.Coreset.load(tmp_path / "c.npz"), x, dynamics)
+        assert again.index.tolist() == [1, 3, 2, 0]
+        assert again.explain(4).fate == "cut"
+
+    def test_auto_without_a_margin_above_0_on_the_command_line(self, tmp_path, capsys):
+        np.save(tmp_path / "x.npy", self.X.numpy())
+        of_margins([-3.0, -1.0, -2.0, -1.0, -5.0]).save(tmp_path / "run.pt")
+        files = [str(tmp_path / name) for name in ("x.npy", "run.pt", "c.npz")]
+        options = ["--budget", "4", "--cutoff", "auto", "--json"]
+        main(["select", files[0], "--scores", files[1], "--out", files[2], *options])
+        assert json.loads(capsys.readouterr().out)["score_after"] is None
+        assert d2pyg.Coreset.load(files[2]).index.tolist() == [1, 3, 2, 0]
 
     def test_can_be_repeated(self, tmp_path):
         d2pyg.select(self.X, self.dynamics(), budget=2, k=1, cutoff="auto").save(tmp_path / "c.npz")
@@ -376,6 +443,87 @@ class TestTrainingDynamics:
     def test_of_another_length(self):
         with pytest.raises(ValueError, match="'scores' to have one value for each of the 4 samples"):
             d2pyg.select(self.X[:4], self.dynamics(), budget=2)
+
+
+class TestClassesThatTheCutoffEmpties:
+    X = torch.arange(12.0).unsqueeze(1)
+    LABELS = (7,) * 8 + (-3,) * 2 + (40,) * 2
+    SCORES = (1.0,) * 8 + (9.0,) * 2 + (1.0, 8.0)
+
+    def caught(self, budget=4, scores=SCORES, **options):
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            d2pyg.select(self.X, scores, labels=self.LABELS, budget=budget, k=1, **options)
+        assert {one.filename for one in found} <= {__file__}
+        assert {one.category for one in found} <= {UserWarning}
+        return [str(one.message) for one in found]
+
+    def test_are_named(self):
+        assert self.caught(cutoff=0.17) == [
+            "The cutoff leaves 1 of 3 classes without any sample: label -3 (0 of 2). Pass a lower "
+            "'cutoff', such as 0."
+        ]
+        assert self.caught(cutoff=0.17, min_per_class=1) == self.caught(cutoff=0.17)
+        assert self.caught() == []
+        assert self.caught(cutoff=0.1, min_per_class=1) == []
+
+    def test_a_class_with_too_few_left_for_min_per_class(self):
+        """Class -3 has none and class 40 one of the two that each class should have."""
+        (found,) = self.caught(cutoff=0.25, min_per_class=2)
+        assert found.startswith(
+            "The cutoff leaves 2 of 3 classes fewer than 'min_per_class' = 2 samples: label -3 (0 of "
+            "2), label 40 (1 of 2). Pass a lower 'cutoff', such as 0, or a lower 'min_per_class'."
+        )
+        # As the warning says: then there is none.
+        assert self.caught(budget=6, min_per_class=2) == []
+        assert len(self.caught(cutoff=0.25, min_per_class=1)) == 1
+
+    def test_one_warning_for_the_cutoff_and_one_for_the_budget(self):
+        cutoff, budget = self.caught(budget=1, cutoff=0.17, min_per_class=1)
+        assert "cutoff leaves 1 of 3 classes without any" in cutoff
+        assert "budget of 1 gives 1 of 3 classes fewer" in budget
+
+    def test_initial_samples_count(self):
+        assert self.caught(cutoff=0.17, initial=[9]) == []
+        assert self.caught(cutoff=0.17, initial=[9], min_per_class=1) == []
+
+    def test_many_are_counted(self):
+        labels = np.r_[np.zeros(10, int), 1:8]
+        scores = np.r_[np.ones(10), np.full(7, 5.0)]
+        with pytest.warns(UserWarning, match=r"7 of 8 classes .*label 3 \(0 of 1\) and 4 more\. Pass"):
+            d2pyg.select(np.eye(17), scores, labels=labels, budget=3, cutoff=0.41)
+
+    def test_auto(self):
+        """Class -3 has no margin above 0, class 40 one."""
+        dynamics = of_margins([1.0] * 8 + [-1.0, -2.0, 1.0, -1.0])
+        (found,) = self.caught(scores=dynamics, cutoff="auto")
+        assert "without any sample: label -3 (0 of 2). Pass a lower 'cutoff', such as 0." in found
+        assert self.caught(scores=dynamics, cutoff="auto", budget=12) == []  # which has all samples
+        (found,) = self.caught(scores=dynamics, cutoff="auto", budget=12, min_per_class=2)
+        assert "fewer than 'min_per_class' = 2 samples: label -3 (0 of 2), label 40 (1 of 2)" in found
+
+    def test_in_a_sweep_once_a_setting(self):
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            d2pyg.sweep(
+                self.X, self.SCORES, labels=self.LABELS, budget=[2, 4], k=[1, 2], cutoff=[0, 0.17]
+            )
+        assert [one.filename for one in found] == [__file__] * 2
+
+    def test_of_transforms_and_baselines(self):
+        data = Data(x=self.X, y=torch.tensor(self.LABELS), score=torch.tensor(self.SCORES))
+        prune = Compose([d2pyg.transforms.D2Prune(budget=4, k=1, cutoff=0.17)])
+        for run in (
+            lambda: prune(data),
+            lambda: d2pyg.baselines.random(
+                self.X, self.SCORES, labels=self.LABELS, budget=4, cutoff=0.17
+            ),
+        ):
+            with pytest.warns(UserWarning, match=r"cutoff leaves 1 of 3 .*label -3 \(0 of 2\)") as found:
+                run()
+            assert [one.filename for one in found] == [__file__]
+        with pytest.warns(UserWarning, match=r"The start leaves .*label 3 \(0 of 1\).* lower 'start'"):
+            d2pyg.baselines.window(scores=[1, 1, 1, 2], labels=[0, 0, 0, 3], budget=1, start=0.5)
 
 
 def test_initial_samples_that_the_cutoff_drops_count_as_seats_and_send_nothing():

@@ -1,5 +1,8 @@
 """A saved coreset, selected again from its settings."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -82,6 +85,14 @@ def test_from_a_graph(data, tmp_path):
         assert repeat(saved, x, scores).index.tolist() == made.index.tolist()
 
 
+def test_from_a_graph_that_names_no_backend(data):
+    x, scores, _ = data
+    graph = d2pyg.knn_graph(x, 5)
+    del graph.backend, graph.metric
+    made = d2pyg.select(graph, scores, budget=20)
+    assert repeat(made, x, scores).index.tolist() == made.index.tolist()
+
+
 def test_from_joined_embeddings(data):
     x, scores, _ = data
     parts = [x[:, :1], x[:, 1:]]
@@ -93,6 +104,38 @@ def test_from_joined_embeddings(data):
 def test_of_one_sample():
     made = d2pyg.select(torch.zeros(1, 2), budget=1)
     assert repeat(made, torch.zeros(1, 2)).index.tolist() == [0]
+
+
+DAMAGED = [
+    None, "", "x", "auto", "a\nb", [], {}, [[1], [2, [3]]], ["a"], [None], [0.5], [True], [-1], [60], [10**30],
+    {"a": {"b": []}}, True, False, -1, 0, 2.5, math.inf, math.nan, 10**30, -(10**30), 10**400, 2**63,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("with_labels", [False, True])
+def test_damaged_settings_are_refused_in_a_line_or_make_no_difference(with_labels, data):
+    x, scores, labels = (values[:20] for values in data)
+    labels = labels if with_labels else None
+    made = d2pyg.select(x, scores, labels=labels, keep=0.3, cutoff=0.1, initial=[3, 1])
+    errors = []
+    for name in made.settings:
+        for value in DAMAGED:
+            damaged = replace(made, settings={**made.settings, name: value})
+            try:
+                again = repeat(damaged, x, scores, labels)
+            except ValueError as error:
+                errors.append(str(error))
+            else:
+                assert again.index.tolist() == made.index.tolist()
+    assert len(errors) > 400
+    for error in errors:
+        assert error.startswith("Expected ")
+        assert len(error) <= 300
+        assert "\n" not in error
+    with pytest.raises(ValueError, match=r"as d2pyg.select wrote them .got clamp None, which"):
+        repeat(replace(made, settings={**made.settings, "clamp": None}), x, scores, labels)
+    with pytest.raises(ValueError, match=r"got num_samples 21, which it never writes for 20 samples"):
+        repeat(replace(made, settings={**made.settings, "num_samples": 21}), x, scores, labels)
 
 
 class Triangle(Kernel):

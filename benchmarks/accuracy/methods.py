@@ -123,7 +123,7 @@ def is_seeded(row):
 
 def is_nested(row):
     """Whether its first picks are the coreset of a smaller budget, with the same settings."""
-    return row.method != "dual" and row.settings.get("cutoff") != "auto"
+    return row.method != "dual"
 
 
 def settings(row, prepared, prune):

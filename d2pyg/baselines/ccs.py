@@ -27,7 +27,7 @@ def ccs(
     *,
     strata: int = 50,
     cutoff: float = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     seed: int = 0,
     **common: Unpack[Common],
 ) -> Coreset:
@@ -54,7 +54,8 @@ def ccs(
         strata: S, at least 1; the paper has 50.
         cutoff: Fraction of the hardest samples dropped first, the paper's beta; by these scores, where
             the authors' code always goes by AUM.
-        initial: Indices already chosen; each counts as one of its stratum's samples.
+        initial: Samples already chosen (indices, a mask or a coreset); each counts as one of its
+            stratum's samples.
         seed: A whole number >= 0.
         **common: See :func:`d2pyg.select`.
 

@@ -17,7 +17,7 @@ from d2pyg.graph.given import Given
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
-from d2pyg.grouping import rank_in_group
+from d2pyg.grouping import first_of_group
 from d2pyg.registry import register
 from d2pyg.scores.dynamics import check_numbers
 from d2pyg.task import Task
@@ -72,7 +72,7 @@ def task_of(
     common: Common,
     *,
     cutoff: float = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     needs_scores: str | None = None,
     left: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Task:
@@ -151,9 +151,7 @@ def ranked(task: Task, key: Tensor) -> Tensor:
     """
     node = task.pool[key.argsort(stable=True)]
     node = node[~task.start[node]]
-    node = node[task.group[node].argsort(stable=True)]
-    group = task.group[node]
-    return node[rank_in_group(group, task.num_groups) < task.count[group]]
+    return node[first_of_group(task.group[node], task.count)]
 
 
 def of_all(task: Task, values: Tensor) -> Tensor:

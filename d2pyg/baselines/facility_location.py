@@ -43,7 +43,7 @@ def facility_location(
     epsilon: float | None = None,
     seed: int | None = None,
     cutoff: float = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     metric: str | Metric | PairwiseMetric | None = None,
     backend: str = "auto",
     progress: bool = False,
@@ -84,7 +84,7 @@ def facility_location(
         epsilon: :math:`\epsilon` of ``"stochastic"``, above 0 and below 1; default 0.1.
         seed: Of the draws of ``"stochastic"``, made on the CPU; a whole number >= 0, default 0.
         cutoff: Fraction of the hardest samples dropped first.
-        initial: Indices already chosen, in S from the start.
+        initial: Samples already chosen (indices, a mask or a coreset), in S from the start.
         metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`; not with a
             graph, which has its own.
         backend: See :func:`d2pyg.knn_graph`; not with a graph.

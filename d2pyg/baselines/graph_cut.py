@@ -49,7 +49,7 @@ def graph_cut(
     gamma: float = 1.0,
     kernel: str | Kernel = "rbf",
     cutoff: float = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     metric: str | Metric | PairwiseMetric | None = None,
     backend: str = "auto",
     progress: bool = False,
@@ -79,7 +79,7 @@ def graph_cut(
         gamma: Decay of similarity with distance, >= 0.
         kernel: ``"rbf"``, ``"laplacian"`` or a :class:`d2pyg.nn.Kernel` with weights in 0 to 1.
         cutoff: Fraction of the hardest samples dropped first.
-        initial: Indices already chosen, in S from the start.
+        initial: Samples already chosen (indices, a mask or a coreset), in S from the start.
         metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`; not with a
             graph, which has its own.
         backend: See :func:`d2pyg.knn_graph`; not with a graph.
@@ -115,7 +115,7 @@ def graph_cut(
         edges=edges,
         group=task.group[task.pool],
         count=task.count,
-        initial=task.start[task.pool],
+        first=task.first_in_pool,
         reverse=Redundancy(tradeoff),
         clamp=False,
     )

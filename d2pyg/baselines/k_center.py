@@ -30,7 +30,7 @@ def k_center(
     scores: ArrayLike | None = None,
     *,
     cutoff: float = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     metric: str | Metric | None = None,
     progress: bool = False,
     **common: Unpack[Common],
@@ -51,8 +51,8 @@ def k_center(
         embeddings: [N, d].
         scores: Difficulty [N], for ``cutoff`` alone.
         cutoff: Fraction of the hardest samples dropped first.
-        initial: Indices already chosen, from which distances are taken; those that the cutoff drops
-            count as seats alone.
+        initial: Samples already chosen (indices, a mask or a coreset), from which distances are
+            taken; those that the cutoff drops count as seats alone.
         metric: ``"euclidean"`` or another :class:`d2pyg.graph.Metric`.
         progress: Show a bar of picks done.
         **common: See :func:`d2pyg.select`.

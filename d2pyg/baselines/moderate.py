@@ -25,7 +25,7 @@ def moderate(
     scores: ArrayLike | None = None,
     *,
     cutoff: float = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     metric: str | Metric | None = None,
     **common: Unpack[Common],
 ) -> Coreset:
@@ -48,7 +48,7 @@ def moderate(
         embeddings: [N, d]. Means are taken over what the cutoff leaves.
         scores: Difficulty [N], for ``cutoff`` alone.
         cutoff: Fraction of the hardest samples dropped first.
-        initial: Indices already chosen.
+        initial: Samples already chosen (indices, a mask or a coreset).
         metric: ``"euclidean"`` or another :class:`d2pyg.graph.Metric`, whose space means are taken in.
         **common: See :func:`d2pyg.select`.
 

@@ -24,7 +24,7 @@ def prototypes(
     clusters: int | None = None,
     which_to_keep: str = "hard",
     cutoff: float = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     seed: int = 0,
     **common: Unpack[Common],
 ) -> Coreset:
@@ -49,7 +49,7 @@ def prototypes(
             about as many as there are classes.)
         which_to_keep: ``"hard"``, far from its centroid, or ``"easy"``; ties to the lowest index.
         cutoff: Fraction of the hardest samples dropped first, before clustering.
-        initial: Indices already chosen.
+        initial: Samples already chosen (indices, a mask or a coreset).
         seed: Of the samples that centroids start from.
         **common: See :func:`d2pyg.select`. Labels give seats; clusters go across classes.
 

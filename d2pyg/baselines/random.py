@@ -22,7 +22,7 @@ def random(
     scores: ArrayLike | None = None,
     *,
     cutoff: float = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     seed: int = 0,
     **common: Unpack[Common],
 ) -> Coreset:
@@ -35,7 +35,7 @@ def random(
         embeddings: [N, d], for N alone; may be None where ``scores`` or ``labels`` are given.
         scores: Difficulty [N], for ``cutoff`` alone.
         cutoff: Fraction of the hardest samples dropped first.
-        initial: Indices already chosen.
+        initial: Samples already chosen (indices, a mask or a coreset).
         seed: A whole number >= 0.
         **common: ``keep``, ``prune`` or ``budget``, ``labels``, ``balance``, ``min_per_class``, ``ids``,
             ``device``: see :func:`d2pyg.select`.

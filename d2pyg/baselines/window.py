@@ -25,7 +25,7 @@ def hardest(
     scores: ArrayLike | None = None,
     *,
     cutoff: float = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     **common: Unpack[Common],
 ) -> Coreset:
     """The samples with the highest scores, ties to the lowest index.
@@ -36,7 +36,7 @@ def hardest(
         embeddings: Not needed.
         scores: Difficulty [N], >= 0, higher is harder.
         cutoff: Fraction of the hardest samples dropped first.
-        initial: Indices already chosen.
+        initial: Samples already chosen (indices, a mask or a coreset).
         **common: See :func:`d2pyg.select`.
 
     Returns:
@@ -61,7 +61,7 @@ def easiest(
     scores: ArrayLike | None = None,
     *,
     cutoff: float = 0.0,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     **common: Unpack[Common],
 ) -> Coreset:
     """The samples with the lowest scores, ties to the lowest index.
@@ -72,7 +72,7 @@ def easiest(
         embeddings: Not needed.
         scores: Difficulty [N], >= 0, higher is harder.
         cutoff: Fraction of the hardest samples dropped first.
-        initial: Indices already chosen.
+        initial: Samples already chosen (indices, a mask or a coreset).
         **common: See :func:`d2pyg.select`.
 
     Returns:

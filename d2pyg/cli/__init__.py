@@ -1,111 +1,84 @@
-"""The command line: doors into the Python functions, with no logic of their own. One file a command."""
+"""The command line: doors into the Python functions, with no logic of their own. One file a command.
+
+Importing it takes no time, so that Ctrl-C is answered from the start; torch is imported when a command
+runs.
+"""
 
 from __future__ import annotations
 
-import argparse
-import importlib
-import logging
 import sys
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from d2pyg._version import __version__
-from d2pyg.cli import compare, explain, graph, score, select, sweep
+from d2pyg.cli import signals, streams
 
-USAGE_STATUS = 2
+_EXPECTED = (ValueError, TypeError, ImportError, OSError, RuntimeError, MemoryError)
+_WRONG_INPUT, _INTERNAL = 2, 1  # statuses
+
+
+def run() -> NoReturn:
+    """The process ``d2pyg``: runs the command of ``sys.argv`` and ends with its status.
+
+    Ctrl-C and termination end it at once, with one line on stderr and status 130 or 143.
+    """
+    ending = signals.Ending()
+    ending.answer()
+    streams.open_missing()
+    from d2pyg.outputs import discard_temporary, recorded
+
+    ending.discard = discard_temporary
+    with recorded() as ending.written:
+        try:
+            status: str | int | None = main()
+        except SystemExit as end:  # argparse's, after --help or a wrong argument
+            status = end.code
+        streams.settle()
+        signals.ignore()
+    sys.exit(status)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command and returns its exit status: 0, or 2 where an argument or a file is wrong."""
+    """Runs a command from Python.
+
+    Args:
+        argv: Its words, such as ``["graph", "x.npy", "--out", "g.pt"]``; default: those of ``sys.argv``.
+
+    Returns:
+        0; 2 where an argument or a file is wrong; 130 where Ctrl-C came; 1 for a fault of d2pyg itself.
+
+    Raises:
+        SystemExit: After ``--help`` and ``--version`` (0), and where arguments cannot be parsed (2).
+    """
+    words = sys.argv[1:] if argv is None else argv
+    verbose = "--verbose" in words
+    written: Sequence[Path] = ()
     try:
-        _import_modules(argv)
-    except ImportError as error:
-        print(f"d2pyg: error: {error}", file=sys.stderr)
-        return USAGE_STATUS
-    arguments = _parser().parse_args(argv)
-    command: Callable[[argparse.Namespace], None] = arguments.command
-    problem: str | None = None
-    with warnings.catch_warnings(), _told(arguments.verbose):
-        warnings.showwarning = _show_warning
-        try:
-            command(arguments)
-        except (ValueError, TypeError, ImportError, OSError, RuntimeError, MemoryError) as error:
-            problem = " ".join(str(error).split()) or type(error).__name__
-        except KeyboardInterrupt:
-            print("d2pyg: interrupted, nothing was written", file=sys.stderr)
-            return 130
-    if problem is not None:
-        print(f"d2pyg: error: {problem}", file=sys.stderr)
-        return USAGE_STATUS
+        from d2pyg.cli import notices
+        from d2pyg.outputs import recorded
+
+        with recorded() as written, notices.in_lines(verbose):
+            from d2pyg.cli.parser import parse  # takes seconds: torch
+
+            arguments = parse(words)
+            arguments.command(arguments)
+    except KeyboardInterrupt:
+        streams.tell_line("", signals.last_line(written))
+        return signals.INTERRUPTED
+    except _EXPECTED as error:
+        _tell_error("error", str(error).strip() or type(error).__name__, written)
+        return _WRONG_INPUT
+    except Exception as error:  # a fault of d2pyg, or of a module of the user's
+        if verbose:
+            import traceback
+
+            streams.tell(traceback.format_exc())
+        text = f"{type(error).__name__}: {error}. Pass --verbose for the traceback."
+        _tell_error("internal error", text, written)
+        return _INTERNAL
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        line = " ".join(message.split())
-        self.exit(USAGE_STATUS, f"d2pyg: error: {line} (see {self.prog} --help)\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="d2pyg", description="Keep the part of a training set worth training on.")
-    parser.add_argument("--version", action="version", version=f"d2pyg {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (select, graph, sweep, score, explain, compare):
-        command.add_to(commands)
-    for command_parser in commands.choices.values():
-        _add_import(command_parser)
-    return parser
-
-
-def _add_import(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--import", action="append", default=[], dest="modules", metavar="MODULE",
-        help="import a Python module first, such as one that registers names of yours; as with "
-        "python -m, the current folder is searched first; can be repeated",
-    )  # fmt: skip
-
-
-def _import_modules(argv: Sequence[str] | None) -> None:
-    """Imports what ``--import`` names, before any help lists the names that are registered.
-
-    The current folder is the first on the path, as with ``python -m``.
-    """
-    parser = _Parser(prog="d2pyg", add_help=False, allow_abbrev=False)
-    _add_import(parser)
-    modules = parser.parse_known_args(argv)[0].modules
-    if modules and not {"", str(Path.cwd())} & set(sys.path):
-        sys.path.insert(0, "")
-    for module in modules:
-        try:
-            importlib.import_module(module)
-        except Exception as error:  # a stranger's code can raise any
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise ImportError(
-                f"Expected 'import' to name a Python module that can be imported (got {module!r}: "
-                f"{reason}). Run python -c 'import {module}' here for the whole story."
-            ) from error
-
-
-@contextmanager
-def _told(verbose: bool) -> Iterator[None]:
-    """What the library logs about its plans, on stderr."""
-    log, handler = logging.getLogger("d2pyg"), logging.StreamHandler(sys.stderr)
-    before = log.level
-    if verbose:
-        handler.setFormatter(logging.Formatter("d2pyg: %(message)s"))
-        log.addHandler(handler)
-        log.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(before)
-
-
-def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"d2pyg: warning: {message}", file=sys.stderr)
+def _tell_error(kind: str, text: str, written: Sequence[Path]) -> None:
+    after = f" ({signals.listed(written)})" if written else ""
+    streams.tell_line(f"d2pyg: {kind}: ", text + after)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from d2pyg.budget import BALANCES
 from d2pyg.checks import as_tensor
+from d2pyg.cli.streams import on_terminal
 from d2pyg.flow import FLOWS
 from d2pyg.graph.files import read_graph_or_array
 from d2pyg.io import path_of, read_array
@@ -66,7 +66,7 @@ def add_method(add: Add) -> None:
     add_metric(add)
     add("--balance", metavar="NAME",
         help=f"{', '.join(BALANCES)}: seats of the classes (default proportional)")  # fmt: skip
-    add("--min-per-class", type=int, metavar="N",
+    add("--min-per-class", type=whole, metavar="N",
         help="seats each class gets first (default 0)")  # fmt: skip
 
 
@@ -97,14 +97,24 @@ def add_reporting(add: Add) -> None:
     add("--verbose", action="store_true", default=False, help="say first what the graph will take")
 
 
-def check_no_input(given: Mapping[str, str | None], outputs: Mapping[str, Path | None]) -> None:
-    """No output takes the place of an input."""
+def check_files(given: Mapping[str, str | None], outputs: Mapping[str, Path | None]) -> None:
+    """No output takes the place of an input, or of another output."""
     inputs = {path_of(file).resolve() for file in given.values() if file}
+    names: dict[Path, str] = {}
     for name, output in outputs.items():
-        if output and output.resolve() in inputs:
+        if output is None:
+            continue
+        target = output.resolve()
+        if target in inputs:
             raise ValueError(
                 f"Expected {name!r} to differ from the inputs (got {str(output)!r}). Name another file."
             )
+        if target in names:
+            raise ValueError(
+                f"Expected {name!r} to differ from {names[target]!r} (got {str(output)!r} for both). "
+                f"Name two files."
+            )
+        names[target] = name
 
 
 def read_inputs(given: Mapping[str, str | None]) -> dict[str, Any]:
@@ -150,7 +160,7 @@ def in_words_of_options(written: Mapping[str, str]) -> Iterator[None]:
 
 def progress(arguments: argparse.Namespace) -> bool:
     """What was asked for, or whether this is a terminal."""
-    return sys.stderr.isatty() if arguments.progress is None else bool(arguments.progress)
+    return on_terminal() if arguments.progress is None else bool(arguments.progress)
 
 
 def as_csv(rows: list[dict[str, Any]]) -> bytes:
@@ -159,7 +169,23 @@ def as_csv(rows: list[dict[str, Any]]) -> bytes:
     writer = csv.DictWriter(text, list(rows[0]))
     writer.writeheader()
     writer.writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode("utf-8", "surrogateescape")  # a path can hold any bytes
+
+
+def whole(text: str) -> int:
+    """The value of an option, in digits of ASCII."""
+    try:
+        return int(text.encode("ascii"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"invalid int value: {text!r}") from None
+
+
+def real(text: str) -> float:
+    """The value of an option, in digits of ASCII."""
+    try:
+        return float(text.encode("ascii"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"invalid float value: {text!r}") from None
 
 
 def fraction_or_auto(text: str) -> str | float:
@@ -167,8 +193,8 @@ def fraction_or_auto(text: str) -> str | float:
     if text == "auto":
         return text
     try:
-        return float(text)
-    except ValueError:
+        return real(text)
+    except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(f"expected auto or a number (got {text!r})") from None
 
 
@@ -176,6 +202,6 @@ def _scale(text: str) -> str | float | None:
     if text in ("median", "none"):
         return None if text == "none" else text
     try:
-        return float(text)
-    except ValueError:
+        return real(text)
+    except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(f"expected median, none or a number (got {text!r})") from None

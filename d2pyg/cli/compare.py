@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from d2pyg.cli import common
+from d2pyg.cli import common, streams
 from d2pyg.coreset import Coreset
 from d2pyg.evaluate.comparison import compare, duplicate_threshold
 from d2pyg.formats import READERS
-from d2pyg.io import check_output, read_array, replacing
-from d2pyg.plot import FORMATS, plot_coresets
+from d2pyg.io import read_array
+from d2pyg.outputs import check_output, replacing_all
+from d2pyg.plot import FORMATS, plot_coresets, save_figure
 
 _SUFFIXES = (".csv",)
 
@@ -61,7 +61,7 @@ def add_to(commands: Any) -> None:
     add("--scores", metavar="FILE", help="difficulty, N numbers")
     add("--labels", metavar="FILE", help="N integers")
     common.add_metric(add)
-    add("--threshold", type=float, metavar="T",
+    add("--threshold", type=common.real, metavar="T",
         help="closer is a near-duplicate (default: half the median distance of all samples to their "
         "nearest other)")  # fmt: skip
     add("--out", metavar="FILE", help=f"write the table too: {' '.join(_SUFFIXES)}")
@@ -71,10 +71,10 @@ def add_to(commands: Any) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> None:
-    out = arguments.out and check_output("out", arguments.out, _SUFFIXES)
-    figure = arguments.figure and check_output("figure", arguments.figure, FORMATS)
+    out = None if arguments.out is None else check_output("out", arguments.out, _SUFFIXES)
+    figure = None if arguments.figure is None else check_output("figure", arguments.figure, FORMATS)
     given = {name: getattr(arguments, name) for name in ("embeddings", "scores", "labels")}
-    common.check_no_input(
+    common.check_files(
         {**given, **{path: path for path in arguments.coresets}}, {"out": out, "figure": figure}
     )
     for name in ("embeddings", "scores"):
@@ -92,21 +92,20 @@ def _compare(arguments: argparse.Namespace) -> None:
         bars = common.progress(arguments)
         threshold = duplicate_threshold(read["embeddings"], arguments.metric, bars)
     rows = compare(coresets, **read, metric=arguments.metric, threshold=threshold)
-    if out:
-        with replacing(out) as file:  # which appears only if the figure was drawn too
-            file.write(common.as_csv(rows))
-            if figure:
-                plot_coresets(coresets, read["embeddings"], read["scores"], figure)
-    elif figure:
-        plot_coresets(coresets, read["embeddings"], read["scores"], figure)
+    with replacing_all(*(path for path in (out, figure) if path)) as targets:
+        if out:
+            targets[0].write(common.as_csv(rows))
+        if figure:
+            drawn = plot_coresets(coresets, read["embeddings"], read["scores"])
+            save_figure(drawn, targets[-1], figure.suffix)
 
     if threshold is not None:
-        print(f"near-duplicates are closer than {threshold:.4g}", file=sys.stderr)
+        streams.tell(f"near-duplicates are closer than {threshold:.4g}")
     if arguments.json:
         files = {"out": arguments.out, "figure": arguments.figure}
-        print(json.dumps({**files, "threshold": threshold, "rows": rows}))
+        streams.say(json.dumps({**files, "threshold": threshold, "rows": rows}))
     else:
-        print(_aligned(rows))
+        streams.say(_aligned(rows))
 
 
 def _read(path: str) -> Any:

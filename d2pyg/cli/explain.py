@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from d2pyg.cli import common
+from d2pyg.cli import common, streams
 from d2pyg.coreset import Coreset
 from d2pyg.formats import READERS
 from d2pyg.repeat import repeat
@@ -66,7 +66,9 @@ def add_to(commands: Any) -> None:
 def _explain(arguments: argparse.Namespace) -> None:
     coreset = Coreset.load(arguments.coreset)
     samples = [_index(coreset, sample, arguments.index) for sample in arguments.samples]
-    named = coreset.settings.get("files", {})
+    files = coreset.settings.get("files")
+    named = files if isinstance(files, dict) else {}
+    named = {name: file for name, file in named.items() if isinstance(file, str)}
     given = {name: getattr(arguments, name) or named.get(name) for name in _INPUTS}
     if given["embeddings"] is None:
         raise ValueError(
@@ -81,9 +83,9 @@ def _explain(arguments: argparse.Namespace) -> None:
     )
     found = [again.explain(sample) for sample in samples]
     if arguments.json:
-        print(json.dumps([explanation.as_dict() for explanation in found]))
+        streams.say(json.dumps([explanation.as_dict() for explanation in found]))
     else:
-        print("\n".join(str(explanation) for explanation in found))
+        streams.say("\n".join(str(explanation) for explanation in found))
 
 
 def _index(coreset: Coreset, sample: str, by_index: bool) -> int:
@@ -97,7 +99,8 @@ def _index(coreset: Coreset, sample: str, by_index: bool) -> int:
                 f"the name, or pass --index to give indices."
             )
         return names.index(sample)
-    if not sample.isdecimal() or int(sample) >= total:
+    digits = sample.isascii() and sample.isdecimal() and len(sample) < 20
+    if not digits or int(sample) >= total:
         raise ValueError(
             f"Expected 'SAMPLE' to be an index in 0 to {total - 1} (got {sample!r}). Samples are "
             f"numbered from 0{'.' if coreset.ids is not None else '; this coreset has no names.'}"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from typing import Any
 
 from d2pyg.checks import as_labels
-from d2pyg.cli import common
+from d2pyg.cli import common, streams
 from d2pyg.graph.files import SUFFIXES, save_graph
 from d2pyg.graph.knn import knn_graph
-from d2pyg.io import check_output, read_array
+from d2pyg.io import read_array
+from d2pyg.outputs import check_output
 
 _EPILOG = """
 examples:
@@ -50,12 +50,18 @@ def add_to(commands: Any) -> None:
     add = parser.add_argument
     add("embeddings", metavar="EMBEDDINGS", help="file of N x d floats")
     add("--out", required=True, metavar="FILE", help=f"where to write: {' '.join(SUFFIXES)}")
-    add("--k", type=int, default=5, metavar="K", help="neighbours a sample (default %(default)s)")
+    add(
+        "--k",
+        type=common.whole,
+        default=5,
+        metavar="K",
+        help="neighbours a sample (default %(default)s)",
+    )
     add("--labels", metavar="FILE", help="N integers: a graph a class")
     common.add_metric(add)
     add = parser.add_argument_group("how it runs").add_argument
     common.add_running(add)
-    add("--memory", type=float, metavar="BYTES",
+    add("--memory", type=common.real, metavar="BYTES",
         help="what the search may use, such as 4e9 (default: a quarter of what is free)")  # fmt: skip
 
 
@@ -63,7 +69,7 @@ def _graph(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     out = check_output("out", arguments.out, SUFFIXES)
     given = common.given(arguments, ("embeddings", "labels"))
-    common.check_no_input(given, {"out": out})
+    common.check_files(given, {"out": out})
     embeddings = read_array("embeddings", given["embeddings"])
     labels = common.read_inputs({"labels": given.get("labels")})["labels"]
     graph = knn_graph(
@@ -83,10 +89,9 @@ def _graph(arguments: argparse.Namespace) -> None:
         "backend": graph.backend,
         "seconds": round(time.perf_counter() - started, 3),
     }
-    print(
+    streams.tell(
         f"joined {summary['nodes']} samples by {summary['edges']} edges in "
         f"{summary['seconds']:.1f} s -> {out}",
-        file=sys.stderr,
     )
     if arguments.json:
-        print(json.dumps(summary))
+        streams.say(json.dumps(summary))

@@ -6,15 +6,18 @@ import argparse
 import inspect
 import re
 from collections.abc import Callable, Collection
+from typing import Any
 
 from torch import Tensor
 
 from d2pyg import baselines  # noqa: F401  # they register themselves
+from d2pyg.cli.common import real, whole
 from d2pyg.coreset import Coreset
 from d2pyg.registry import choices, look_up
 
 Method = Callable[..., Coreset]
 _TYPES = {bool: None, float: "F", int: "N", str: "NAME"}  # of several, the first
+_PARSERS: dict[type, Callable[[str], Any]] = {float: real, int: whole, str: str}
 
 
 def parameters(method: Method) -> dict[str, inspect.Parameter]:
@@ -53,7 +56,7 @@ def add_options(parser: argparse.ArgumentParser, known: Collection[str]) -> tupl
             add(flag, metavar="FILE", help=text)
             files.append(parameter)
         else:
-            add(flag, type=kind, metavar=_TYPES[kind], help=text)
+            add(flag, type=_PARSERS[kind], metavar=_TYPES[kind], help=text)
     return options, files
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from typing import Any
 
@@ -13,8 +12,9 @@ from torch import Tensor
 
 from d2pyg import scores
 from d2pyg.checks import check_choice
-from d2pyg.cli import common
-from d2pyg.io import check_output, read_array, replacing
+from d2pyg.cli import common, streams
+from d2pyg.io import read_array
+from d2pyg.outputs import check_output, replacing
 from d2pyg.registry import choices
 from d2pyg.scores.state import MARGINS
 
@@ -108,14 +108,19 @@ def add_to(commands: Any) -> None:
     add("--embeddings", metavar="FILE", help="file of N x d floats")
 
     add = parser.add_argument_group("options, each for some names").add_argument
-    add("--window", type=int, metavar="J", help="epochs in a window (default 10)")
-    add("--el2n-epochs", type=int, metavar="N", help="first epochs that are averaged (default 10)")
+    add("--window", type=common.whole, metavar="J", help="epochs in a window (default 10)")
+    add(
+        "--el2n-epochs",
+        type=common.whole,
+        metavar="N",
+        help="first epochs that are averaged (default 10)",
+    )
     add("--margin", metavar="NAME", help=f"between {' or '.join(MARGINS)} (default {MARGINS[0]})")
     add("--raw", action="store_true", default=None,
         help="as its paper has it, where low is hard (select wants high to be hard)")  # fmt: skip
-    add("--prototypes", type=int, metavar="N", help="centres of k-means (default 100)")
-    add("--seed", type=int, metavar="N", help="of the first centres; there is no default")
-    add("--k", type=int, metavar="K", help="neighbours a sample (default 5)")
+    add("--prototypes", type=common.whole, metavar="N", help="centres of k-means (default 100)")
+    add("--seed", type=common.whole, metavar="N", help="of the first centres; there is no default")
+    add("--k", type=common.whole, metavar="K", help="neighbours a sample (default 5)")
     common.add_metric(add)
     add("--backend", metavar="NAME", help=f"kNN: auto, {', '.join(choices('backend'))} (default auto)")
     add("--device", metavar="NAME", help="of kNN: cpu, cuda, cuda:1, ... (default cpu)")
@@ -131,7 +136,7 @@ def _score(arguments: argparse.Namespace) -> None:
     parts = arguments.logits or []
     given = {source: getattr(arguments, source) for source in _SOURCES if source != "logits"}
     files = {f"logits {epoch}": part for epoch, part in enumerate(parts)}
-    common.check_no_input({**given, **files}, {"out": out})
+    common.check_files({**given, **files}, {"out": out})
     function = getattr(scores, name)
     with common.in_words_of_options(_WRITTEN):
         if sources == ("dynamics",):
@@ -151,13 +156,12 @@ def _score(arguments: argparse.Namespace) -> None:
         **_summary(score),
         "seconds": round(time.perf_counter() - started, 3),
     }
-    print(
+    streams.tell(
         "{name} of {samples} samples: {0:.4g} to {1:.4g}, mean {mean:.4g}, in {seconds:.1f} s "
         "-> {out}".format(*summary["range"], **summary),
-        file=sys.stderr,
     )
     if arguments.json:
-        print(json.dumps(summary))
+        streams.say(json.dumps(summary))
 
 
 def _sources(arguments: argparse.Namespace, name: str) -> tuple[str, ...]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
-import sys
 import time
 from typing import Any
 
@@ -15,10 +13,10 @@ from torch import Tensor
 
 from d2pyg import formats
 from d2pyg.checks import as_index
-from d2pyg.cli import common, methods
+from d2pyg.cli import common, methods, streams
 from d2pyg.coreset import Coreset
-from d2pyg.io import check_output, replacing
 from d2pyg.metrics import class_counts
+from d2pyg.outputs import check_output, replacing_all
 from d2pyg.pruning import select
 from d2pyg.registry import choices, look_up
 from d2pyg.scores.dynamics import TrainingDynamics
@@ -91,18 +89,18 @@ def add_to(commands: Any) -> None:
     add("--initial", metavar="FILE", help="indices chosen already; they are not chosen again")
 
     group = parser.add_argument_group("how many (exactly one)")
-    group.add_argument("--keep", type=float, metavar="F", help="fraction kept")
-    group.add_argument("--prune", type=float, metavar="F", help="fraction removed")
-    group.add_argument("--budget", type=int, metavar="N", help="number of samples kept")
+    group.add_argument("--keep", type=common.real, metavar="F", help="fraction kept")
+    group.add_argument("--prune", type=common.real, metavar="F", help="fraction removed")
+    group.add_argument("--budget", type=common.whole, metavar="N", help="number of samples kept")
 
     add = parser.add_argument_group("the method").add_argument
     add("--method", default="d2", metavar="NAME",
         help=f"{', '.join(choices('method'))} (default %(default)s)")  # fmt: skip
-    add("--k", type=int, metavar="K",
+    add("--k", type=common.whole, metavar="K",
         help="neighbours a sample (default 15, or all that a graph has)")  # fmt: skip
-    add("--gamma-forward", type=float, metavar="G",
+    add("--gamma-forward", type=common.real, metavar="G",
         help="decay of forward messages with distance (default 10.0)")  # fmt: skip
-    add("--gamma-reverse", type=float, metavar="G",
+    add("--gamma-reverse", type=common.real, metavar="G",
         help="decay of reverse messages with distance (default 3.0)")  # fmt: skip
     add("--clamp", action=argparse.BooleanOptionalAction,
         help="picks at or below 0 send no message")  # fmt: skip
@@ -123,17 +121,13 @@ def add_to(commands: Any) -> None:
 def _select(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     out = formats.check_target("out", arguments.out)
-    removed = arguments.removed and check_output("removed", arguments.removed, _LISTS)
-    if removed and removed.resolve() == out.resolve():
-        raise ValueError(
-            f"Expected 'removed' to differ from 'out' (got {str(out)!r} for both). Name two files."
-        )
+    removed = None if arguments.removed is None else check_output("removed", arguments.removed, _LISTS)
     name = arguments.method
     method = look_up("method", name)
     options = common.given(arguments, (*_INPUTS, *_OPTIONS, *arguments.more))
     methods.check_options(name, method, options)
     given = {key: file for key, file in options.items() if key in (*_INPUTS, *arguments.files)}
-    common.check_no_input(given, {"out": out, "removed": removed})
+    common.check_files(given, {"out": out, "removed": removed})
     files = common.read_inputs(given)
     if "progress" in methods.parameters(method):
         options["progress"] = common.progress(arguments)
@@ -145,19 +139,15 @@ def _select(arguments: argparse.Namespace) -> None:
     score = score.borderline() if isinstance(score, TrainingDynamics) else score.double()
     summary = {"out": str(out), **_summary(coreset, score, files.get("labels"), method is select)}
 
-    if removed:
-        left_out = ~coreset.mask
-        initial = files.get("initial", torch.empty(0))  # chosen already: they stay
-        left_out[as_index("initial", initial, len(left_out))] = False
-        with replacing(removed) as file:  # which happens only if `out` was written too
-            file.write(_list_of(coreset, left_out.nonzero().flatten(), removed.suffix))
-            coreset.save(out)
-    else:
-        coreset.save(out)
+    with replacing_all(*(path for path in (out, removed) if path)) as targets:
+        formats.write(coreset, targets[0], out.suffix)
+        if removed:
+            left_out = _left_out(coreset, files.get("initial"))
+            targets[1].write(formats.name_list(left_out, removed.suffix))
     summary["seconds"] = round(time.perf_counter() - started, 3)
     _report(summary)
     if arguments.json:
-        print(json.dumps({**summary, "settings": coreset.settings}))
+        streams.say(json.dumps({**summary, "settings": coreset.settings}))
 
 
 def _summary(coreset: Coreset, score: Tensor, labels: Tensor | None, messages: bool) -> dict[str, Any]:
@@ -171,7 +161,7 @@ def _summary(coreset: Coreset, score: Tensor, labels: Tensor | None, messages: b
         "kept": len(coreset),
         "of": len(coreset.scores),
         "score_before": _range(score),
-        "score_after": _range(after) if messages else None,
+        "score_after": _range(after) if messages and len(after) else None,
         "score_kept": _range(score[coreset.index]),
         "kept_per_class": kept_per_class,
     }
@@ -193,25 +183,16 @@ def _report(summary: dict[str, Any]) -> None:
         counts = [f"{label}: {count}" for label, count in summary["kept_per_class"].items()]
         more = f", and {len(counts) - 20} more classes" if len(counts) > 20 else ""
         lines.append(f"kept per class {', '.join(counts[:20])}{more}")
-    print("\n".join(lines), file=sys.stderr)
+    streams.tell("\n".join(lines))
 
 
-def _list_of(coreset: Coreset, index: Tensor, suffix: str) -> bytes:
-    """A file of the names of these samples, or of their indices where there are no names."""
-    chosen: np.ndarray[Any, Any] = index.numpy() if coreset.ids is None else coreset.ids[index]
-    if suffix == ".npy":
-        buffer = io.BytesIO()
-        np.save(buffer, chosen)
-        return buffer.getvalue()
-    if suffix == ".json":
-        return json.dumps(chosen.tolist()).encode()
-    names = [str(name) for name in chosen.tolist()]
-    if any("\n" in name for name in names):
-        raise ValueError(
-            "Expected 'removed' to be a .json or .npy file (got .txt, for names with line breaks). "
-            "Choose another suffix."
-        )
-    return "".join(f"{name}\n" for name in names).encode()
+def _left_out(coreset: Coreset, initial: Tensor | None) -> np.ndarray[Any, Any]:
+    """The samples that are neither kept nor chosen already, by name or else by index."""
+    left_out = ~coreset.mask
+    if initial is not None:
+        left_out[as_index("initial", initial, len(left_out))] = False
+    index = left_out.nonzero().flatten().numpy()
+    return index if coreset.ids is None else coreset.ids[index]
 
 
 def _range(values: Tensor) -> list[float]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from typing import Any
 
-from d2pyg.cli import common
+from d2pyg.cli import common, streams
 from d2pyg.evaluate.sweeping import sweep
-from d2pyg.io import check_output, replacing
+from d2pyg.outputs import check_output, replacing
 
 _INPUTS = ("embeddings", "scores", "labels")
 _SWEPT = ("keep", "prune", "budget", "k", "gamma_forward", "gamma_reverse", "clamp", "cutoff")
@@ -66,20 +65,22 @@ def add_to(commands: Any) -> None:
     add("--labels", metavar="FILE", help="N integers: a graph and a budget a class")
 
     group = parser.add_argument_group("how many (exactly one)")
-    group.add_argument("--keep", type=float, nargs="+", metavar="F", help="fractions kept")
-    group.add_argument("--prune", type=float, nargs="+", metavar="F", help="fractions removed")
-    group.add_argument("--budget", type=int, nargs="+", metavar="N", help="numbers of samples kept")
+    group.add_argument("--keep", type=common.real, nargs="+", metavar="F", help="fractions kept")
+    group.add_argument("--prune", type=common.real, nargs="+", metavar="F", help="fractions removed")
+    group.add_argument(
+        "--budget", type=common.whole, nargs="+", metavar="N", help="numbers of samples kept"
+    )
 
     add = parser.add_argument_group("tried in every combination").add_argument
-    add("--k", type=int, nargs="+", metavar="K",
+    add("--k", type=common.whole, nargs="+", metavar="K",
         help="neighbours a sample (default 15, or all that a graph has)")  # fmt: skip
-    add("--gamma-forward", type=float, nargs="+", metavar="G",
+    add("--gamma-forward", type=common.real, nargs="+", metavar="G",
         help="decays of forward messages with distance (default 10.0)")  # fmt: skip
-    add("--gamma-reverse", type=float, nargs="+", metavar="G",
+    add("--gamma-reverse", type=common.real, nargs="+", metavar="G",
         help="decays of reverse messages with distance (default 3.0)")  # fmt: skip
     add("--clamp", type=_flag, nargs="+", metavar="yes|no",
         help="whether picks at or below 0 send no message (default no)")  # fmt: skip
-    add("--cutoff", type=float, nargs="+", metavar="F",
+    add("--cutoff", type=common.real, nargs="+", metavar="F",
         help="fractions of the hardest samples dropped first (default 0.0)")  # fmt: skip
 
     common.add_method(parser.add_argument_group("the method, for all").add_argument)
@@ -92,7 +93,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     out = check_output("out", arguments.out, _SUFFIXES)
     given = common.given(arguments, _INPUTS)
-    common.check_no_input(given, {"out": out})
+    common.check_files(given, {"out": out})
     files = common.read_inputs(given)
     names = (*_SWEPT, *common.METHOD, "backend", "engine", "device")
     options = common.given(arguments, names)
@@ -100,9 +101,9 @@ def _sweep(arguments: argparse.Namespace) -> None:
     with replacing(out) as file:
         file.write(common.as_csv(rows))
     seconds = round(time.perf_counter() - started, 3)
-    print(f"tried {len(rows)} settings in {seconds:.1f} s -> {out}", file=sys.stderr)
+    streams.tell(f"tried {len(rows)} settings in {seconds:.1f} s -> {out}")
     if arguments.json:
-        print(json.dumps({"out": str(out), "rows": rows, "seconds": seconds}))
+        streams.say(json.dumps({"out": str(out), "rows": rows, "seconds": seconds}))
 
 
 def _flag(text: str) -> bool:

@@ -16,7 +16,7 @@ from d2pyg.checks import FLOATS, as_device, check_choice
 from d2pyg.data.layers import SIDES, evaluating, layer_of, listening, only_one
 from d2pyg.data.loaders import length_of, num_samples
 from d2pyg.data.tokens import POOLS, one_each
-from d2pyg.io import check_output, replacing
+from d2pyg.outputs import check_output, replacing
 from d2pyg.progress import progress_bar
 
 

@@ -2,13 +2,13 @@
 
 from d2pyg.graph.edges import nearest_graph
 from d2pyg.graph.files import load_graph, save_graph
+from d2pyg.graph.inner_product import InnerProductMetric
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import knn_graph
+from d2pyg.graph.mahalanobis import MahalanobisMetric
 from d2pyg.graph.metric import (
     CosineMetric,
     EuclideanMetric,
-    InnerProductMetric,
-    MahalanobisMetric,
     Metric,
     PairwiseMetric,
 )

@@ -7,11 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from d2pyg.graph.exact import smallest
+from d2pyg.graph.exact import of_pairs, smallest
 from d2pyg.graph.points import Points
-
-_BOUNDS_TOGETHER = 1 << 22  # float32 lower bounds held together, 16 MiB
-_PAIR_ELEMENTS = 1 << 22  # float64 elements of exact differences held together, 32 MiB
 
 
 def covering_radii(points: Points, index: Tensor, sizes: Sequence[int]) -> list[float]:
@@ -49,23 +46,19 @@ def to_nearest(points: Points, rows: Tensor, chosen: Tensor) -> Tensor:
         rows: int64 [R], the points that are asked about.
         chosen: int64 [M], at least one; a row that is among them is at distance 0 from itself.
     """
-    found = torch.empty(len(rows), dtype=torch.float64, device=rows.device)
-    table = points.tables[0]
-    columns = table.rows(chosen)
-    chunk = max(1, _BOUNDS_TOGETHER // len(chosen))
-    for start in range(0, len(rows), chunk):
-        part = rows[start : start + chunk]
-        bound = table.bounds(table.rows(part), columns)
-        base = table.row_bound(points.norm[part])
-        value, place = smallest(bound, min(2, len(chosen)))
-        distance = points.distance(part, chosen[place[:, 0]])
-        unsure = (points.at_least(value[:, -1] + base) < distance).nonzero().flatten()
-        if len(unsure):
-            possible = points.at_least(bound[unsure] + base[unsure].unsqueeze(1))
-            row, column = (possible < distance[unsure].unsqueeze(1)).nonzero(as_tuple=True)
-            row = unsure[row]
-            pairs = _PAIR_ELEMENTS // points.dim + 1
-            for r, c in zip(row.split(pairs), column.split(pairs), strict=True):
-                distance.scatter_reduce_(0, r, points.distance(part[r], chosen[c]), "amin")
-        found[start : start + chunk] = distance
+    found = torch.full((len(rows),), torch.inf, dtype=torch.float64, device=rows.device)
+    table, together = points.tables[0], points.rows_together
+    for part, distance in zip(rows.split(together), found.split(together), strict=True):
+        left, base = table.rows(part), table.row_bound(points.norm[part])
+        for columns in chosen.split(table.columns_beside(len(part), copied=True)):
+            bound = table.bounds(left, table.rows(columns))
+            value, place = smallest(bound, min(2, len(columns)))
+            torch.minimum(distance, of_pairs(points, part, columns[place[:, 0]]), out=distance)
+            unsure = (points.at_least(value[:, -1] + base) < distance).nonzero().flatten()
+            if len(unsure):
+                possible = points.at_least(bound[unsure] + base[unsure].unsqueeze(1))
+                row, column = (possible < distance[unsure].unsqueeze(1)).nonzero(as_tuple=True)
+                row = unsure[row]
+                exact = of_pairs(points, part[row], columns[column])
+                distance.scatter_reduce_(0, row, exact, "amin")
     return found

@@ -7,13 +7,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from d2pyg.graph.points import Points
+from d2pyg.graph.points import CHUNK_ELEMENTS, Points
 from d2pyg.graph.table import Table
 
 EXTRA = 8  # candidates beyond k: the gap to the last of them is what certifies a row
 _BLOCKS = 32
-_PAIR_ELEMENTS = 1 << 22  # float64 elements of exact differences held together, 32 MiB
-_SEARCH_ELEMENTS = 1 << 22  # lower bounds searched together
+_SEARCH_ELEMENTS = 1 << 20  # lower bounds searched together
 _FIRST_COLUMNS = 64
 _REDONE_TOGETHER = 256  # rows
 
@@ -30,6 +29,13 @@ def nearest_of(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
         Neighbours int64 [C, k] and distances float64 [C, k], by (distance, index), never the point
         itself.
     """
+    found = [_nearest_of(points, part, k) for part in rows.split(points.rows_together)]
+    neighbour, distance = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return neighbour, distance
+
+
+def _nearest_of(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The same for as many points as are searched together."""
     neighbour = torch.empty(len(rows), k, dtype=torch.int64, device=rows.device)
     distance = torch.empty(len(rows), k, dtype=torch.float64, device=rows.device)
     count = min(k + EXTRA, len(points) - 1)
@@ -49,7 +55,7 @@ def nearest_of(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
         # All others are at least as far as the bound of the last candidate says.
         beyond = points.at_least(value[:, -1] + table.row_bound(points.norm[here]))
         unsure = unsure[beyond <= exact[:, -1]]
-    for part in unsure.split(_REDONE_TOGETHER) if len(unsure) else ():
+    for part in unsure.split(min(_REDONE_TOGETHER, points.rows_together)) if len(unsure) else ():
         neighbour[part], distance[part] = _search(points, rows[part], neighbour[part], distance[part])
     return neighbour, distance
 
@@ -57,7 +63,7 @@ def nearest_of(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
 def _candidates(table: Table, rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The ``count`` lowest bounds of each row, ascending, and their columns, a tile at a time."""
     points, left = table.points, table.rows(rows)
-    width = max(1, points.tile // len(rows))
+    width = table.columns_beside(len(rows))
     found: list[tuple[Tensor, Tensor]] = []
     for start in range(0, len(points), width):
         right = table.rows(slice(start, min(start + width, len(points))))
@@ -114,15 +120,23 @@ class Comparable(Protocol):
 def rank(points: Comparable, rows: Tensor, candidate: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k nearest among candidates [C, M], by (exact distance, index)."""
     candidate = candidate.sort(dim=1).values
-    chunk = max(1, _PAIR_ELEMENTS // (candidate.shape[1] * points.dim))
+    pairs = max(1, CHUNK_ELEMENTS // points.dim)
+    chunk = max(1, pairs // candidate.shape[1])
     distance = torch.cat(
         [
-            points.distance(r.unsqueeze(1), c)
+            torch.cat([points.distance(r.unsqueeze(1), some) for some in c.split(pairs, dim=1)], dim=1)
             for r, c in zip(rows.split(chunk), candidate.split(chunk), strict=True)
         ]
     )
     distance, order = distance.sort(dim=1, stable=True)
     return candidate.gather(1, order[:, :k]), distance[:, :k].contiguous()
+
+
+def of_pairs(points: Points, rows: Tensor, others: Tensor) -> Tensor:
+    """The exact distances of as many pairs as there may be [P], a chunk at a time."""
+    chunk = CHUNK_ELEMENTS // points.dim + 1
+    pairs = zip(rows.split(chunk), others.split(chunk), strict=True)
+    return torch.cat([points.distance(row, other) for row, other in pairs])
 
 
 def certify(points: Points, rows: Tensor, candidate: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -150,7 +164,8 @@ def certify(points: Points, rows: Tensor, candidate: Tensor, k: int) -> tuple[Te
         table = points.tables[-1]
         doubt = 2 * (table.error * (points.norm[rows] + points.norm.max()) + table.tiny)
         missing |= points.at_least(farthest - doubt) <= distance[:, -1]
-    for again in missing.nonzero().flatten().split(_REDONE_TOGETHER):
+    again = missing.nonzero().flatten()
+    if len(again):
         neighbour[again], distance[again] = nearest_of(points, rows[again], k)
     return neighbour, distance
 
@@ -163,7 +178,8 @@ def _search(points: Points, rows: Tensor, neighbour: Tensor, distance: Tensor) -
     """
     table = points.tables[-1]
     left, base = table.rows(rows), table.row_bound(points.norm[rows]).unsqueeze(1)
-    start, width = 0, _FIRST_COLUMNS
+    most = min(max(_FIRST_COLUMNS, _SEARCH_ELEMENTS // len(rows)), table.columns_beside(len(rows)))
+    start, width = 0, min(_FIRST_COLUMNS, most)
     while start < len(points):
         stop = min(start + width, len(points))
         bound = table.bounds(left, table.rows(slice(start, stop))) + base
@@ -171,17 +187,13 @@ def _search(points: Points, rows: Tensor, neighbour: Tensor, distance: Tensor) -
         columns = torch.arange(start, stop, device=rows.device)
         worst, last = distance[:, -1:], neighbour[:, -1:]
         possible = points.at_least(bound) <= worst
-        possible &= (worst > 0) | (columns < last)  # at distance 0 only the index can be lower
+        possible &= (worst > points.least) | (columns < last)  # there only the index can be lower
         row, place = possible.nonzero(as_tuple=True)
         if len(row):
             found = columns[place]
-            pairs = _PAIR_ELEMENTS // points.dim + 1
-            exact = [
-                points.distance(rows[r], c)
-                for r, c in zip(row.split(pairs), found.split(pairs), strict=True)
-            ]
-            neighbour, distance = _merge(neighbour, distance, row, found, torch.cat(exact))
-        start, width = stop, min(4 * width, max(_FIRST_COLUMNS, _SEARCH_ELEMENTS // len(rows)))
+            exact = of_pairs(points, rows[row], found)
+            neighbour, distance = _merge(neighbour, distance, row, found, exact)
+        start, width = stop, min(4 * width, most)
     return neighbour, distance
 
 

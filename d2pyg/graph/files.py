@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
+from torch_geometric.utils import degree
 
 from d2pyg.checks import as_tensor
-from d2pyg.graph.edges import edges_of
-from d2pyg.io import check_input, check_output, load_pt, path_of, read_array, readable, replacing
+from d2pyg.content import check_size, load_pt
+from d2pyg.graph.edges import Edges, edges_of
+from d2pyg.io import array_in, check_input, path_of, read_array, readable
+from d2pyg.outputs import check_output, replacing
 
 SUFFIXES = (".pt",)
 _NEEDED = ("edge_index", "edge_attr", "num_nodes")
@@ -48,7 +50,12 @@ def save_graph(graph: Data, path: str | os.PathLike[str]) -> None:
         (1, 'euclidean', tensor([1., 1., 2.], dtype=torch.float64))
     """
     target = check_output("path", path, SUFFIXES)
-    edges_of(graph)
+    misfit = _misfit(graph, edges_of(graph))
+    if misfit is not None:
+        raise ValueError(
+            f"Expected 'graph' to be as it says (got one of which {misfit}). Take away what is not so, "
+            f"such as with del graph['k']."
+        )
     content = {
         **{name: _plain(name, value) for name, value in graph.to_dict().items()},
         "num_nodes": int(graph.num_nodes),
@@ -70,51 +77,68 @@ def load_graph(path: str | os.PathLike[str]) -> Data:
         ValueError: If the file is damaged or holds no graph.
         FileNotFoundError: If there is no such file.
     """
-    return _load("path", check_input("path", path, SUFFIXES))
+    path = check_input("path", path, SUFFIXES)
+    return _graph("path", path, _content("path", path))
 
 
 def read_graph_or_array(name: str, spec: str) -> Data | Tensor | np.ndarray[Any, Any]:
     """The graph of a ``.pt`` file that holds one, or an array as :func:`~d2pyg.io.read_array` does."""
     path = path_of(spec)
-    if str(path) == str(Path(spec)) and _holds_graph(path):
-        return _load(name, path)
-    return read_array(name, spec)
+    if path.suffix not in SUFFIXES or str(path) != str(Path(spec)):
+        return read_array(name, spec)
+    content = _content(name, check_input(name, path, SUFFIXES))
+    if isinstance(content, Mapping) and "edge_index" in content:
+        return _graph(name, path, content)
+    return array_in(name, path, content)
 
 
-def _holds_graph(path: Path) -> bool:
-    if path.suffix not in SUFFIXES or not zipfile.is_zipfile(path):
-        return False
-    try:  # mapped, so that nothing but the names is read
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception:  # for the reader of arrays to explain
-        return False
-    return isinstance(content, Mapping) and "edge_index" in content
-
-
-def _load(name: str, path: Path) -> Data:
+def _content(name: str, path: Path) -> Any:
     with readable(name, path):
-        content = load_pt(path)
-    lacking = [key for key in _NEEDED if not isinstance(content, Mapping) or key not in content]
-    if lacking:
-        raise _no_graph(name, path, f"it has no {lacking[0]!r}")
-    graph = Data()
-    for key, value in content.items():
-        graph[key] = value
-    for key in ("num_nodes", *(["k"] if "k" in content else [])):
-        if type(content[key]) is not int:
-            raise _no_graph(name, path, f"its {key!r} is no whole number")
+        return load_pt(path)
+
+
+def _graph(name: str, path: Path, content: Any) -> Data:
+    """The graph that a file holds, checked."""
     try:
-        edges_of(graph)
-    except (ValueError, TypeError) as error:
-        raise _no_graph(name, path, str(error).partition(". ")[0]) from error
+        if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
+            raise ValueError("it has no 'edge_index'")
+        for key in _NEEDED:
+            if key not in content:
+                raise ValueError(f"it has no {key!r}")
+        if type(content["num_nodes"]) is not int:
+            raise ValueError("its 'num_nodes' is no whole number")
+        graph = Data()
+        for key, value in content.items():
+            graph[key] = value
+        check_size(8 * content["num_nodes"])
+        misfit = _misfit(graph, edges_of(graph))
+        if misfit is not None:
+            raise ValueError(misfit)
+    except (ValueError, TypeError, RuntimeError) as error:  # torch has its own words for odd tensors
+        reason = " ".join(str(error).split()).partition(". ")[0]
+        raise ValueError(
+            f"Expected {name!r} to be a graph that d2pyg.save_graph wrote (got {str(path)!r}: "
+            f"{reason}). Write it again with d2pyg.save_graph."
+        ) from error
     return graph
 
 
-def _no_graph(name: str, path: Path, reason: str) -> ValueError:
-    return ValueError(
-        f"Expected {name!r} to be a graph that d2pyg.save_graph wrote (got {str(path)!r}: "
-        f"{reason}). Write it again with d2pyg.save_graph."
-    )
+def _misfit(graph: Data, edges: Edges) -> str | None:
+    """What the graph says of itself that is not so."""
+    for key in ("metric", "backend"):
+        if not isinstance(graph.get(key), str | None):
+            return f"its {key!r} is no name"
+    if "k" not in graph:
+        return None
+    if type(graph.k) is not int:
+        return "its 'k' is no whole number"
+    found, sent = (degree(end, edges.num_nodes, torch.int64) for end in (edges.target, edges.source))
+    # In groups of k samples or less each is joined to all others.
+    odd = (found > graph.k) | ((found < graph.k) & (found != sent))
+    if not bool(odd.any()):
+        return None
+    node = int(odd.nonzero()[0])
+    return f"its 'k' is {graph.k}, and node {node} has {int(found[node])} neighbours"
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -13,7 +13,7 @@ from d2pyg.graph.edges import Edges, edges_of, induced, nearest, own_k
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded, build_graph, check_k
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
-from d2pyg.registry import choices
+from d2pyg.registry import choices, name_of
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,12 @@ class Given:
     def _built(
         self, k: int, pool: Tensor, group: Tensor, place: torch.device, progress: bool
     ) -> tuple[Edges, dict[str, Any]]:
-        """The kNN graph of the pool, group by group."""
+        """The kNN graph of the pool, group by group; none of no samples."""
         metric = "euclidean" if self.metric is None else self.metric
+        if len(pool) == 0:
+            measure = self.data.metric if isinstance(self.data, Joined) else metric
+            edges = Edges(pool.new_empty(2, 0), torch.empty(0, dtype=torch.float64, device=place), 0)
+            return edges, {"k": k, "metric": name_of(measure), "backend": None}
         graph = build_graph(self.data, k, metric, self.backend, group[pool], place, progress, pool=pool)
         return edges_of(graph), {"k": k, "metric": graph.metric, "backend": graph.backend}
 

@@ -164,6 +164,7 @@ class JoinedMetric(Metric):
 
     def __init__(self, dims: list[int], metrics: list[Metric], factors: list[float]) -> None:
         self.dims, self.metrics, self.factors = dims, metrics, factors
+        self.costly = any(metric.costly for metric in metrics)
 
     def embed(self, x: Tensor) -> Tensor:
         parts = zip(x.split(self.dims, dim=-1), self.metrics, self.factors, strict=True)

@@ -19,12 +19,11 @@ from d2pyg.graph import (  # noqa: F401  # they register themselves
     torch_backend,
     torch_cluster_backend,
 )
+from d2pyg.graph.groups import Backend, Search, dim_of
 from d2pyg.graph.joined import Joined, are_several
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
-from d2pyg.graph.packed import Pack, packs
-from d2pyg.graph.pairwise import pairwise_neighbours
-from d2pyg.graph.plan import plan
-from d2pyg.graph.points import Points, tile_elements
+from d2pyg.graph.plan import bytes_held, out_of_memory, plan
+from d2pyg.graph.points import Points
 from d2pyg.progress import progress_bar
 from d2pyg.registry import look_up, name_of
 
@@ -146,53 +145,35 @@ def build_graph(
     """
     measure = embeddings.metric if isinstance(embeddings, Joined) else as_metric(metric)
     backend = AUTO_BACKEND if backend == "auto" else backend
-    find = look_up("backend", backend)
+    find: Backend = look_up("backend", backend)
+    if isinstance(measure, PairwiseMetric):
+        check_backend(backend, measure)
+    elif isinstance(embeddings, Tensor):
+        measure = measure.fit(embeddings, place)
     pool = torch.arange(len(embeddings), device=place) if pool is None else pool.to(place)
     total = len(pool)
-    takes = plan(total, k, place, memory)
+    order, sizes = _by_group(groups, total, place)
+    held = bytes_held(find, int(sizes.max()), dim_of(embeddings, measure, place), k, place)
+    takes = plan(total, k, place, memory, name_of(backend), held)
     _log.info(
         "kNN graph of %d samples, %d coordinates, k %d, %s, %s on %s: %.3g operations; %s",
         total, embeddings.shape[1], k, name_of(measure), backend, place,
         2.0 * total * total * embeddings.shape[1], takes,
     )  # fmt: skip
-    neighbour = torch.full((total, k), -1, dtype=torch.int64, device=place)
-    distance = torch.zeros(total, k, dtype=torch.float64, device=place)
-
-    def found(rows: Tensor, inside: Tensor, values: Tensor) -> None:
-        neighbour[rows, : inside.shape[1]] = inside
-        distance[rows, : inside.shape[1]] = values
-
-    with torch.no_grad(), progress_bar(total, "kNN graph", "rows", progress) as bar:
-        order, sizes = _by_group(groups, total, place)
-        if isinstance(measure, PairwiseMetric):
-            check_backend(backend, measure)
-            for rows in order.split(sizes.tolist()):
-                if len(rows) > 1:
-                    inside, values = pairwise_neighbours(
-                        embeddings, measure, place, pool[rows], min(k, len(rows) - 1), bar
-                    )
-                    found(rows, rows[inside], values)
-        else:
-            measure = measure.fit(embeddings, place) if isinstance(embeddings, Tensor) else measure
-            small = _packable(sizes, backend, place)
-            in_small = small.repeat_interleave(sizes)
-            for rows in order[~in_small].split(sizes[~small].tolist()):
-                if len(rows) > 1:
-                    points = Points(embeddings, measure, place, pool[rows], takes.memory)
-                    inside, values = find(points, min(k, len(rows) - 1), bar)
-                    found(rows, rows[inside], values)
-            dim = embeddings.shape[1]
-            for member, here in packs(order[in_small], sizes[small], k, dim, takes.memory):
-                pack = Pack(embeddings, measure, place, pool, member, takes.memory)
-                found(*pack.neighbours(here))
-                bar.update(int(pack.here.sum()))
-
-    target, column = (neighbour >= 0).nonzero(as_tuple=True)
-    graph = Data(
-        edge_index=torch.stack([neighbour[target, column], target]),
-        edge_attr=distance[target, column],
-        num_nodes=total,
-    )
+    search = Search(embeddings, measure, find, pool, takes.memory - held, backend == "torch")
+    bars = progress_bar(total, "kNN graph", "rows", progress)
+    with torch.no_grad(), out_of_memory(takes), bars as bar:
+        neighbour = torch.full((total, k), -1, dtype=torch.int64, device=place)
+        distance = torch.zeros(total, k, dtype=torch.float64, device=place)
+        for nodes, inside, values in search.groups(order, sizes, k, bar):
+            neighbour[nodes, : inside.shape[1]] = inside
+            distance[nodes, : inside.shape[1]] = values
+        target, column = (neighbour >= 0).nonzero(as_tuple=True)
+        graph = Data(
+            edge_index=torch.stack([neighbour[target, column], target]),
+            edge_attr=distance[target, column],
+            num_nodes=total,
+        )
     graph.k, graph.backend = k, name_of(backend)
     graph.metric = name_of(measure if isinstance(embeddings, Joined) else metric)
     return graph
@@ -230,10 +211,3 @@ def _by_group(groups: Tensor | None, total: int, place: torch.device) -> tuple[T
         return torch.arange(total, device=place), torch.tensor([total], device=place)
     groups = groups.to(place)
     return groups.argsort(stable=True), groups.unique(return_counts=True)[1]
-
-
-def _packable(sizes: Tensor, backend: str, place: torch.device) -> Tensor:
-    """Which groups are searched many at a time: those whose pairs fit into a tile."""
-    if backend != "torch" or len(sizes) == 1:
-        return torch.zeros_like(sizes, dtype=torch.bool)
-    return (sizes > 1) & (sizes * sizes <= tile_elements(place))

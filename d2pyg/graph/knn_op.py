@@ -19,6 +19,8 @@ KnnOp: TypeAlias = Callable[[Tensor, Tensor, int], Tensor]
 
 _MOST_ON_CUDA = 100  # the size of an array in its kernel
 _CANDIDATES_TOGETHER = 1 << 22  # the op sorts all points into a tree again for every call
+_TREE_BYTES = 128  # a sample
+_CANDIDATE_BYTES = 128  # what the op returns, and what makes a table of it
 
 
 def op_neighbours(points: Points, k: int, bar: Progress, op: KnnOp) -> tuple[Tensor, Tensor]:
@@ -33,17 +35,23 @@ def op_neighbours(points: Points, k: int, bar: Progress, op: KnnOp) -> tuple[Ten
             f"Expected 'k' to be at most {most - 1} for this backend on {points.device.type} (got {k}): "
             f"it finds at most {most} points, and one is the sample itself. Use backend='torch'."
         )
-    approx = points.approx.contiguous()  # the op reads its memory as it lies
+    approx = points.approx  # contiguous, as the op reads its memory as it lies
     count = min(k + EXTRA + 1, len(points), most or len(points))
     neighbours, distances = [], []
-    everything = torch.arange(len(points), device=points.device)
-    for rows in everything.split(max(1, _CANDIDATES_TOGETHER // count)):
+    row_bytes = 4 * points.dim + count * _CANDIDATE_BYTES  # of a row that is asked about
+    together = int(min(_CANDIDATES_TOGETHER // count, points.beside / 2 // row_bytes))
+    for rows in torch.arange(len(points), device=points.device).split(max(1, together)):
         candidate = as_candidates(op(approx, approx[rows], count), rows, count - 1)
         neighbour, distance = certify(points, rows, candidate, k)
         neighbours.append(neighbour)
         distances.append(distance)
         bar.update(len(rows))
     return torch.cat(neighbours), torch.cat(distances)
+
+
+def held(total: int, dim: int, k: int, device: torch.device) -> int:
+    """Bytes of the samples in float32; on the CPU once more, row by row, with a tree."""
+    return total * (4 * dim if device.type == "cuda" else 8 * dim + _TREE_BYTES)
 
 
 def most_found(device: torch.device) -> int | None:

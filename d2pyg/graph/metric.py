@@ -6,12 +6,9 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor
-from torch.linalg import vector_norm
 
-from d2pyg.checks import as_real
+from d2pyg.graph.lengths import length
 from d2pyg.registry import look_up, register
-
-_ROWS_TOGETHER = 4096
 
 
 class Metric(ABC):
@@ -19,6 +16,10 @@ class Metric(ABC):
 
     Subclass it and override :meth:`embed`; override :meth:`from_euclidean` too where the distance is
     not the Euclidean one in that space but an increasing function of it.
+
+    Attributes:
+        costly: :meth:`embed` takes much longer than reading the embeddings, so what it returns is kept
+            where memory allows. It has to be all that :meth:`distance` goes by.
 
     Example:
         >>> class FirstTwo(Metric):
@@ -29,9 +30,15 @@ class Metric(ABC):
         tensor([5., 5.], dtype=torch.float64)
     """
 
+    costly = False
+
     @abstractmethod
     def embed(self, x: Tensor) -> Tensor:
-        """Maps float64 embeddings [..., d] to float64 [..., d']."""
+        """Maps float64 embeddings [..., d] to float64 [..., d'], each row by itself.
+
+        In a matrix product the last bits of a row may depend on the rows beside it. Equal samples then
+        come out a little apart, and ties do not go to the lowest index.
+        """
 
     def fit(self, embeddings: Tensor, device: torch.device) -> Metric:
         """The metric for these embeddings [N, d] of any float type; itself, where it needs no data."""
@@ -43,7 +50,11 @@ class Metric(ABC):
 
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
         """Distances [...] between float64 embeddings [..., d], from their differences."""
-        return self.from_euclidean(vector_norm(self.embed(x) - self.embed(y), dim=-1))
+        return self.between_places(self.embed(x), self.embed(y))
+
+    def between_places(self, x: Tensor, y: Tensor) -> Tensor:
+        """Distances [...] between places [..., d'] in the space: :meth:`distance` of mapped samples."""
+        return self.from_euclidean(length(x - y))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -78,7 +89,7 @@ class CosineMetric(Metric):
     def embed(self, x: Tensor) -> Tensor:
         tiny = torch.finfo(x.dtype).tiny
         x = x / x.abs().amax(dim=-1, keepdim=True).clamp(min=tiny)  # no overflow in the norm
-        direction = x / vector_norm(x, dim=-1, keepdim=True).clamp(min=tiny)
+        direction = x / length(x).unsqueeze(-1).clamp(min=tiny)
         # One more coordinate puts zero vectors at a right angle to all directions.
         zero = (x == 0).all(dim=-1, keepdim=True)
         return torch.cat([direction, zero.to(x.dtype)], dim=-1)
@@ -89,81 +100,6 @@ class CosineMetric(Metric):
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
         no_direction = (x == 0).all(dim=-1) | (y == 0).all(dim=-1)
         return super().distance(x, y).masked_fill(no_direction, 1.0)
-
-
-@register("metric", "mahalanobis")
-class MahalanobisMetric(Metric):
-    r"""The length of the difference in units of the spread, :math:`\sqrt{(x-y)^T \Sigma^{-1} (x-y)}`.
-
-    Computed by whitening: with :math:`\Sigma = L L^T`, the length of :math:`L^{-1}(x - y)`.
-
-    Args:
-        covariance: Sigma, [d, d], symmetric and positive definite. None: estimated from the embeddings
-            of the whole graph, with N - 1 in the denominator.
-        shrinkage: In 0 to 1. Sigma becomes (1 - shrinkage) Sigma + shrinkage mean(diag(Sigma)) I, which
-            has an inverse where fewer samples than coordinates leave Sigma without one.
-
-    Example:
-        >>> metric = MahalanobisMetric(torch.tensor([[4.0, 0.0], [0.0, 1.0]]))
-        >>> metric.distance(torch.tensor([2.0, 0.0]).double(), torch.zeros(2).double())
-        tensor(1., dtype=torch.float64)
-    """
-
-    def __init__(self, covariance: Tensor | None = None, shrinkage: float = 0.0) -> None:
-        self.shrinkage = as_real("shrinkage", shrinkage, "It lies in 0 to 1, such as 0.1.")
-        if not 0 <= self.shrinkage <= 1:
-            raise ValueError(
-                f"Expected 'shrinkage' to be in 0 to 1 (got {self.shrinkage:g}). 0 takes the "
-                f"covariance as it is."
-            )
-        self.covariance = None if covariance is None else torch.as_tensor(covariance).double()
-        self._factor = None if self.covariance is None else self._cholesky(self.covariance)
-
-    def fit(self, embeddings: Tensor, device: torch.device) -> Metric:
-        if self.covariance is not None:
-            if len(self.covariance) != embeddings.shape[1]:
-                raise ValueError(
-                    f"Expected 'covariance' to have the {embeddings.shape[1]} coordinates of the "
-                    f"embeddings (got {len(self.covariance)}). Estimate it on the same embeddings."
-                )
-            return self
-        total, dim = embeddings.shape
-        parts = [slice(s, s + _ROWS_TOGETHER) for s in range(0, total, _ROWS_TOGETHER)]
-        sums = [embeddings[part].to(device).double().sum(dim=0) for part in parts]
-        mean = torch.stack(sums).sum(dim=0) / total
-        scatter = torch.zeros(dim, dim, dtype=torch.float64, device=device)
-        for part in parts:
-            centred = embeddings[part].to(device).double() - mean
-            scatter += centred.T @ centred
-        return MahalanobisMetric(scatter / max(1, total - 1), self.shrinkage)
-
-    def embed(self, x: Tensor) -> Tensor:
-        if self._factor is None:
-            raise RuntimeError("Expected a covariance. Call fit(embeddings, device) first.")
-        factor = self._factor.to(x)
-        white: Tensor = torch.linalg.solve_triangular(factor, x.unsqueeze(-1), upper=False)
-        return white.squeeze(-1)
-
-    def _cholesky(self, covariance: Tensor) -> Tensor:
-        if covariance.dim() != 2 or covariance.shape[0] != covariance.shape[1]:
-            raise ValueError(
-                f"Expected 'covariance' to be a matrix [d, d] (got shape {tuple(covariance.shape)}). "
-                f"Pass numpy.cov(embeddings, rowvar=False)."
-            )
-        mean = covariance.diagonal().mean()
-        eye = torch.eye(len(covariance)).to(covariance)
-        shrunk = (1 - self.shrinkage) * covariance + self.shrinkage * mean * eye
-        factor: Tensor
-        factor, failed = torch.linalg.cholesky_ex((shrunk + shrunk.T) / 2)
-        if not covariance.equal(covariance.T) or int(failed) or not bool(factor.isfinite().all()):
-            raise ValueError(
-                "Expected 'covariance' to be symmetric and positive definite (got one that is not: "
-                "coordinates are constant or depend on one another). Pass a 'shrinkage' such as 0.1."
-            )
-        return factor
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(shrinkage={self.shrinkage})"
 
 
 class PairwiseMetric(ABC):
@@ -192,25 +128,6 @@ class PairwiseMetric(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
-
-
-@register("metric", "inner_product")
-class InnerProductMetric(PairwiseMetric):
-    r"""The negative inner product, :math:`-x \cdot y`: the nearest are those with the largest product.
-
-    It is no distance (a sample need not be nearest to itself), so it makes a graph, but kernels and
-    :func:`d2pyg.select` refuse it. For directions alone, use ``"cosine"``.
-
-    Example:
-        >>> x = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
-        >>> d2pyg.knn_graph(x, k=1, metric="inner_product").edge_index[0]
-        tensor([1, 0, 0])
-    """
-
-    is_distance = False
-
-    def pairwise(self, x: Tensor, y: Tensor) -> Tensor:
-        return -(x @ y.T)
 
 
 def as_metric(metric: str | Metric | PairwiseMetric) -> Metric | PairwiseMetric:

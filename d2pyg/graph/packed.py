@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import torch
@@ -10,9 +9,12 @@ from torch import Tensor
 
 from d2pyg.graph.exact import EXTRA, nearest_of, rank, smallest
 from d2pyg.graph.joined import Joined
+from d2pyg.graph.lengths import check_range
 from d2pyg.graph.metric import Metric
-from d2pyg.graph.points import TILE_BYTES, Points, check_range, tile_elements
-from d2pyg.graph.table import Rounded, precisions
+from d2pyg.graph.points import Points, tile_elements
+from d2pyg.graph.table import BOUND_BYTES, Rounded, precisions
+
+_SAMPLE_BYTES = 48  # a coordinate of a sample
 
 
 class Pack:
@@ -22,7 +24,6 @@ class Pack:
         self,
         embeddings: Tensor | Joined,
         metric: Metric,
-        device: torch.device,
         pool: Tensor,
         member: Tensor,
         memory: float,
@@ -31,20 +32,23 @@ class Pack:
 
         Node i is row ``pool[i]`` of the embeddings.
         """
-        self.embeddings, self.metric, self.device = embeddings, metric, device
+        self.embeddings, self.metric, self.device = embeddings, metric, pool.device
         self.pool, self.member, self.memory = pool, member, memory
         self.here = member >= 0
         rows = pool[member.clamp(min=0).flatten()]
-        self.given = embeddings[rows.to(embeddings.device)].to(device).double()
-        mapped = metric.embed(self.given).view(*member.shape, -1)
-        self.dim = mapped.shape[-1]
+        given = embeddings[rows.to(embeddings.device)].to(pool.device).double()
+        places = metric.embed(given)
+        # What distances are taken between: places where it takes long to find them, else samples.
+        self.samples = places if metric.costly else given
+        self.between = metric.between_places if metric.costly else metric.distance
+        self.dim = places.shape[-1]
+        mapped = places.view(*member.shape, -1)
         # Each group has a centre and a scale of its own: compact groups far apart stay comparable.
         out = ~self.here.unsqueeze(2)
         mean = mapped.masked_fill(out, 0).sum(dim=1) / self.here.sum(dim=1, keepdim=True)
         mapped = (mapped - mean.unsqueeze(1)).masked_fill(out, 0)
         largest = mapped.abs().flatten(1).amax(dim=1)
-        check_range(float(largest.max()))
-        check_range(float(torch.where(largest > 0, largest, math.inf).min().nan_to_num(posinf=0)))
+        check_range(largest)
         self.scale = torch.ldexp(torch.ones_like(largest), largest.frexp().exponent)
         self.centred = mapped / self.scale.view(-1, 1, 1)
         self.norm = self.centred.square().sum(dim=2)
@@ -55,7 +59,7 @@ class Pack:
         Infinite to a sample itself and to what pads its group: they come among the candidates of groups
         that have no more.
         """
-        exact = self.metric.distance(self.given[rows], self.given[others])
+        exact = self.between(self.samples[rows], self.samples[others])
         return exact.masked_fill(~self.here.flatten()[others] | (rows == others), torch.inf)
 
     def neighbours(self, k: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -109,8 +113,8 @@ def packs(order: Tensor, sizes: Tensor, k: int, dim: int, memory: float) -> Iter
     """
     starts = sizes.cumsum(0) - sizes
     by_size = sizes.argsort(stable=True)
-    size_of = sizes[by_size].tolist()
-    most = min(memory, TILE_BYTES * tile_elements(order.device))
+    size_of, cost = sizes[by_size].tolist(), _bytes(sizes[by_size], dim).tolist()
+    most = min(memory, BOUND_BYTES * tile_elements(order.device))
     first = 0
     while first < len(size_of):
         # Groups too small for k neighbours of their own size go with their like.
@@ -119,7 +123,7 @@ def packs(order: Tensor, sizes: Tensor, k: int, dim: int, memory: float) -> Iter
             last < len(size_of)
             and min(k, size_of[last] - 1) == min(k, size_of[first] - 1)
             and size_of[last] <= 2 * size_of[first]
-            and (last == first or (last - first + 1) * _bytes(size_of[last], dim) <= most)
+            and (last == first or (last - first + 1) * cost[last] <= most)
         ):
             last += 1
         group = by_size[first:last]
@@ -130,6 +134,11 @@ def packs(order: Tensor, sizes: Tensor, k: int, dim: int, memory: float) -> Iter
         first = last
 
 
-def _bytes(size: int, dim: int) -> int:
-    """What a group takes: its bounds, and its samples in float64 a few times over."""
-    return TILE_BYTES * size * size + 48 * size * dim
+def packable(sizes: Tensor, dim: int, memory: float) -> Tensor:
+    """Which groups are searched many at a time: those whose pairs fit into a tile."""
+    return (sizes > 1) & (sizes * sizes <= tile_elements(sizes.device)) & (_bytes(sizes, dim) <= memory)
+
+
+def _bytes(sizes: Tensor, dim: int) -> Tensor:
+    """What groups take: their bounds, and their samples in float64 a few times over."""
+    return BOUND_BYTES * sizes * sizes + _SAMPLE_BYTES * sizes * dim

@@ -9,7 +9,8 @@ from d2pyg.graph.joined import Joined
 from d2pyg.graph.metric import PairwiseMetric
 from d2pyg.progress import Progress
 
-_TILE_ELEMENTS = 1 << 22  # float64, 32 MiB
+_TILE_ELEMENTS = 1 << 21  # float64 values of pairs held together, 16 MiB
+_TILE_BYTES = 64  # a value, with what finds the lowest of its row
 _ROWS_TOGETHER = 256
 
 
@@ -20,8 +21,12 @@ def pairwise_neighbours(
     index: Tensor,
     k: int,
     bar: Progress,
+    memory: float,
 ) -> tuple[Tensor, Tensor]:
     """The k lowest of each row, by (value, index), among the samples ``index`` (ascending).
+
+    Half of ``memory`` is for values, half for the function: enough for float64 [C, M, d] as it takes
+    differences of all pairs.
 
     Returns:
         Neighbours int64 [N, k], as places in ``index``, and values float64 [N, k].
@@ -31,7 +36,8 @@ def pairwise_neighbours(
         return embeddings[index[places].to(embeddings.device)].to(device).double()
 
     place = torch.arange(len(index), device=device)
-    width = max(1, _TILE_ELEMENTS // min(_ROWS_TOGETHER, len(index)))
+    pairs = min(_TILE_ELEMENTS, memory / 2 // _TILE_BYTES, memory / 2 // (8 * embeddings.shape[1]))
+    width = max(1, int(pairs // min(_ROWS_TOGETHER, len(index))))
     neighbours, values = [], []
     for rows in place.split(_ROWS_TOGETHER):
         left = given(rows)

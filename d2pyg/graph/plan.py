@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-import psutil
 import torch
 
 from d2pyg.checks import as_real
+from d2pyg.memory import free_bytes
 
 _SHARE = 0.25  # of what is free, unless the user says
 _GRAPH_BYTES = 64  # an edge: neighbours and distances, the graph, and what turns one into the other
@@ -22,6 +24,7 @@ class Plan:
 
     result: int  # the graph, and what holds it on the way
     memory: float  # what the search may use besides
+    held: int  # of that, what the backend holds all the while
     free: int  # on the device
 
     def __str__(self) -> str:
@@ -31,7 +34,14 @@ class Plan:
         )
 
 
-def plan(num_samples: int, k: int, device: torch.device, memory: float | None) -> Plan:
+def plan(
+    num_samples: int,
+    k: int,
+    device: torch.device,
+    memory: float | None,
+    backend: str = "torch",
+    held: int = 0,
+) -> Plan:
     """The plan, or an error that names the setting that would fit.
 
     Args:
@@ -40,35 +50,75 @@ def plan(num_samples: int, k: int, device: torch.device, memory: float | None) -
         device: Where the graph is built.
         memory: Bytes that the search may use beyond its input and the graph; default: a quarter of
             what is free.
+        backend: Its name, for errors.
+        held: Bytes that it keeps during the search, such as its own copy of the samples.
     """
-    free = free_bytes(device)
-    result = num_samples * (k * _GRAPH_BYTES + _SAMPLE_BYTES)
+    least = _LEAST + held
     if memory is not None:
         memory = as_real("memory", memory, "It is a number of bytes, such as 4e9.")
-        if memory < _LEAST:
-            raise ValueError(
-                f"Expected 'memory' to be at least {_LEAST} bytes, what the smallest tiles take (got "
-                f"{memory:g}). Pass None for a quarter of what is free."
+        if memory < least:
+            what = (
+                f", of which backend {backend!r} holds {held}"
+                if held
+                else ", what the smallest tiles take"
             )
-    if result + (memory or _LEAST) > free:
-        fits = int(((free - (memory or _LEAST)) / num_samples - _SAMPLE_BYTES) // _GRAPH_BYTES)
-        ways = [f"k={fits} would fit"] if fits >= 1 else []
-        ways += ["a smaller 'memory' leaves more"] if memory else []
-        ways += ["device='cpu' may have more"] if device.type == "cuda" else []
+            other = ", or backend='torch'" if held else ""
+            raise ValueError(
+                f"Expected 'memory' to be at least {least} bytes, {what} (got {memory:g}). Pass "
+                f"memory={least}{other}, or None for a quarter of what is free."
+            )
+    free = free_bytes(device)
+    result = num_samples * (k * _GRAPH_BYTES + _SAMPLE_BYTES)
+    wanted = memory or least
+    if result + wanted > free:
+        fits = int(((free - wanted) / num_samples - _SAMPLE_BYTES) // _GRAPH_BYTES)
+        ways = {
+            f"k={fits} would fit": fits >= 1,
+            f"memory={least} would fit": least < wanted and result + least <= free,
+            "backend='torch' would fit": held > 0 and result + _LEAST <= free,
+            "device='cpu' may have more": device.type == "cuda",
+        }
+        way = ", or ".join(way for way, helps in ways.items() if helps) or "Use fewer samples"
         raise ValueError(
             f"Expected the graph to fit into the {_size(free)} that are free on {device} (got "
-            f"{num_samples} samples and k={k}, which take {_size(result)}, and "
-            f"{_size(memory or _LEAST)} to search). {', or '.join(ways) or 'Use fewer samples'}."
+            f"{num_samples} samples and k={k}, which take {_size(result)}, and {_size(wanted)} to "
+            f"search). {way}."
         )
-    return Plan(result, max(_LEAST, _SHARE * (free - result)) if memory is None else memory, free)
+    return Plan(result, max(least, _SHARE * (free - result)) if memory is None else memory, held, free)
 
 
-def free_bytes(device: torch.device) -> int:
-    """Memory that is free on a device."""
-    if device.type == "cuda":
-        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return int(torch.cuda.mem_get_info(device)[0]) + unused
-    return int(psutil.virtual_memory().available)
+def bytes_held(backend: object, num_samples: int, dim: int, k: int, device: torch.device) -> int:
+    """What a backend says that it holds during a search (its attribute ``held``); 0 if nothing."""
+    held = getattr(backend, "held", None)
+    return 0 if held is None else int(held(num_samples, dim, k, device))
+
+
+def search_bytes(device: torch.device) -> float:
+    """What a search may use where nobody says."""
+    return max(_LEAST, _SHARE * free_bytes(device))
+
+
+@contextmanager
+def out_of_memory(takes: Plan) -> Iterator[None]:
+    """What says which setting helps, where memory cannot be had after all."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(
+            text in str(error) for text in ("can't allocate memory", "bad_alloc")
+        ):
+            raise
+        least = _LEAST + takes.held
+        smaller = max(least, int(takes.memory / 2))
+        raise MemoryError(
+            f"Expected {_size(takes.memory)} to search with, of {_size(takes.free)} that were free at "
+            f"the start (got less). "
+            + (
+                f"Pass memory={smaller} to d2pyg.knn_graph."
+                if takes.memory > least
+                else "Use fewer samples, or a smaller k."
+            )
+        ) from error
 
 
 def _size(count: float) -> str:

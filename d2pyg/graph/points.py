@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from d2pyg.graph.joined import Joined
+from d2pyg.graph.lengths import check_range
 from d2pyg.graph.metric import Metric
-from d2pyg.graph.table import Table, precisions
+from d2pyg.graph.plan import search_bytes
+from d2pyg.graph.table import BOUND_BYTES, Table, precisions
 
-_CHUNK_ELEMENTS = 1 << 22  # float64 elements mapped together, 32 MiB
+CHUNK_ELEMENTS = 1 << 20  # float64 elements that are mapped, or subtracted, together: 8 MiB
 _TILE_ELEMENTS = {"cpu": 1 << 23, "cuda": 1 << 29}  # bounds held together; on the CPU more is slower
-TILE_BYTES = 16  # an element, with what finds the smallest of its row
+_FEWEST_ROWS = 256  # searched together: with fewer, products are slow
 
 
 class Points:
@@ -21,8 +23,11 @@ class Points:
 
     ``norm`` holds the squared lengths of the mapped samples, their mean taken off, in units of
     ``scale``, a power of two such that no coordinate exceeds 1. ``tables`` compare them fast and
-    ``distance`` exactly.
+    ``distance`` exactly. Half of ``memory`` is for what is kept, half for what is compared at a time.
     """
+
+    share = 1.0  # of the squared lengths in what is compared, |x|^2 + |y|^2 - 2 x y
+    least = 0.0  # no distance is below
 
     def __init__(
         self,
@@ -30,46 +35,68 @@ class Points:
         metric: Metric,
         device: torch.device,
         index: Tensor | None = None,
-        memory: float = math.inf,
+        memory: float | None = None,
     ) -> None:
         self.embeddings = embeddings
         self.metric = metric
         self.device = device
         self.index = index  # the rows of `embeddings` that these points are; all of them
         self._size = len(embeddings) if index is None else len(index)
-        chunk = max(1, _CHUNK_ELEMENTS // embeddings.shape[1])
-        self.parts = [slice(s, min(s + chunk, self._size)) for s in range(0, self._size, chunk)]
-        mean = torch.stack([self._mapped(part).sum(dim=0) for part in self.parts]).sum(dim=0)
-        self._mean = mean / self._size
-        self.dim = len(mean)  # coordinates of a mapped sample
-        largest = max(float((self._mapped(p) - self._mean).abs().max()) for p in self.parts)
-        check_range(largest)
-        self.scale = 2.0 ** math.frexp(largest)[1]
+        self._places: Tensor | None = None
+        self.dim = metric.embed(self._given(slice(0, 1))).shape[1]  # coordinates of a mapped sample
+        memory = search_bytes(device) if memory is None else memory
+        keeps = memory / 2 - self._keep_places(memory / 2)
+        self._centre = self._origin()
+        largest = torch.stack([(self._mapped(p) - self._centre).abs().max() for p in self.parts])
+        check_range(largest.max().unsqueeze(0))
+        self.scale = 2.0 ** math.frexp(float(largest.max()))[1]
         self.norm = torch.cat([self.centred(p).square().sum(dim=1) for p in self.parts])
         # From the fastest products to the finest: what one leaves in doubt, the next settles.
         first, *finer = precisions(device, self.dim)
-        self.tables = [Table(self, first, memory / 2), *(Table(self, dtype, 0) for dtype in finer)]
-        self.tile = int(min(tile_elements(device), memory / 2 // TILE_BYTES))
+        self.tables = [Table(self, first, keeps), *(Table(self, dtype, 0) for dtype in finer)]
+        self.beside = memory / 2
+        self.tile = int(min(tile_elements(device), self.beside // BOUND_BYTES))
 
     def __len__(self) -> int:
         return self._size
 
     @property
+    def parts(self) -> list[slice]:
+        """Ranges of points that are mapped together."""
+        chunk = max(1, CHUNK_ELEMENTS // max(self.dim, self.embeddings.shape[1]))
+        return [slice(s, min(s + chunk, self._size)) for s in range(0, self._size, chunk)]
+
+    @property
+    def rows_together(self) -> int:
+        """For how many points neighbours are searched together."""
+        fewest = _FEWEST_ROWS if self.tables[0].keeps else math.isqrt(self.tile)
+        room = int(self.beside / 2 // max(table.row_bytes for table in self.tables))
+        return max(1, min(room, max(fewest, self.tile // len(self))))
+
+    @property
     def approx(self) -> Tensor:
-        """Float32 [N, dim], the mapped samples, centred and scaled."""
-        return torch.cat([self.centred(part).float() for part in self.parts])
+        """Float32 [N, dim], the mapped samples, centred and scaled; made anew, and contiguous."""
+        made = torch.empty(len(self), self.dim, device=self.device)
+        for part in self.parts:
+            made[part] = self.centred(part)
+        return made
 
     def centred(self, rows: slice | Tensor) -> Tensor:
-        """Float64 [C, dim], the mapped samples, centred and scaled."""
-        return (self._mapped(rows) - self._mean) / self.scale
+        """Float64 [C, dim], mapped samples, centred and scaled."""
+        return (self._mapped(rows) - self._centre) / self.scale
 
     def at_least(self, squared: Tensor) -> Tensor:
         """The metric's distance for a lower bound on scaled squared distances."""
         return self.metric.from_euclidean(squared.clamp(min=0).sqrt() * self.scale)
 
+    def from_centre(self) -> Tensor:
+        """The metric's distance of every point to their mean, float64 [N]."""
+        found = [self.metric.between_places(self._mapped(part), self._centre) for part in self.parts]
+        return torch.cat(found)
+
     def squared(self, rows: Tensor, others: Tensor) -> Tensor:
         """Float64 [C, M]: scaled squared distances from rows [C] to others [C, M]."""
-        chunk = max(1, _CHUNK_ELEMENTS // (others.shape[1] * self.dim))
+        chunk = max(1, CHUNK_ELEMENTS // (others.shape[1] * self.dim))
         return torch.cat(
             [
                 (self.centred(r).unsqueeze(1) - self.centred(o)).square().sum(dim=2)
@@ -79,7 +106,25 @@ class Points:
 
     def distance(self, rows: Tensor, others: Tensor) -> Tensor:
         """The metric's exact distances, float64, between points of two broadcast index tensors."""
-        return self.metric.distance(self._given(rows), self._given(others))
+        if self._places is None:
+            return self.metric.distance(self._given(rows), self._given(others))
+        return self.metric.between_places(self._places[rows], self._places[others])
+
+    def _keep_places(self, memory: float) -> int:
+        """Keeps what takes long to map, if it fits; returns the bytes that this takes."""
+        size = 8 * len(self) * self.dim
+        if not self.metric.costly or size > memory:
+            return 0
+        places = torch.empty(len(self), self.dim, dtype=torch.float64, device=self.device)
+        for part in self.parts:
+            places[part] = self._mapped(part)
+        self._places = places
+        return size
+
+    def _origin(self) -> Tensor:
+        """The mean, [dim]."""
+        total = torch.stack([self._mapped(part).sum(dim=0) for part in self.parts]).sum(dim=0)
+        return total / len(self)
 
     def _given(self, rows: slice | Tensor) -> Tensor:
         if self.index is not None:
@@ -89,18 +134,9 @@ class Points:
         return self.embeddings[rows].to(self.device).double()
 
     def _mapped(self, rows: slice | Tensor) -> Tensor:
-        return self.metric.embed(self._given(rows))
+        return self.metric.embed(self._given(rows)) if self._places is None else self._places[rows]
 
 
 def tile_elements(device: torch.device) -> int:
     """How many bounds are held together, where memory allows."""
     return _TILE_ELEMENTS.get(device.type, _TILE_ELEMENTS["cpu"])
-
-
-def check_range(largest: float) -> None:
-    """Squares of coordinates have to be finite and above 0."""
-    if largest and not 2.0**-500 < largest < 2.0**500:
-        raise ValueError(
-            f"Expected 'embeddings' to differ by 1e-150 to 1e150, so that squared distances are "
-            f"finite and above 0 (got {largest:g}). Multiply them by a constant."
-        )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from d2pyg.extras import require
-from d2pyg.graph.knn_op import KnnOp, op_neighbours
+from d2pyg.graph.knn_op import KnnOp, held, op_neighbours
 from d2pyg.graph.points import Points
 from d2pyg.progress import Progress
 from d2pyg.registry import register
@@ -16,6 +16,9 @@ from d2pyg.registry import register
 def pyg_lib_neighbours(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tensor]:
     """pyg-lib's candidates: the op of torch-cluster, with the same limits."""
     return op_neighbours(points, k, bar, _op())
+
+
+pyg_lib_neighbours.held = held  # type: ignore[attr-defined]  # for the plan
 
 
 def _op() -> KnnOp:

@@ -15,7 +15,6 @@ from d2pyg.progress import Progress
 from d2pyg.registry import register
 
 _ROWS_TOGETHER = 4096
-_PAIRS_TOGETHER = 1 << 22  # of rows that are redone
 _SPARE = 20  # candidates beyond k: with 8, a third of the neighbours of 20,000 x 64 Gaussian are missed
 _SEED = 0
 
@@ -37,8 +36,8 @@ def pynndescent_neighbours(points: Points, k: int, bar: Progress) -> tuple[Tenso
         candidate = as_candidates(torch.stack([place, found[rows][place, column]]), rows, count)
         neighbour, distance = rank(points, rows, candidate.clamp(min=0), k)
         short = (candidate < 0).any(dim=1).nonzero().flatten()
-        for again in short.split(max(1, _PAIRS_TOGETHER // len(points))):
-            neighbour[again], distance[again] = nearest_of(points, rows[again], k)
+        if len(short):
+            neighbour[short], distance[short] = nearest_of(points, rows[short], k)
         neighbours.append(neighbour)
         distances.append(distance)
         bar.update(len(rows))

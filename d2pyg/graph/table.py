@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING
+from weakref import proxy
 
 import torch
 from torch import Tensor
@@ -19,6 +21,9 @@ _UNDERFLOW = 2.0**-100  # absolute error of float32 products of coordinates of a
 # What torch may round the inputs of a float32 product to, by the user's own global setting.
 _INPUT_ROUNDOFF = {"highest": 0.0, "high": 2.0**-11, "medium": 2.0**-8}
 _ALIGNED = 8  # tensor cores want rows of so many entries
+BOUND_BYTES = 16  # a bound, with what finds the smallest of its row
+_MADE_BYTES = 64  # a coordinate of a rounded sample while it is made: read, mapped, centred, scaled
+_HELD_BYTES = 16  # a coordinate of one that is taken from the table, while it is compared
 
 
 def precisions(device: torch.device, dim: int) -> list[torch.dtype]:
@@ -41,11 +46,12 @@ class Rounded:
     Rounding the inputs by u changes :math:`2\, y_i \cdot y_j` by at most
     :math:`2 (2u + u^2) \lVert y_i \rVert \lVert y_j \rVert \le (2u + u^2)(n_i + n_j)`; adding in
     float32 by the standard bound of a dot product (Higham, "Accuracy and Stability of Numerical
-    Algorithms", section 3.1).
+    Algorithms", section 3.1). With a ``share`` of 0 in place of the 1 it is a bound on
+    :math:`-2\, y_i \cdot y_j`.
     """
 
-    def __init__(self, dtype: torch.dtype, dim: int) -> None:
-        self.dtype, self.dim = dtype, dim
+    def __init__(self, dtype: torch.dtype, dim: int, share: float = 1.0) -> None:
+        self.dtype, self.dim, self.share = dtype, dim, share
         half = dtype == torch.float16
         # More columns hold (1 - c) n, so that the product gives the bounds: in float16 as a sum.
         self._norms = 3 if half else 1
@@ -65,7 +71,7 @@ class Rounded:
         shape = (*norm.shape, self.width)
         made = torch.zeros(shape, dtype=self.dtype, device=values.device)
         made[..., : self.dim] = values
-        rest = (1 - self.error) * norm
+        rest = (self.share - self.error) * norm
         for column in range(self.dim, self.dim + self._norms):
             made[..., column] = rest
             rest = rest - made[..., column].double()
@@ -85,25 +91,36 @@ class Rounded:
 
     def row_bound(self, norm: Tensor) -> Tensor:
         """Float64, the part of the bound that a row's columns share."""
-        return (1 - self.error) * norm - self.tiny
+        return (self.share - self.error) * norm - self.tiny
 
 
 class Table(Rounded):
     """The rounded samples of all points: kept where they fit into ``memory`` bytes, else made anew."""
 
     def __init__(self, points: Points, dtype: torch.dtype, memory: float) -> None:
-        super().__init__(dtype, points.dim)
-        self.points = points
-        self._kept: Tensor | None = None
-        if len(points) * self.width * dtype.itemsize <= memory:
-            self._kept = torch.empty(len(points), self.width, dtype=dtype, device=points.device)
-            for part in points.parts:
-                self._kept[part] = self.rows(part, kept=False)
+        super().__init__(dtype, points.dim, points.share)
+        self.points = proxy(points)  # no cycle: what is kept is freed together with the points
+        self.keeps = len(points) * self.width * dtype.itemsize <= memory
+        self.row_bytes = self.width * (_HELD_BYTES if self.keeps else _MADE_BYTES)
 
-    def rows(self, rows: slice | Tensor, kept: bool = True) -> Tensor:
+    def rows(self, rows: slice | Tensor) -> Tensor:
         """The rounded samples [C, width] of these points."""
-        if kept and self._kept is not None:
-            return self._kept[rows]
+        return self._kept[rows] if self.keeps else self._made(rows)
+
+    def columns_beside(self, rows: int, copied: bool = False) -> int:
+        """With how many points so many rows are compared together; a range of the table is no copy."""
+        column_bytes = self.row_bytes if copied or not self.keeps else 0
+        room = self.points.beside - rows * self.row_bytes
+        return max(1, int(min(self.points.tile // rows, room // (rows * BOUND_BYTES + column_bytes))))
+
+    @cached_property
+    def _kept(self) -> Tensor:
+        kept = torch.empty(len(self.points), self.width, dtype=self.dtype, device=self.points.device)
+        for part in self.points.parts:
+            kept[part] = self._made(part)
+        return kept
+
+    def _made(self, rows: slice | Tensor) -> Tensor:
         return self.of(self.points.centred(rows), self.points.norm[rows])
 
 

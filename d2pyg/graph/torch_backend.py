@@ -10,16 +10,13 @@ from d2pyg.graph.points import Points
 from d2pyg.progress import Progress
 from d2pyg.registry import register
 
-_FEWEST_ROWS = 256  # together: with fewer, products are slow
-
 
 @register("backend", "torch")
 def torch_neighbours(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tensor]:
     """All neighbours, a chunk of rows at a time: 2 N^2 d operations, never an N x N matrix."""
     neighbour = torch.empty(len(points), k, dtype=torch.int64, device=points.device)
     distance = torch.empty(len(points), k, dtype=torch.float64, device=points.device)
-    rows_together = max(_FEWEST_ROWS, points.tile // len(points))
-    for rows in torch.arange(len(points), device=points.device).split(rows_together):
+    for rows in torch.arange(len(points), device=points.device).split(points.rows_together):
         neighbour[rows], distance[rows] = nearest_of(points, rows, k)
         bar.update(len(rows))
     return neighbour, distance

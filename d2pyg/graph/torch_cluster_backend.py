@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from d2pyg.extras import require
-from d2pyg.graph.knn_op import op_neighbours
+from d2pyg.graph.knn_op import held, op_neighbours
 from d2pyg.graph.points import Points
 from d2pyg.progress import Progress
 from d2pyg.registry import register
@@ -20,3 +20,6 @@ def torch_cluster_neighbours(points: Points, k: int, bar: Progress) -> tuple[Ten
     """
     knn = require("torch_cluster", "torch-cluster", "--no-build-isolation torch-cluster").knn
     return op_neighbours(points, k, bar, knn)
+
+
+torch_cluster_neighbours.held = held  # type: ignore[attr-defined]  # for the plan

@@ -30,45 +30,31 @@ def heap(problem: Problem, bar: Progress) -> Picks:
     device = problem.score.device
     with record_function("d2pyg.copy"):
         score = problem.score.cpu().numpy().copy()
-        initial, taken = problem.initial.cpu().numpy(), problem.taken.cpu().numpy()
+        first, taken = problem.first.cpu().numpy(), problem.taken.cpu().numpy()
         graph = (
             problem.rows.ptr.cpu().numpy(),
             problem.rows.other.cpu().numpy(),
             problem.weight.cpu().numpy(),
         )
-    group = np.repeat(np.arange(len(problem.count), dtype=np.int32), np.diff(problem.group_ptr))
     place = np.where(taken, heap_loop.TAKEN, heap_loop.ABSENT).astype(np.int32)
+    if not heap_loop.take_in_turn(first, score, *graph, problem.clamp, place):
+        raise not_finite(problem.reverse)
 
-    def run(members: np.ndarray, count: np.ndarray, bar: Progress | None) -> list[np.ndarray]:
-        """Takes ``count`` of each group from among these nodes; their numbers and scores."""
-        heap_, key = members.astype(np.int32), score[members]
-        size, left = np.array([len(members)]), count.copy()
-        heap_loop.heapify(heap_, key, place, len(members))
-        index, value = np.empty(int(left.sum()), dtype=np.int64), np.empty(int(left.sum()))
-        for start in range(0, len(index), _PICKS_TOGETHER):
-            block = slice(start, start + _PICKS_TOGETHER)
-            done = heap_loop.take(
-                score,
-                *graph,
-                group,
-                left,
-                problem.clamp,
-                heap_,
-                key,
-                place,
-                size,
-                index[block],
-                value[block],
-            )
-            if done == heap_loop.NOT_FINITE:
-                raise not_finite(problem.reverse)
-            if bar is not None:
-                bar.update(done)
-        return [index, value]
-
-    first = initial.nonzero()[0]
-    run(first, np.bincount(group[first], minlength=len(problem.count)), None)
-    index, value = run((~initial & ~taken).nonzero()[0], np.array(problem.count), bar)
+    group = np.repeat(np.arange(len(problem.count), dtype=np.int32), np.diff(problem.group_ptr))
+    left = np.array(problem.count)
+    index, value = np.empty(int(left.sum()), dtype=np.int64), np.empty(int(left.sum()))
+    nodes = (place == heap_loop.ABSENT).nonzero()[0].astype(np.int32)
+    key, size = score[nodes], np.array([len(nodes)])
+    heap_loop.heapify(nodes, key, place, len(nodes))
+    state = (nodes, key, place, size)
+    for start in range(0, len(index), _PICKS_TOGETHER):
+        block = slice(start, start + _PICKS_TOGETHER)
+        done = heap_loop.take(
+            score, *graph, group, left, problem.clamp, *state, index[block], value[block]
+        )
+        if done == heap_loop.NOT_FINITE:
+            raise not_finite(problem.reverse)
+        bar.update(done)
     by_group = np.argsort(group[index], kind="stable")
     return Picks(
         torch.from_numpy(index[by_group]).to(device), torch.from_numpy(value[by_group]).to(device)

@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 import numpy as np
+
+from d2pyg.greedy.compiled import compiled
 
 Array = np.ndarray[Any, Any]
 
-Loop = TypeVar("Loop", bound=Callable[..., Any])
-
-
-def compiled(loop: Loop) -> Loop:
-    """Compiles a function, and keeps the code for later runs where there is a folder for it."""
-    try:
-        made = numba.njit(cache=True)(loop)
-    except RuntimeError:  # neither this folder nor the user's cache can be written to
-        made = numba.njit(loop)
-    return cast(Loop, made)
-
-
 ABSENT, TAKEN = -1, -2  # where a node is not in the heap
 NOT_FINITE = -1  # what `take` returns when a message is
+
+
+@compiled
+def take_in_turn(
+    nodes: Array,
+    score: Array,
+    ptr: Array,
+    neighbour: Array,
+    weight: Array,
+    clamp: bool,
+    place: Array,
+) -> bool:
+    """Takes nodes one after the other, before there is a heap; False if a message is not finite.
+
+    Args:
+        nodes: int64.
+        score, ptr, neighbour, weight, clamp, place: As in :func:`take`.
+    """
+    heap, key = place[:0], score[:0]
+    for node in nodes:
+        place[node] = TAKEN
+        if clamp and score[node] <= 0:
+            continue
+        if not _send(node, score, ptr, neighbour, weight, heap, key, place):
+            return False
+    return True
 
 
 @compiled
@@ -86,17 +100,34 @@ def take(
         done += 1
         if clamp and now <= 0:
             continue
-        for edge in range(ptr[node], ptr[node + 1]):
-            other = neighbour[edge]
-            if place[other] == TAKEN:
-                continue
-            loss = np.rint(weight[edge] * now)
-            if not math.isfinite(loss):
-                return NOT_FINITE
-            score[other] -= loss
-            if loss < 0 and place[other] >= 0 and score[other] > key[place[other]]:
-                _sift_up(heap, key, place, place[other], other, score[other])
+        if not _send(node, score, ptr, neighbour, weight, heap, key, place):
+            return NOT_FINITE
     return done
+
+
+@compiled
+def _send(
+    node: int,
+    score: Array,
+    ptr: Array,
+    neighbour: Array,
+    weight: Array,
+    heap: Array,
+    key: Array,
+    place: Array,
+) -> bool:
+    """Lowers the scores of a node's neighbours that are not taken; False if a message is not finite."""
+    for edge in range(ptr[node], ptr[node + 1]):
+        other = neighbour[edge]
+        if place[other] == TAKEN:
+            continue
+        loss = np.rint(weight[edge] * score[node])
+        if not math.isfinite(loss):
+            return False
+        score[other] -= loss
+        if loss < 0 and place[other] >= 0 and score[other] > key[place[other]]:
+            _sift_up(heap, key, place, place[other], other, score[other])
+    return True
 
 
 @compiled

@@ -19,10 +19,10 @@ from d2pyg.nn.reverse import ReverseMessage
 class Problem:
     r"""Greedy selection over groups of nodes that share no edges.
 
-    In each group, first the group's initial nodes are taken, then ``count`` others are picked:
-    always the highest current score, ties to the lowest node. Each neighbour j of what is taken
-    loses :math:`\text{message}(x_k, x_j, d_{kj})`, rounded to a whole number of units
-    (:mod:`d2pyg.grid`). Nodes are numbered so that each group is a range.
+    First the nodes ``first`` are taken, in their order, whatever their scores. Then ``count`` others
+    of each group are picked: always the highest current score, ties to the lowest node. Each
+    neighbour j of what is taken loses :math:`\text{message}(x_k, x_j, d_{kj})`, rounded to a whole
+    number of units (:mod:`d2pyg.grid`). Nodes are numbered so that each group is a range.
     """
 
     score: Tensor  # float64 [N], whole numbers of units
@@ -33,7 +33,7 @@ class Problem:
     symmetric: bool  # the rows are known to hold both directions of every edge
     group_ptr: list[int]  # group g is the nodes group_ptr[g]:group_ptr[g + 1]
     count: list[int]  # picks wanted of each group
-    initial: Tensor  # bool [N], taken first
+    first: Tensor  # int64 [M], nodes that are taken before all others, in the order taken
     taken: Tensor  # bool [N], out already: never picked, sent nothing
     reverse: ReverseMessage
     clamp: bool  # nodes taken at or below 0 send no message
@@ -45,7 +45,7 @@ class Problem:
         edges: Edges,
         group: Tensor,
         count: Tensor,
-        initial: Tensor,
+        first: Tensor,
         reverse: ReverseMessage,
         clamp: bool,
     ) -> tuple[Problem, Tensor]:
@@ -56,7 +56,7 @@ class Problem:
             edges: Node i lowers the sources of the edges into i.
             group: int64 [N], 0..G-1.
             count: int64 [G].
-            initial: bool [N].
+            first: int64 [M].
             reverse: The message.
             clamp: As in :func:`d2pyg.select`.
         """
@@ -65,7 +65,7 @@ class Problem:
         if len(count) > 1:
             node = group.argsort(stable=True)  # ascending inside a group: ties stay ties
             place = torch.empty_like(node).index_copy_(0, node, torch.arange(len(node)).to(node))
-            source, target = place[source], place[target]
+            source, target, first = place[source], place[target], place[first]
         if bool((target[1:] < target[:-1]).any()):
             order = target.argsort(stable=True)
             source, target, distance = source[order], target[order], distance[order]
@@ -80,8 +80,8 @@ class Problem:
             symmetric=edges.symmetric,
             group_ptr=[0, *sizes.cumsum(0).tolist()],
             count=count.tolist(),
-            initial=initial[node],
-            taken=torch.zeros_like(initial),
+            first=first,
+            taken=torch.zeros_like(score, dtype=torch.bool),
             reverse=reverse,
             clamp=clamp,
         )

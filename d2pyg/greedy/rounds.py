@@ -14,6 +14,11 @@ first B picks in the end: rounds never pick too many, and may stop at any time a
 another engine. The best open node is always picked, so rounds end; when they do and picks are
 missing, all that is open is at or below 0.
 
+Nodes that are taken first come in an order that is given, so they need no positive scores: one keeps
+its score from when those before it among its neighbours are taken. A *level* takes all that wait for
+none of these, and their messages, whatever their sign, add up to the same in any order. As a message
+below 0 raises its receivers, scores above the grid's largest may be left; they stay whole numbers.
+
 What a round costs: a sort of N integers for the bound and a few passes over the nodes, but no pass
 over the edges. A candidate keeps the name of one neighbour that comes first, and its row is read again
 only when that neighbour was picked or fell behind, so later rounds read the rows around what changed.
@@ -31,12 +36,18 @@ from torch.profiler import record_function
 from d2pyg.greedy.heap import heap
 from d2pyg.greedy.problem import Picks, Problem
 from d2pyg.greedy.sequential import sequential
-from d2pyg.grouping import rank_in_group
+from d2pyg.grid import largest_magnitude
+from d2pyg.grouping import first_of_group
 from d2pyg.progress import Progress
 from d2pyg.registry import register
 
 _FEW = 64  # a round that picks less than one in so many of its candidates is on a chain
-_SCORE_BITS = 31  # positive scores are at most 2**30 units
+_EXACT = 2.0**53  # up to here sums of whole numbers are exact in any order
+_KEY_BITS = 63
+
+
+class _UnsuitedError(Exception):
+    """Sums would depend on their order, or initial nodes stand in a chain."""
 
 
 @register("engine", "rounds")
@@ -45,11 +56,13 @@ def rounds(problem: Problem, bar: Progress) -> Picks:
 
     What rounds cannot do goes to the heap (to the sequential engine, where a message is not
     ``linear``), from where they stopped: scores at or below 0 without ``clamp``, and chains, where a
-    round picks next to nothing.
+    round picks next to nothing. Where initial nodes stand in a chain, or messages are so large that
+    sums would depend on their order, all of it goes there.
 
     Returns:
         The picks. The report has ``picks_per_round``, ``edges_read`` (rows read, in edges, over all
-        rounds) and ``left_to_heap`` or ``left_to_sequential``, the number of picks handed over.
+        rounds) and ``left_to_heap`` or ``left_to_sequential``, the number of picks handed over; with
+        initial nodes ``initial_per_level``.
 
     Raises:
         ValueError: If the message is not ``monotone``, or not finite.
@@ -60,17 +73,16 @@ def rounds(problem: Problem, bar: Progress) -> Picks:
             f"Use engine='sequential', or set 'monotone' if the claim holds."
         )
     state = _State(problem, bar)
-    initial = problem.initial
-    wanted = torch.tensor(problem.count, device=initial.device)
-    with record_function("d2pyg.rounds"):
-        stuck = state.run(initial, state.count(initial))
-        if problem.clamp and not stuck:
-            state.open &= ~initial  # those left are at or below 0 and send nothing
-        if not bool((initial & state.open).any()):
-            stuck = state.run(~initial, wanted)
-            if problem.clamp and not stuck:  # what is left is at or below 0: a sort
-                return Picks(*state.first(~initial, wanted), state.report)
-    return state.hand_over(wanted)
+    try:
+        with record_function("d2pyg.rounds"):
+            state.take_first()
+            stuck = state.run()
+        if problem.clamp and not stuck:  # what is left is at or below 0: a sort
+            return Picks(*state.best(~state.initial), state.report)
+        return state.hand_over()
+    except _UnsuitedError:
+        state.report["picks_per_round"].clear()
+        return replace(state.go_on(problem), report=state.report)
 
 
 class _State:
@@ -81,7 +93,9 @@ class _State:
         self.bar = bar
         device = problem.score.device
         self.score = problem.score.clone()  # of picks: the score when picked
-        self.open = torch.ones_like(problem.initial)
+        self.initial = torch.zeros_like(problem.taken).index_fill_(0, problem.first, True)
+        self.open = torch.ones_like(problem.taken)
+        self.wanted = torch.tensor(problem.count, device=device)
         sizes = torch.tensor(problem.group_ptr, device=device).diff()
         self.group = torch.repeat_interleave(sizes)
         self.group_start, self.group_end = sizes.cumsum(0) - sizes, sizes.cumsum(0)
@@ -91,13 +105,45 @@ class _State:
             turned = problem.rows.turned()
             if not (turned.ptr.equal(problem.rows.ptr) and turned.other.equal(problem.rows.other)):
                 self.around.append(turned)
+        messages = problem.rows.other.bincount(minlength=1).max()  # a node gets one an edge
+        self.most = (_EXACT - largest_magnitude(self.score)) / max(1, int(messages))
+        self.score_bits = 0
         self.report: dict[str, Any] = {"picks_per_round": [], "edges_read": 0}
 
-    def run(self, among: Tensor, count: Tensor) -> bool:
-        """Rounds among these nodes, ``count`` [G] of each group; True if they stopped on a chain."""
-        live = among & self.open
+    def take_first(self) -> None:
+        """Takes the initial nodes in levels."""
+        first = self.problem.first
+        if len(first) == 0:
+            return
+        sizes = self.report["initial_per_level"] = []
+        turn = torch.full_like(self.waits_for, len(first))
+        turn[first] = torch.arange(len(first), device=first.device)
+        other, node = self._neighbours(first)
+        earlier = turn[other] < turn[node]
+        waits = node[earlier].bincount(minlength=len(turn))  # for how many edges to earlier ones
+        level, left = first[waits[first] == 0], len(first)
+        while len(level):
+            self._take(level)
+            sizes.append(len(level))
+            left -= len(level)
+            if len(level) * _FEW < left and self.problem.reverse.linear:
+                raise _UnsuitedError
+            other, node = self._neighbours(level)
+            later = other[self.initial[other] & (turn[other] > turn[node])]
+            waits -= later.bincount(minlength=len(turn))
+            level = later.unique()
+            level = level[waits[level] == 0]
+
+    def run(self) -> bool:
+        """Rounds among the other nodes; True if they stopped on a chain."""
+        live, weight = self.open.clone(), self.problem.weight
+        highest = float(self.score[live].clamp_(min=0).max())
+        self.score_bits = int(highest).bit_length()
+        largest = 0 if weight is None else highest * largest_magnitude(weight)  # even after a hand-over
+        if largest > self.most or len(self.wanted).bit_length() + self.score_bits > _KEY_BITS:
+            raise _UnsuitedError
         while True:
-            candidate = self._candidates(among, live, count)
+            candidate = self._candidates(live)
             if len(candidate) == 0:
                 return False
             ahead = self.waits_for[candidate]
@@ -105,56 +151,57 @@ class _State:
             pick = self._unbeaten(candidate[~waiting], live)
             live[pick] = False
             self._take(pick)
+            self.report["picks_per_round"].append(len(pick))
+            self.bar.update(len(pick))
             if len(pick) * _FEW < len(candidate) and self.problem.reverse.linear:
                 return True
 
-    def count(self, nodes: Tensor) -> Tensor:
-        """How many of these nodes each group has, int64 [G]."""
-        return torch.bincount(self.group[nodes], minlength=len(self.group_end))
-
-    def first(self, nodes: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-        """Each group's first ``count`` nodes by (score descending, index ascending)."""
+    def best(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
+        """Each group's first nodes by (score descending, index ascending), as many as are wanted."""
         order = nodes.nonzero().flatten()
         order = order[self.score[order].argsort(descending=True, stable=True)]
-        order = order[self.group[order].argsort(stable=True)]
-        group = self.group[order]
-        index = order[rank_in_group(group, len(count)) < count[group]]
+        index = order[first_of_group(self.group[order], self.wanted)]
         return index, self.score[index]
 
-    def hand_over(self, wanted: Tensor) -> Picks:
+    def hand_over(self) -> Picks:
         """The picks so far and those of the engine that goes on from here, in one order."""
-        problem = self.problem
-        picked = ~self.open & ~problem.initial
-        left = wanted - self.count(picked)
+        problem, groups = self.problem, len(self.wanted)
+        picked = ~self.open & ~self.initial
+        left = self.wanted - self.group[picked].bincount(minlength=groups)
         if not bool(left.any()):
-            return Picks(*self.first(picked, wanted), self.report)
+            return Picks(*self.best(picked), self.report)
         rest = replace(
             problem,
             score=self.score,
             taken=~self.open,
-            initial=problem.initial & self.open,
+            first=problem.first[:0],
             count=left.tolist(),
         )
-        goes_on = heap if problem.reverse.linear else sequential
-        self.report[f"left_to_{goes_on.__name__}"] = int(left.sum())
-        with record_function("d2pyg.hand_over"):
-            found = goes_on(rest, self.bar)
+        found = self.go_on(rest)
         # Until a group comes down to 0, picks of both engines stand by score; the rest stays in order.
         index, score = found.index, found.score
         group = self.group[index]
         down = score <= 0
-        before = down.new_zeros(len(wanted), dtype=torch.int64).index_add_(0, group, down.long())
+        before = group[down].bincount(minlength=groups)
         down = down.cumsum(0) > (before.cumsum(0) - before)[group]
         self.score[index] = score
-        first, first_score = self.first(picked.index_fill(0, index[~down], True), wanted)
+        first, first_score = self.best(picked.index_fill(0, index[~down], True))
         index, score = torch.cat([first, index[down]]), torch.cat([first_score, score[down]])
         by_group = self.group[index].argsort(stable=True)
         return Picks(index[by_group], score[by_group], self.report)
 
-    def _candidates(self, among: Tensor, live: Tensor, count: Tensor) -> Tensor:
-        """The live nodes above 0 among each group's first ``count`` of picks and live nodes."""
-        value = torch.where(among, self.score, 0).clamp_(min=0).long()
-        start = self.group << _SCORE_BITS
+    def go_on(self, problem: Problem) -> Picks:
+        """What another engine makes of a problem."""
+        engine = heap if problem.reverse.linear else sequential
+        self.report[f"left_to_{engine.__name__}"] = sum(problem.count)
+        with record_function("d2pyg.hand_over"):
+            return engine(problem, self.bar)
+
+    def _candidates(self, live: Tensor) -> Tensor:
+        """The live nodes above 0 among each group's first so many of picks and live nodes."""
+        count, bits = self.wanted, self.score_bits
+        value = torch.where(self.initial, 0, self.score).clamp_(min=0).long()
+        start = self.group << bits
         ascending = (start + value).sort().values
         # The score of the group's last one; where none is wanted, above all scores.
         none = count == 0
@@ -162,7 +209,7 @@ class _State:
         last = torch.where(none, torch.iinfo(torch.int64).max, last)
         above = self.group_end - torch.searchsorted(ascending, last, right=True)
         seats = torch.where(none, 0, count - above)  # for those with just this score, lowest first
-        bound = (last - (torch.arange(len(count), device=last.device) << _SCORE_BITS))[self.group]
+        bound = (last - (torch.arange(len(count), device=last.device) << bits))[self.group]
         level = value == bound
         rank = torch.cat([level.new_zeros(1, dtype=torch.int64), level.cumsum(0)])
         seated = level & (rank[1:] <= (rank[self.group_start] + seats)[self.group])
@@ -186,10 +233,19 @@ class _State:
             nodes = nodes[~beaten]
         return nodes
 
+    def _neighbours(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
+        """Both ends of all edges at these nodes, in either direction: the others, and the nodes."""
+        found = [rows.of(nodes) for rows in self.around]
+        other = torch.cat([rows.other[at] for rows, (at, _) in zip(self.around, found, strict=True)])
+        self.report["edges_read"] += len(other)
+        return other, nodes[torch.cat([whose for _, whose in found])]
+
     def _take(self, pick: Tensor) -> None:
         """Takes these nodes and sends their messages."""
         problem = self.problem
         self.open[pick] = False
+        if problem.clamp:
+            pick = pick[self.score[pick] > 0]
         position, whose = problem.rows.of(pick)
         receiver = problem.rows.other[position]
         self.report["edges_read"] += len(position)
@@ -200,6 +256,6 @@ class _State:
             message = problem.weight[position] * pick_score
         else:
             message = problem.message(pick_score, self.score[receiver], problem.distance[position])
-        self.score.index_add_(0, receiver, message.round_(), alpha=-1)
-        self.report["picks_per_round"].append(len(pick))
-        self.bar.update(int((~problem.initial[pick]).sum()))
+        if not largest_magnitude(message.round_()) <= self.most:
+            raise _UnsuitedError
+        self.score.index_add_(0, receiver, message, alpha=-1)

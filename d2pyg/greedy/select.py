@@ -11,12 +11,13 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from d2pyg.budget import check_available, num_kept
-from d2pyg.checks import ArrayLike, as_flag, as_index, as_integers, as_labels, as_scores
+from d2pyg.checks import ArrayLike, as_flag, as_integers, as_labels, as_scores
 from d2pyg.coreset import Coreset, plain, versions
 from d2pyg.explanation import Trace
 from d2pyg.graph.edges import Edges, edges_of
 from d2pyg.greedy import heap, rounds, sequential  # noqa: F401  # they register themselves
 from d2pyg.greedy.problem import Picks, Problem, not_finite
+from d2pyg.initial import as_initial
 from d2pyg.nn.claims import check_claims
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
 from d2pyg.progress import progress_bar
@@ -32,7 +33,7 @@ def greedy_select(
     gamma_reverse: float | None = None,
     clamp: bool = False,
     batch: ArrayLike | None = None,
-    initial: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
     engine: str = "auto",
     debug: bool = False,
     progress: bool = False,
@@ -56,7 +57,9 @@ def greedy_select(
         clamp: Picks at or below 0 send no message.
         batch: Group of each node [N], integers, as PyG's ``Batch.batch``: every group is a selection of
             its own, all at once. Edges join nodes of one group.
-        initial: Nodes taken first, in greedy order among themselves; they are not in the result.
+        initial: Nodes taken first, in the order given, whatever their scores; they are not in the
+            result, and ``initial=index[:b]`` gives the rest. Distinct indices, a mask [N], whose nodes
+            go by index, or a coreset, for its own initial nodes and then its picks.
         engine: ``"heap"`` (a priority queue on the CPU, for messages that are ``linear``), ``"rounds"``
             (many picks at once on any device, for messages that are ``monotone``), ``"sequential"``
             (any message, an argmax over all nodes for every pick), or ``"auto"``: the heap on the CPU,
@@ -88,9 +91,8 @@ def greedy_select(
     score = as_scores(scores, edges.num_nodes, signed=True).to(place).clone()
     clamp, debug = as_flag("clamp", clamp), as_flag("debug", debug)
     check_engine(engine)
-    start = torch.zeros(edges.num_nodes, dtype=torch.bool, device=place)
-    start[as_index("initial", [] if initial is None else initial, edges.num_nodes).to(place)] = True
-    group, count = _groups(budget, batch, edges, start)
+    first = as_initial(initial, edges.num_nodes).to(place)
+    group, count = _groups(budget, batch, edges, first)
     message = as_reverse(reverse, gamma_reverse, None)
     if debug:
         check_claims(message, edges.distance)
@@ -100,7 +102,7 @@ def greedy_select(
         edges=edges,
         group=group,
         count=count,
-        initial=start,
+        first=first,
         reverse=message,
         clamp=clamp,
     )
@@ -112,7 +114,7 @@ def greedy_select(
             "gamma_reverse": message.gamma if message.uses_distance else None,
             "clamp": clamp,
             "num_groups": None if batch is None else len(count),
-            "initial": start.nonzero().flatten().tolist(),
+            "initial": first.tolist(),
             **how,
             "device": str(place),
             "num_samples": edges.num_nodes,
@@ -124,16 +126,16 @@ def greedy_select(
 
 
 def _groups(
-    budget: int | ArrayLike, batch: ArrayLike | None, edges: Edges, start: Tensor
+    budget: int | ArrayLike, batch: ArrayLike | None, edges: Edges, first: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The group of each node, 0..G-1, and how many picks each gives."""
     if batch is None:
         wanted = num_kept(edges.num_nodes, None, None, budget)
-        taken = int(start.sum())
+        taken = len(first)
         check_available(wanted, edges.num_nodes, edges.num_nodes - taken, taken)
-        return torch.zeros_like(start, dtype=torch.int64), torch.tensor([wanted])
+        return first.new_zeros(edges.num_nodes), torch.tensor([wanted])
     number, group = (
-        as_labels("batch", batch, edges.num_nodes).to(start.device).unique(return_inverse=True)
+        as_labels("batch", batch, edges.num_nodes).to(first.device).unique(return_inverse=True)
     )
     across = group[edges.source] != group[edges.target]
     if bool(across.any()):
@@ -141,7 +143,7 @@ def _groups(
             f"Expected edges to join nodes of one group of 'batch' (got {int(across.sum())} of "
             f"{len(across)} that do not). Build the graph with knn_graph(embeddings, k, batch=batch)."
         )
-    available = torch.bincount(group[~start], minlength=len(number)).cpu()
+    available = (group.bincount() - group[first].bincount(minlength=len(number))).cpu()
     if isinstance(budget, int | np.integer):
         budget = [int(budget)] * len(number)
     count = as_integers("budget", budget, len(number), "groups").cpu()
@@ -161,8 +163,9 @@ def run(problem: Problem, engine: str, progress: bool) -> tuple[Picks, dict[str,
     if engine == "auto":
         engine = _best_engine(problem)
     solve = look_up("engine", engine)
-    with torch.no_grad(), progress_bar(sum(problem.count), "selection", "picks", progress) as bar:
-        picks = solve(problem, bar)
+    wanted, none = sum(problem.count), problem.score[:0]
+    with torch.no_grad(), progress_bar(wanted, "selection", "picks", progress) as bar:
+        picks = solve(problem, bar) if wanted else Picks(none.long(), none)
     picks = replace(picks, score=picks.score * problem.unit)
     if not bool(picks.score.isfinite().all()):
         raise not_finite(problem.reverse)

@@ -42,13 +42,12 @@ def _without_host(problem: Problem) -> bool:
 def loop(problem: Problem, bar: Progress) -> Picks:
     """The picks, one after the other, each known to the host."""
     state = Scores(problem)
+    for node in problem.first.tolist():
+        state.take(node)
     index: list[int] = []
     value: list[float] = []
     for group, count in enumerate(problem.count):
         low, high = problem.group_ptr[group : group + 2]
-        initial = problem.initial[low:high].nonzero().flatten() + low
-        for _ in range(len(initial)):
-            state.take(int(initial[state.score[initial].argmax()]))
         open_scores = state.score[low:high]
         for _ in range(count):
             node = low + int(open_scores.argmax())

@@ -29,6 +29,11 @@ _BLOCKS_AHEAD = 64  # between waits for the device, so that the bar shows what i
 def in_windows(problem: Problem, bar: Progress) -> Picks:
     """The picks, group after group, and how many ran in CUDA graphs."""
     window = Window(problem)
+    first = torch.empty_like(problem.first, dtype=torch.float64)
+    for turn in range(len(first)):
+        node = problem.first[turn : turn + 1]
+        first[turn : turn + 1] = window.score[node]
+        window.take(node, first[turn])
     total = sum(problem.count)
     index = torch.empty(total, dtype=torch.int64, device=problem.score.device)
     value = torch.empty(total, dtype=torch.float64, device=problem.score.device)
@@ -36,9 +41,6 @@ def in_windows(problem: Problem, bar: Progress) -> Picks:
     done = 0
     for group, count in enumerate(problem.count):
         members = slice(*problem.group_ptr[group : group + 2])
-        initial = problem.initial[members]
-        for _ in range(int(initial.sum())):
-            window.pick(0, members, initial)
         replay = None
         if count >= _WORTH_CAPTURING and "eager" not in report:
             replay = _captured(partial(window.block, members), report)
@@ -56,9 +58,9 @@ def in_windows(problem: Problem, bar: Progress) -> Picks:
             if block % _BLOCKS_AHEAD == 0 and replay is not None:
                 torch.cuda.synchronize()
             bar.update(here)
-    gone = int(problem.taken.sum()) + int(problem.initial.sum()) + total
+    gone = int(problem.taken.sum()) + len(first) + total
     lost = int((window.score == TAKEN).sum()) != gone  # to a message of plus infinity
-    if lost or not bool(value.isfinite().all()):
+    if lost or not bool(torch.cat([first, value]).isfinite().all()):
         raise not_finite(problem.reverse)
     return Picks(index, value, report)
 
@@ -84,15 +86,16 @@ class Window:
         for at in range(picks):
             self.pick(at, members)
 
-    def pick(self, at: int, members: slice, among: Tensor | None = None) -> None:
-        """The next pick (of those in the mask ``among``), into ``index[at]`` and ``value[at]``."""
-        candidates = self.score[members]
-        if among is not None:
-            candidates = torch.where(among, candidates, TAKEN)
+    def pick(self, at: int, members: slice) -> None:
+        """The next pick among these nodes, into ``index[at]`` and ``value[at]``."""
         node, value = self.index[at : at + 1], self.value[at]
-        torch.max(candidates, 0, out=(value, self.index[at]))
+        torch.max(self.score[members], 0, out=(value, self.index[at]))
         if members.start:
             node += members.start
+        self.take(node, value)
+
+    def take(self, node: Tensor, value: Tensor) -> None:
+        """Takes a node, int64 [1], with this score, and sends its messages."""
         self.score.index_fill_(0, node, TAKEN)
         position = self.start[node] + self.lane
         sent = self.lane < self.degree[node]

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from d2pyg.checks import ArrayLike, as_flag
-from d2pyg.io import check_input, check_output, load_pt, readable, replacing
+from d2pyg.content import load_pt
+from d2pyg.io import check_input, readable
+from d2pyg.outputs import check_output, replacing
 from d2pyg.scores.batch import first_places, measured
 from d2pyg.scores.processes import OpenEpoch, difference, gathered, merged
 from d2pyg.scores.state import EPOCH, as_settings, checked_state, nothing_seen

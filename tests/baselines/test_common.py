@@ -119,8 +119,14 @@ def test_first_picks_are_the_smaller_coreset(name, data, classes):
 def test_resuming_gives_the_rest(name, data, done, classes):
     options = {"labels": data[2]} if classes else {}
     whole = run(name, data, budget=40, **options)
-    rest = run(name, data, budget=40 - done, initial=whole.index[:done].flip(0), **options)
+    chosen = whole.index[:done].flip(0)  # its order plays no part
+    rest = run(name, data, budget=40 - done, initial=chosen, **options)
     assert rest.index.tolist() == whole.index[done:].tolist()
+    assert rest.settings["initial"] == chosen.tolist()
+    part = run(name, data, budget=done, **options)
+    for initial in part, part.mask:
+        again = run(name, data, budget=40 - done, initial=initial, **options)
+        assert again.index.equal(rest.index)
     if name != "k_center" or classes is False:  # a class's first pick has its distance to the mean
         assert rest.pick_scores.tolist() == whole.pick_scores[done:].tolist()
 

@@ -11,7 +11,7 @@ from knn_cases import DATA, brute_force, data, matrices
 
 import d2pyg
 from d2pyg.extras import require
-from d2pyg.graph import CosineMetric, Metric, exact, faiss_backend, plan, points, torch_backend
+from d2pyg.graph import CosineMetric, Metric, exact, faiss_backend, plan, points
 from d2pyg.graph.exact import smallest
 from d2pyg.graph.knn_op import most_found
 from d2pyg.graph.packed import Pack
@@ -57,7 +57,7 @@ def half_in_small_tiles(monkeypatch):
     """As on CUDA, and as with little memory: float16 first, tiles of few columns, no table kept."""
     monkeypatch.setattr(points, "precisions", lambda device, dim: [torch.float16, torch.float32])
     monkeypatch.setattr(points, "_TILE_ELEMENTS", {"cpu": 3000, "cuda": 3000})
-    monkeypatch.setattr(torch_backend, "_FEWEST_ROWS", 50)
+    monkeypatch.setattr(points, "_FEWEST_ROWS", 50)
     monkeypatch.setattr(plan, "_LEAST", 0)
     return {"memory": 100_000}
 
@@ -128,7 +128,7 @@ def test_tight_groups_are_centred_and_scaled_on_their_own(packed, rng, monkeypat
 
     monkeypatch.setattr("d2pyg.graph.exact._search", searched)
     monkeypatch.setattr("d2pyg.graph.packed.Pack._redo", none_in_doubt)
-    monkeypatch.setattr("d2pyg.graph.knn._packable", lambda sizes, *_: sizes > (0 if packed else 999))
+    monkeypatch.setattr("d2pyg.graph.groups.packable", lambda sizes, *_: sizes > (0 if packed else 999))
     graph = d2pyg.knn_graph(x, 3, batch=batch, backend="torch")
     lists = graph.edge_index[0].view(900, 3).numpy()
     for group in range(3):
@@ -231,7 +231,7 @@ def test_packed_groups_are_the_graphs_of_each_group(name, metric, device, rng, m
     x = torch.as_tensor(data(name).copy(), device=device)
     batch = torch.as_tensor(rng.geometric(0.06, len(x)), device=device)
     packed = d2pyg.knn_graph(x, 6, batch=batch, metric=metric, backend="torch")
-    monkeypatch.setattr("d2pyg.graph.knn._packable", lambda sizes, *_: sizes > len(x))
+    monkeypatch.setattr("d2pyg.graph.groups.packable", lambda sizes, *_: sizes > len(x))
     single = d2pyg.knn_graph(x, 6, batch=batch, metric=metric, backend="torch")
     assert packed.edge_index.equal(single.edge_index)
     assert packed.edge_attr.equal(single.edge_attr)

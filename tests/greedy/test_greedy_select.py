@@ -68,7 +68,7 @@ def loop_over_edges(score, sent, message, count, initial, clamp):
     left = set(range(len(score)))
     picks = []
     for turn in range(len(initial) + count):
-        candidates = left & set(initial) if turn < len(initial) else left
+        candidates = {initial[turn]} if turn < len(initial) else left
         best = max(candidates, key=lambda i: (score[i], -i))
         left.remove(best)
         if turn >= len(initial):

@@ -1,25 +1,6 @@
-import numba
 import numpy as np
 
 from d2pyg.greedy import heap_loop
-
-
-def test_compiles_without_a_folder_for_the_code(monkeypatch):
-    njit = numba.njit
-
-    def without_cache(*arguments, **options):
-        if options.get("cache"):
-            raise RuntimeError("cannot cache function: no locator available")
-        return njit(*arguments, **options)
-
-    monkeypatch.setattr(numba, "njit", without_cache)
-
-    @heap_loop.compiled
-    def double(x):
-        return 2 * x
-
-    assert double(21) == 42
-    assert double.signatures
 
 
 def test_heapify_orders_by_key_then_node(rng):

@@ -1,0 +1,65 @@
+"""Ctrl-C and termination: one line that says what was written, and an end at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+from d2pyg.cli.streams import tell_at_once
+
+_WORDS = {int(signal.SIGINT): "interrupted", int(signal.SIGTERM): "terminated"}
+INTERRUPTED = 128 + signal.SIGINT  # the status
+
+
+class Ending:
+    """How this process ends at a signal.
+
+    Nothing is raised, since an exception can be lost: in an import, in a callback, in ``__del__``.
+
+    Attributes:
+        written: What was put in place so far.
+        discard: Removes temporary files.
+    """
+
+    def __init__(self) -> None:
+        self.written: list[Path] = []
+        self.discard: Callable[[], None] = lambda: None
+
+    def answer(self) -> None:
+        """From now on signals end the process; one that is ignored already stays ignored."""
+        for number in _WORDS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._end)
+
+    def _end(self, number: int, _: FrameType | None) -> None:
+        """It imports nothing, since the signal may have come in the middle of an import."""
+        ignore()
+        try:
+            self.discard()
+            signal.signal(number, lambda *_: os._exit(128 + number))  # in case stderr takes no more
+            on_bar = getattr(sys.modules.get("d2pyg.progress"), "is_showing", bool)()
+            tell_at_once(last_line(self.written, number), new_line=on_bar)
+        finally:
+            os._exit(128 + number)
+
+
+def ignore() -> None:
+    """For the last moments of a process, when all is written and said."""
+    for number in _WORDS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def last_line(written: Sequence[Path], number: int = signal.SIGINT) -> str:
+    """What had been written when the signal came."""
+    if not written:
+        return f"d2pyg: {_WORDS[number]}, nothing was written"
+    return f"d2pyg: {_WORDS[number]} after {listed(written)}"
+
+
+def listed(written: Sequence[Path]) -> str:
+    """Says that these were written."""
+    return f"{' and '.join(map(str, written))} {'was' if len(written) == 1 else 'were'} written"

@@ -1,0 +1,73 @@
+"""Neighbours group by group: large groups one at a time, small ones many together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from d2pyg.graph.inner_product import InnerProductMetric, Products
+from d2pyg.graph.joined import Joined
+from d2pyg.graph.metric import Metric, PairwiseMetric
+from d2pyg.graph.packed import Pack, packable, packs
+from d2pyg.graph.pairwise import pairwise_neighbours
+from d2pyg.graph.points import Points
+from d2pyg.progress import Progress
+
+Backend: TypeAlias = Callable[[Points, int, Progress], tuple[Tensor, Tensor]]
+Found: TypeAlias = tuple[Tensor, Tensor, Tensor]  # nodes [M], their neighbours [M, k], the distances
+
+
+@dataclass(frozen=True)
+class Search:
+    """What neighbours are looked for in, and how. Node i is row ``pool[i]`` of the embeddings."""
+
+    embeddings: Tensor | Joined
+    metric: Metric | PairwiseMetric  # fitted
+    find: Backend
+    pool: Tensor
+    memory: float
+    packs: bool  # whether small groups are searched together
+
+    def groups(self, order: Tensor, sizes: Tensor, k: int, bar: Progress) -> Iterator[Found]:
+        """The nearest of each node in its group: k, or all others.
+
+        Args:
+            order: int64 [N], nodes, group after group.
+            sizes: int64 [G].
+            k: Neighbours wanted.
+            bar: Is told of nodes done.
+        """
+        dim = dim_of(self.embeddings, self.metric, self.pool.device)
+        small = torch.zeros_like(sizes, dtype=torch.bool)
+        if self.packs and isinstance(self.metric, Metric) and len(sizes) > 1:
+            small = packable(sizes, dim, self.memory)
+        in_small = small.repeat_interleave(sizes)
+        for nodes in order[~in_small].split(sizes[~small].tolist()):
+            if len(nodes) > 1:
+                inside, distance = self._one(self.pool[nodes], min(k, len(nodes) - 1), bar)
+                yield nodes, nodes[inside], distance
+        if isinstance(self.metric, Metric):
+            for member, most in packs(order[in_small], sizes[small], k, dim, self.memory):
+                pack = Pack(self.embeddings, self.metric, self.pool, member, self.memory)
+                yield pack.neighbours(most)
+                bar.update(int(pack.here.sum()))
+
+    def _one(self, rows: Tensor, k: int, bar: Progress) -> tuple[Tensor, Tensor]:
+        """One group by itself, the places in it of its neighbours."""
+        place = self.pool.device
+        if type(self.metric) is InnerProductMetric:
+            return self.find(Products(self.embeddings, place, rows, self.memory), k, bar)
+        if isinstance(self.metric, PairwiseMetric):
+            return pairwise_neighbours(self.embeddings, self.metric, place, rows, k, bar, self.memory)
+        return self.find(Points(self.embeddings, self.metric, place, rows, self.memory), k, bar)
+
+
+def dim_of(embeddings: Tensor | Joined, metric: Metric | PairwiseMetric, place: torch.device) -> int:
+    """Coordinates of a sample in the metric's space."""
+    if isinstance(metric, PairwiseMetric):
+        return embeddings.shape[1]
+    return metric.embed(embeddings[:1].to(place).double()).shape[1]

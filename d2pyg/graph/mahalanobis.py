@@ -1,0 +1,87 @@
+"""Mahalanobis distance: Euclidean distance once coordinates have neither scale nor correlation."""
+
+from __future__ import annotations
+
+from copy import copy
+
+import torch
+from torch import Tensor
+
+from d2pyg.checks import ArrayLike, as_real
+from d2pyg.graph import covariance as covariances
+from d2pyg.graph.lengths import row_sum
+from d2pyg.graph.metric import Metric
+from d2pyg.registry import register
+
+_TOGETHER = {"cpu": 1 << 17, "cuda": 1 << 23}  # float64 elements; on the CPU, what its caches hold
+
+
+@register("metric", "mahalanobis")
+class MahalanobisMetric(Metric):
+    r"""The length of the difference in units of the spread, :math:`\sqrt{(x-y)^T \Sigma^{-1} (x-y)}`.
+
+    Computed by whitening: with :math:`\Sigma = L L^T`, the length of :math:`L^{-1}(x - y)`.
+
+    Args:
+        covariance: Sigma [d, d], symmetric up to rounding and positive definite. None: estimated from
+            the embeddings of the whole graph, with N - 1 in the denominator.
+        shrinkage: In 0 to 1. Sigma becomes (1 - shrinkage) Sigma + shrinkage mean(diag(Sigma)) I, which
+            is positive definite also where coordinates are constant, or where they outnumber the
+            samples.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule. Where Sigma is estimated, that shows when
+            the graph is built.
+
+    Example:
+        >>> metric = MahalanobisMetric(torch.tensor([[4.0, 0.0], [0.0, 1.0]]))
+        >>> metric.distance(torch.tensor([2.0, 0.0]).double(), torch.zeros(2).double())
+        tensor(1., dtype=torch.float64)
+    """
+
+    costly = True
+
+    def __init__(self, covariance: ArrayLike | None = None, shrinkage: float = 0.0) -> None:
+        self.shrinkage = as_real("shrinkage", shrinkage, "It lies in 0 to 1, such as 0.1.")
+        if not 0 <= self.shrinkage <= 1:
+            raise ValueError(
+                f"Expected 'shrinkage' to be in 0 to 1 (got {self.shrinkage:g}). 0 takes the "
+                f"covariance as it is."
+            )
+        self.covariance: Tensor | None = None
+        self._whitening: Tensor | None = None  # the inverse of L
+        self._centre: Tensor | None = None  # is taken off first, so that whitening loses no digits
+        if covariance is not None:
+            self.covariance, rounding = covariances.as_covariance(covariance, self.shrinkage)
+            self._whitening = covariances.inverse_root(self.covariance, self.shrinkage, rounding)
+
+    def fit(self, embeddings: Tensor, device: torch.device) -> Metric:
+        if self.covariance is not None and len(self.covariance) != embeddings.shape[1]:
+            raise ValueError(
+                f"Expected 'covariance' to have the {embeddings.shape[1]} coordinates of the embeddings "
+                f"(got {len(self.covariance)}). Estimate it on the same embeddings."
+            )
+        fitted = copy(self)
+        fitted._centre = covariances.mean(embeddings, device)
+        if self.covariance is None:
+            fitted.covariance = covariances.estimate(embeddings, fitted._centre)
+            fitted._whitening = covariances.inverse_root(
+                fitted.covariance, self.shrinkage, samples=len(embeddings)
+            )
+        return fitted
+
+    def embed(self, x: Tensor) -> Tensor:
+        if self._whitening is None:
+            raise RuntimeError("Expected a covariance. Call fit(embeddings, device) first.")
+        whitening, dim = self._whitening.to(x), x.shape[-1]
+        rows = (x if self._centre is None else x - self._centre.to(x)).reshape(-1, dim)
+        white = torch.empty_like(rows)
+        together = max(1, _TOGETHER.get(x.device.type, _TOGETHER["cpu"]) // dim)
+        for part, made in zip(rows.split(together), white.split(together), strict=True):
+            # No matrix product: the last bits of its rows depend on how many there are.
+            for i in range(dim):
+                made[:, i] = row_sum(part[:, : i + 1] * whitening[i, : i + 1])
+        return white.view(x.shape)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(shrinkage={self.shrinkage})"

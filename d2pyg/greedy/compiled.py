@@ -1,0 +1,79 @@
+"""Loops compiled by numba, and their code kept for later runs. Imported only when an engine runs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+
+SWITCH = "D2PYG_COMPILE_CACHE"
+Loop = TypeVar("Loop", bound=Callable[..., Any])
+
+
+def compiled(loop: Loop) -> Loop:
+    """Compiles a function when it is first called, and keeps the code for later runs.
+
+    It is kept where numba keeps it: in ``NUMBA_CACHE_DIR`` if that is set, else in ``__pycache__``
+    beside the file, else in the user's cache folder. These files are pickles. They are code, as the
+    ``.pyc`` files beside them are. A folder is used only if it belongs to this user or root and other
+    users cannot write to it. Damaged code is compiled again, and code that cannot be kept is not kept.
+    With the environment variable ``D2PYG_COMPILE_CACHE=0`` nothing is kept, and nothing kept is read.
+    """
+    made = numba.njit(loop)
+    if os.environ.get(SWITCH) != "0":
+        with suppress(RuntimeError, OSError):  # there is no folder for it
+            cache = _Cache(loop)
+            if _is_trusted(Path(cache.cache_path)):
+                made._cache = cache
+    return cast(Loop, made)
+
+
+class _File(IndexDataCacheFile):  # type: ignore[misc]
+    """Kept code with its hash: damaged code may load, and then give anything."""
+
+    def _dump(self, content: Any) -> bytes:
+        data: bytes = super()._dump(content)
+        return data + hashlib.sha256(data).digest()
+
+    def _load_data(self, name: str) -> Any:
+        data = Path(self._data_path(name)).read_bytes()
+        if hashlib.sha256(data[:-32]).digest() != data[-32:]:
+            raise ValueError("the file is damaged")
+        return super()._load_data(name)
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """A cache that never stops a run."""
+
+    def __init__(self, loop: Callable[..., Any]) -> None:
+        super().__init__(loop)
+        stamp, base = self._impl.locator.get_source_stamp(), self._impl.filename_base
+        self._cache_file = _File(self._cache_path, base, stamp)
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        try:
+            return super().load_overload(signature, target)
+        except Exception:  # unpickling damaged content raises any
+            with suppress(OSError):
+                Path(self._cache_file._index_path).unlink()  # so that it is written anew
+            return None
+
+    def save_overload(self, signature: Any, data: Any) -> None:
+        with suppress(Exception):
+            super().save_overload(signature, data)
+
+
+def _is_trusted(folder: Path) -> bool:
+    """Whether nobody but this user, its own group and root can put code there."""
+    if not hasattr(os, "geteuid"):  # Windows has no such modes
+        return True
+    status = folder.stat()
+    by_group = status.st_mode & stat.S_IWGRP and status.st_gid not in (0, os.getegid())
+    return status.st_uid in (0, os.geteuid()) and not status.st_mode & stat.S_IWOTH and not by_group
