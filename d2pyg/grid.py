@@ -43,3 +43,13 @@ def snap(values: Tensor, step: float | Tensor) -> Tensor:
 def largest_magnitude(values: Tensor) -> float:
     """``max |values|``, 0 for an empty tensor."""
     return float(values.abs().max()) if values.numel() else 0.0
+
+
+def power_of_two(largest: float) -> float:
+    """The largest power of two up to ``largest``, 1 for 0: in units of it, sums and squares are finite.
+
+    Example:
+        >>> power_of_two(5.0), power_of_two(1e308) == 2.0**1023
+        (4.0, True)
+    """
+    return math.ldexp(1.0, math.frexp(largest)[1] - 1) if largest else 1.0

@@ -24,6 +24,7 @@ from d2pyg.graph.cover import covering_radii, to_nearest
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded, build_graph, points_of
 from d2pyg.graph.metric import Metric
+from d2pyg.grid import largest_magnitude, power_of_two
 
 _MOST_BINS = 10**6
 
@@ -201,10 +202,10 @@ def score_entropy(scores: ArrayLike, index: ArrayLike | None = None, bins: int =
     low, high = score.min(), score.max()
     if low == high:
         return 0.0
-    unit = 2.0 ** (math.frexp(float(torch.maximum(-low, high)))[1] - 1)  # so that nothing overflows
+    unit = power_of_two(largest_magnitude(score))  # so that nothing overflows
     place = (kept / unit - low / unit) * bins / (high / unit - low / unit)
     place = place.long().clamp(max=bins - 1)
-    return _entropy(place.bincount(minlength=bins))
+    return _entropy(place.unique(return_counts=True)[1])
 
 
 def class_counts(labels: ArrayLike, index: ArrayLike) -> dict[int, int]:

@@ -76,28 +76,35 @@ def ccs(
     stratum = _strata(score, group, task.num_groups, strata)
     drawn = draws(seed, task.num_samples).to(task.place)[task.pool]
     drawn = drawn - task.start[task.pool].double()  # initial samples come first in their strata
-    key = _turn(group * strata + stratum, task.num_groups * strata, drawn)
+    key = _turn(_cells(group, stratum), drawn)
     index = ranked(task, key)
-    pick_scores = of_all(task, stratum.double())[index]
+    pick_scores = of_all(task, stratum)[index]
     settings = {"method": "ccs", "strata": strata, "seed": seed}
     return task.coreset(index, pick_scores, score, settings)
 
 
 def _strata(score: Tensor, group: Tensor, num_groups: int, strata: int) -> Tensor:
-    """int64 [M], the stratum of each sample in the range of its class."""
+    """float64 [M], the stratum of each sample in the range of its class."""
     low = score.new_full((num_groups,), torch.inf).scatter_reduce(0, group, score, "amin")
     high = score.new_full((num_groups,), -torch.inf).scatter_reduce(0, group, score, "amax")
     width = (high - low)[group]
     part = torch.where(width > 0, (score - low[group]) / width, 0)
-    return (part * strata).long().clamp(max=strata - 1)
+    return (part * strata).floor().clamp(max=strata - 1)
 
 
-def _turn(stratum: Tensor, num_strata: int, drawn: Tensor) -> Tensor:
+def _cells(group: Tensor, stratum: Tensor) -> Tensor:
+    """int64 [M], which of the strata that have samples each is in, all classes' one after the other."""
+    values, rank = stratum.unique(return_inverse=True)
+    cell: Tensor = (group * len(values) + rank).unique(return_inverse=True)[1]
+    return cell
+
+
+def _turn(cell: Tensor, drawn: Tensor) -> Tensor:
     """When each sample's turn comes: by its place in its stratum, then the largest stratum first."""
     order = drawn.argsort(stable=True)
-    order = order[stratum[order].argsort(stable=True)]
+    order = order[cell[order].argsort(stable=True)]
+    size = cell.bincount()
     place = torch.empty_like(order)
-    place[order] = rank_in_group(stratum[order], num_strata)
-    size = stratum.bincount(minlength=num_strata)
+    place[order] = rank_in_group(cell[order], len(size))
     by_size = size.argsort(stable=True).argsort()
-    return place * num_strata + (num_strata - 1 - by_size[stratum])
+    return place * len(size) + (len(size) - 1 - by_size[cell])

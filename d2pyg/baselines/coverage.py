@@ -81,7 +81,7 @@ def stochastic_greedy(
         free = coverage.free[coverage.group[coverage.free] == group]
         index, value = _room(picks)
         if picks:
-            drawn = min(len(free), math.ceil(len(free) / picks * math.log(1 / epsilon)))
+            drawn = min(len(free), math.ceil(-len(free) / picks * math.log(epsilon)))
             draws = torch.rand(picks, drawn, generator=generator, dtype=torch.float64).numpy()
             for block in _blocks(picks):
                 coverage_loop.take_sampled(

@@ -102,7 +102,13 @@ def dual(
 
 def _confidence(values: ArrayLike, num_samples: int) -> Tensor:
     """Mean probabilities as float64 [N]."""
-    tensor = as_tensor("confidence", values).to(torch.float64)
+    tensor = as_tensor("confidence", values)
+    if tensor.is_complex():
+        raise TypeError(
+            f"Expected 'confidence' to be real numbers (got {tensor.dtype}). Pass probabilities, after "
+            f"the softmax."
+        )
+    tensor = tensor.to(torch.float64)
     check_length("confidence", tensor, num_samples)
     check_finite("confidence", tensor)
     low, high = float(tensor.min()), float(tensor.max())

@@ -22,6 +22,7 @@ from d2pyg.io import path_of, read_array
 from d2pyg.nn.forward import UPDATES
 from d2pyg.registry import choices
 from d2pyg.scores.dynamics import TrainingDynamics
+from d2pyg.scores.state import NotARecorderError
 
 FILES = """\
 files:
@@ -133,7 +134,7 @@ def read_inputs(given: Mapping[str, str | None]) -> dict[str, Any]:
 def _recorder_or_array(name: str, file: str) -> Any:
     """What TrainingDynamics.save wrote, or numbers."""
     if file.endswith(".pt"):
-        with suppress(ValueError):
+        with in_words_of_options({"path": name}), suppress(NotARecorderError):
             return TrainingDynamics.load(file)
     return read_array(name, file)
 

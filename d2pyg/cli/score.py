@@ -36,7 +36,12 @@ _FROM_EMBEDDINGS: dict[str, tuple[str, ...]] = {
 }
 _RECORDERS = ("window", "el2n_epochs", "margin")  # options a recorder got when it was made
 _PARAMETERS = {"el2n_epochs": "epochs", "prototypes": "num_prototypes"}
-_WRITTEN = {"num_prototypes": "prototypes", "target": "labels", "path": "dynamics"}
+_WRITTEN = {
+    "num_prototypes": "prototypes",
+    "target": "labels",
+    "path": "dynamics",
+    "epochs": "el2n_epochs",
+}
 _SOURCES = ("logits", "labels", "dynamics", "embeddings")
 _OPTIONS = (*_RECORDERS, "raw", "prototypes", "seed", "k", "metric", "backend", "device")
 _SUFFIXES = (".npy",)

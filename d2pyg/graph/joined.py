@@ -12,6 +12,7 @@ from torch import Tensor
 
 from d2pyg.checks import as_embeddings, as_real, shown
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
+from d2pyg.grid import largest_magnitude, power_of_two
 
 _ROWS_TOGETHER = 4096
 
@@ -85,11 +86,13 @@ class Joined:
             scales = [self._rms(m, p) for m, p in zip(fitted, self.parts, strict=True)]
         else:
             scales = self._numbers("scale", [1.0] * len(self.parts) if scale is None else scale)
-        self.metric = JoinedMetric(
-            [part.shape[1] for part in self.parts],
-            fitted,
-            [math.sqrt(w) / s for w, s in zip(weight, scales, strict=True)],
-        )
+        factors = [math.sqrt(w) / s for w, s in zip(weight, scales, strict=True)]
+        if not 0 < min(factors) <= max(factors) < math.inf:
+            raise ValueError(
+                f"Expected 'embeddings' to be of a size that can be scaled (got factors of "
+                f"{min(factors):g} to {max(factors):g}). Multiply them by constants first."
+            )
+        self.metric = JoinedMetric([part.shape[1] for part in self.parts], fitted, factors)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -105,15 +108,19 @@ class Joined:
     def _rms(self, metric: Metric, part: Tensor) -> float:
         """sqrt(2 * total variance), which is the root mean square distance between two samples."""
         count, mean, scatter = 0, torch.zeros(()).double(), torch.zeros(()).double()
-        for start in range(0, len(part), _ROWS_TOGETHER):
-            mapped = metric.embed(part[start : start + _ROWS_TOGETHER].to(self.device).double())
+        chunks = [part[s : s + _ROWS_TOGETHER] for s in range(0, len(part), _ROWS_TOGETHER)]
+        every = (metric.embed(chunk.to(self.device).double()) for chunk in chunks)
+        unit = power_of_two(max(largest_magnitude(mapped) for mapped in every))
+        for chunk in chunks:
+            # in units whose squares are not 0 or infinite
+            mapped = metric.embed(chunk.to(self.device).double()) / unit
             inside = mapped.mean(dim=0)
             far = (inside - mean.to(inside)).square().sum().cpu()
             together = count + len(mapped)
             scatter += (mapped - inside).square().sum().cpu() + far * count * len(mapped) / together
             mean = mean.to(inside) + (inside - mean.to(inside)) * len(mapped) / together
             count = together
-        return math.sqrt(2 * float(scatter) / count) or 1.0
+        return math.sqrt(2 * float(scatter) / count) * unit or 1.0
 
     def _numbers(self, name: str, values: Any) -> list[float]:
         self._one_each(name, values)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from d2pyg.checks import ArrayLike
+from d2pyg.checks import ArrayLike, as_flag
 from d2pyg.content import load_pt
 from d2pyg.io import check_input, readable
 from d2pyg.outputs import check_output, replacing
@@ -125,7 +125,7 @@ class TrainingDynamics:
         """
         state = self._complete()
         mean = state["margin"] / state["seen"]
-        return mean if raw else mean.max() - mean
+        return mean if as_flag("raw", raw) else mean.max() - mean
 
     def el2n(self) -> Tensor:
         """Length of softmax(logits) - onehot(target), mean over the first epochs (Paul et al. 2021).
@@ -154,7 +154,7 @@ class TrainingDynamics:
         ``raw`` is the mean itself, low is hard.
         """
         mean = self._complete()["mean"]
-        return mean.clone() if raw else (1 - mean).clamp_(min=0)
+        return mean.clone() if as_flag("raw", raw) else (1 - mean).clamp_(min=0)
 
     def correctness(self, raw: bool = False) -> Tensor:
         """Share of the epochs in which the sample was wrong. In 0 to 1.
@@ -163,7 +163,7 @@ class TrainingDynamics:
         """
         state = self._complete()
         right = state["correct"].double() / state["seen"]
-        return right if raw else 1 - right
+        return right if as_flag("raw", raw) else 1 - right
 
     def borderline(self) -> Tensor:
         """How nearly learned: p^2 (1 - p), p the mean probability of the true class. In 0 to 4/27.
@@ -264,8 +264,7 @@ class TrainingDynamics:
         self.epochs, self._state = epochs, samples
 
     def _check_others(self, others: Sequence[TrainingDynamics]) -> None:
-        recorders = list(others) if isinstance(others, Iterable) else [others]
-        for other in recorders:
+        for other in others if isinstance(others, Sequence) else [others]:
             if not isinstance(other, TrainingDynamics):
                 raise TypeError(
                     f"Expected 'others' to be a list of TrainingDynamics (got {type(other).__name__}). "

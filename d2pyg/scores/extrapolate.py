@@ -8,9 +8,22 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from d2pyg.checks import ArrayLike, as_count, as_index, as_scores
+from d2pyg.chance import as_seed
+from d2pyg.checks import (
+    ArrayLike,
+    as_count,
+    as_index,
+    as_real,
+    as_scores,
+    as_tensor,
+    check_finite,
+    check_gamma,
+    check_length,
+)
 from d2pyg.graph.edges import both_directions, edges_of, median_distance
+from d2pyg.graph.given import Given
 from d2pyg.graph.knn import Embeddings, knn_graph
+from d2pyg.grid import largest_magnitude, power_of_two
 from d2pyg.nn.exact_sum import ExactSum
 from d2pyg.nn.kernel import Kernel, as_kernel
 
@@ -50,8 +63,9 @@ def extrapolate(
         e_{ij} = \exp(-\gamma\, (d_{ij} / s)^2),
 
     from the mean of the known ones, which stay (Zhu, Ghahramani & Lafferty 2003: harmonic functions).
-    s is the median distance. To train on 20% of the samples for their scores and carry them to the
-    rest costs a fifth of training on all.
+    s is the median distance. A sample whose weights are all 0, far from all others, keeps that mean. To
+    train on 20% of the samples for their scores and carry them to the rest costs a fifth of training on
+    all.
 
     The rank correlation comes from a run of its own in which a share of the known scores was hidden. It
     is a little pessimistic, since the scores returned use all of them.
@@ -61,15 +75,16 @@ def extrapolate(
         index: int [M], the samples whose score is known.
         scores: [M], >= 0.
         k: Neighbours a sample.
-        gamma: Decay of weights with distance.
+        gamma: Decay of weights with distance, at least 0.
         kernel: As in :func:`d2pyg.select`.
-        iterations: Times the mean is taken: knowledge goes so many edges far.
+        iterations: Times the mean is taken: knowledge goes so many edges far. It ends sooner where
+            nothing changes any more.
         held_out: Share of the known scores hidden to measure the rank correlation, in 0 to 1; at least
             two samples, and not all.
-        seed: Of which are hidden.
+        seed: Of which are hidden, a whole number >= 0.
 
     Raises:
-        ValueError, TypeError: If an argument breaks its rule.
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
 
     Example:
         >>> x = torch.linspace(0, 1, 50).unsqueeze(1)
@@ -77,34 +92,37 @@ def extrapolate(
         >>> found.scores[[0, 1, 2, 48, 49]].round()
         tensor([ 0.,  1.,  2., 44., 44.], dtype=torch.float64)
     """
+    gamma, kernel, seed = check_gamma("gamma", gamma), as_kernel(kernel), as_seed(seed)
+    as_count("iterations", iterations, 1, None, "", "50 reaches 50 edges far.")
     graph = embeddings if isinstance(embeddings, Data) else knn_graph(embeddings, k)
+    Given.of(graph, None)  # which refuses what is no distance
     edges = both_directions(edges_of(graph))
     place = edges.distance.device
-    known = as_index("index", list(index) if isinstance(index, range) else index, edges.num_nodes)
-    value = as_scores(list(scores) if isinstance(scores, range) else scores, len(known))
-    known, value = known.to(place), value.to(place)
-    as_count("iterations", iterations, 1, None, "", "50 reaches 50 edges far.")
-    hidden = int(held_out * len(known) + 0.5)
-    if not 2 <= hidden < len(known):
+    known = as_index("index", index, edges.num_nodes).to(place)
+    value = as_scores(scores, len(known)).to(place)
+    hidden = _num_hidden(held_out, len(known))
+    weight = kernel.weight(edges.distance / median_distance(edges), gamma)
+    if not bool(((weight >= 0) & weight.isfinite()).all()):
         raise ValueError(
-            f"Expected 'held_out' to hide at least 2 of the {len(known)} known scores, and not all "
-            f"(got {held_out}, which hides {hidden}). Pass more known scores, or another share."
+            f"Expected the weights of the kernel {kernel} to be finite and at least 0 (got "
+            f"{float(weight.min()):g} to {float(weight.max()):g}). Use 'rbf'."
         )
-    weight = as_kernel(kernel).weight(edges.distance / median_distance(edges), gamma)
-
+    unit = power_of_two(largest_magnitude(value))  # so that no sum is infinite
     sum_of = ExactSum()  # the same on every device
+    total = sum_of(weight, edges.target, dim_size=edges.num_nodes, dim=0)
 
     def carried(known: Tensor, value: Tensor) -> Tensor:
         """All scores, from these."""
-        score = value.new_full((edges.num_nodes,), float(value.mean()))
-        score[known] = value
-        total = sum_of(weight, edges.target, dim_size=edges.num_nodes, dim=0)
+        score = value.new_full((edges.num_nodes,), float((value / unit).mean()))
+        score[known] = value / unit
         for _ in range(iterations):
             messages = weight * score[edges.source]
             sums = sum_of(messages, edges.target, dim_size=edges.num_nodes, dim=0)
-            score = torch.where(total > 0, sums / total, score)
-            score[known] = value
-        return score
+            before, score = score, torch.where(total > 0, sums / total, score)
+            score[known] = value / unit
+            if score.equal(before):
+                break
+        return (score * unit).index_copy(0, known, value)
 
     shuffled = torch.randperm(len(known), generator=torch.Generator().manual_seed(seed)).to(place)
     test, rest = shuffled[:hidden], shuffled[hidden:]
@@ -114,16 +132,51 @@ def extrapolate(
     )
 
 
-def rank_correlation(one: Tensor, two: Tensor) -> float:
+def _num_hidden(held_out: float, known: int) -> int:
+    """How many of the known scores are hidden."""
+    share = as_real("held_out", held_out, "It is a share of the known scores, such as 0.2.")
+    if not 0 <= share <= 1:
+        raise ValueError(
+            f"Expected 'held_out' to be in 0 to 1 (got {share:g}). It is a share of the known scores."
+        )
+    if known < 3:
+        raise ValueError(
+            f"Expected 'index' to name at least 3 samples whose score is known (got {known}). Train on "
+            f"more, such as a fifth of all."
+        )
+    hidden = int(share * known + 0.5)
+    if not 2 <= hidden < known:
+        raise ValueError(
+            f"Expected 'held_out' to hide at least 2 of the {known} known scores, and not all (got "
+            f"{share:g}, which hides {hidden}). Pass more known scores, or another share."
+        )
+    return hidden
+
+
+def rank_correlation(one: ArrayLike, two: ArrayLike) -> float:
     """Spearman's: the correlation of ranks, those of ties their mean. 0 where either is constant.
 
     Example:
         >>> rank_correlation(torch.tensor([1.0, 2.0, 9.0]), torch.tensor([2.0, 3.0, 4.0]))
         1.0
     """
-    ranks = [_ranks(values) - (len(values) - 1) / 2 for values in (one, two)]
+    first, second = _numbers("one", one), _numbers("two", two)
+    check_length("two", second, len(first), "numbers in 'one'")
+    ranks = [_ranks(values) - (len(values) - 1) / 2 for values in (first, second.to(first.device))]
     lengths = float(ranks[0].norm() * ranks[1].norm())
     return round(float(ranks[0] @ ranks[1]) / lengths, 12) if lengths else 0.0
+
+
+def _numbers(name: str, values: ArrayLike) -> Tensor:
+    """Finite numbers [M]."""
+    tensor = as_tensor(name, values)
+    if tensor.dim() != 1 or tensor.is_complex():
+        raise ValueError(
+            f"Expected {name!r} to be real numbers of shape (M,) (got {tensor.dtype} of shape "
+            f"{tuple(tensor.shape)}). Pass one score a sample."
+        )
+    check_finite(name, tensor)
+    return tensor
 
 
 def _ranks(values: Tensor) -> Tensor:

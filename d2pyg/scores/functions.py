@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from d2pyg.checks import ArrayLike, as_integers, as_tensor
+from d2pyg.checks import ArrayLike, as_count, as_integers, as_tensor
+from d2pyg.scores.batch import as_logits
 from d2pyg.scores.dynamics import TrainingDynamics
 
 _ROWS_TOGETHER = 1 << 16
 Logits = Tensor | np.ndarray[Any, Any] | Sequence[Tensor] | Sequence[np.ndarray[Any, Any]]
 
 
-def recorded(logits: Logits, target: ArrayLike, **options: Any) -> TrainingDynamics:
+def recorded(
+    logits: Logits, target: ArrayLike, margin: str = "probabilities", **options: Any
+) -> TrainingDynamics:
     """A recorder fed with saved logits.
 
     Args:
@@ -23,16 +26,23 @@ def recorded(logits: Logits, target: ArrayLike, **options: Any) -> TrainingDynam
             epoch, or a list of such [N, C], one an epoch; any float type. Memory-mapped arrays are read
             in chunks.
         target: int [N].
+        margin: Those of probabilities exist whatever classes are masked.
         options: Of :class:`TrainingDynamics`.
     """
     epochs = _epochs(logits)
+    return _fed(epochs, as_integers("target", target, len(epochs[0])), margin=margin, **options)
+
+
+def _fed(epochs: list[Tensor], label: Tensor | None, **options: Any) -> TrainingDynamics:
+    """A recorder fed with all epochs; without labels, the classes predicted stand for the true ones."""
     num_samples = len(epochs[0])
-    label = as_integers("target", target, num_samples)
     dynamics = TrainingDynamics(num_samples, **options)
     for values in epochs:
         for start in range(0, num_samples, _ROWS_TOGETHER):
             rows = slice(start, min(start + _ROWS_TOGETHER, num_samples))
-            dynamics.update(np.arange(rows.start, rows.stop), values[rows], label[rows])
+            batch = as_logits(values[rows])
+            target = batch.argmax(dim=1) if label is None else label[rows]
+            dynamics.update(np.arange(rows.start, rows.stop), batch, target)
         dynamics.end_epoch()
     return dynamics
 
@@ -42,14 +52,14 @@ def _epochs(logits: Logits) -> list[Tensor]:
     if isinstance(logits, list | tuple) and all(isinstance(v, Tensor | np.ndarray) for v in logits):
         epochs = [as_tensor("logits", values) for values in logits]
         shapes = {tuple(values.shape) for values in epochs}
-        if len(shapes) != 1 or epochs[0].dim() != 2:
+        if len(shapes) != 1 or epochs[0].dim() != 2 or 0 in epochs[0].shape:
             raise ValueError(
                 f"Expected 'logits' to have one shape (N, C) in every epoch of a list (got "
                 f"{', '.join(map(str, sorted(shapes))) or 'no epochs'}). Save all samples in each epoch."
             )
         return epochs
     values = as_tensor("logits", logits)
-    if values.dim() not in (2, 3) or not len(values):
+    if values.dim() not in (2, 3) or 0 in values.shape:
         raise ValueError(
             f"Expected 'logits' to have shape (epochs, N, C), or (N, C) for one epoch (got "
             f"{tuple(values.shape)}). Stack the epochs first."
@@ -61,7 +71,8 @@ def forgetting(logits: Logits, target: ArrayLike) -> Tensor:
     """See :meth:`TrainingDynamics.forgetting`.
 
     Args:
-        logits: [T, N, C], as for all functions here.
+        logits: [T, N, C], or one epoch [N, C], or a list of epochs, as for all functions here. Minus
+            infinity masks a class, as :class:`TrainingDynamics` has it.
         target: int [N].
 
     Example:
@@ -89,6 +100,7 @@ def el2n(logits: Logits, target: ArrayLike, epochs: int = 10) -> Tensor:
         >>> el2n(torch.tensor([[0.0, 0.0]]), [0])
         tensor([0.7071], dtype=torch.float64)
     """
+    epochs = as_count("epochs", epochs, 1, None, "", "CCS uses 10 epochs.")
     return recorded(logits, target, el2n_epochs=epochs).el2n()
 
 
@@ -100,7 +112,7 @@ def entropy(logits: Logits, target: ArrayLike | None = None) -> Tensor:
         tensor([0.6931], dtype=torch.float64)
     """
     if target is None:
-        target = np.zeros(len(_epochs(logits)[0]), dtype=np.int64)
+        return _fed(_epochs(logits), None, margin="probabilities").entropy()
     return recorded(logits, target).entropy()
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import reprlib
 import sys
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any
 
-from d2pyg.checks import ArrayLike
+from d2pyg.checks import ArrayLike, shown
 from d2pyg.extras import require
 from d2pyg.scores.dynamics import TrainingDynamics
 
@@ -114,7 +113,7 @@ class RecordDynamics:
         if epoch is not None and type(epoch) is not int:
             raise ValueError(
                 f"Expected 'state_dict' to be of a RecordDynamics, with a whole number or None as "
-                f"open_epoch (got {reprlib.repr(epoch)}). Resume from another checkpoint."
+                f"open_epoch (got {shown(epoch)}). Resume from another checkpoint."
             )
         self.dynamics.load_state_dict(state)
         self.open_epoch = epoch

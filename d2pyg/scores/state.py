@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from reprlib import Repr
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from d2pyg.checks import as_count, check_choice
+from d2pyg.checks import as_count, check_choice, shown
+from d2pyg.room import room_for
 from d2pyg.scores.batch import LARGEST
 
 MARGINS = ("logits", "probabilities")
@@ -31,12 +31,11 @@ TOTALS = {
 }
 EPOCH = ("probability", "epoch_margin", "epoch_el2n", "epoch_entropy", "epoch_correct")
 _PARTS = ("samples", "epochs", "settings")
+_SETTINGS = ("num_samples", "window", "el2n_epochs", "margin")
 _MOST = 2**31 - 1  # epochs
 _ENTROPY = 44.0  # above the logarithm of any number of classes
 _ROUNDING = 1e-9
 Bound = Tensor | float
-_short = Repr()
-_short.maxother = _short.maxstring = 60
 
 
 class NotARecorderError(ValueError):
@@ -66,14 +65,8 @@ def layout(settings: Mapping[str, Any]) -> dict[str, tuple[tuple[int, ...], torc
 
 def nothing_seen(settings: Mapping[str, Any]) -> dict[str, Tensor]:
     """The tensors of a recorder that begins."""
-    try:
+    with room_for("num_samples", settings["num_samples"]):
         return {n: torch.zeros(shape, dtype=kind) for n, (shape, kind) in layout(settings).items()}
-    except RuntimeError as error:  # torch's, of memory
-        raise ValueError(
-            f"Expected 'num_samples' times 'window' to fit into memory (got "
-            f"{settings['num_samples']} and {settings['window']}). 'num_samples' is len(dataset); the "
-            f"papers use windows of 10 epochs."
-        ) from error
 
 
 def checked_state(state: Any, path: Path | None = None) -> tuple[dict[str, Any], int, dict[str, Tensor]]:
@@ -98,12 +91,16 @@ def checked_state(state: Any, path: Path | None = None) -> tuple[dict[str, Any],
     if fault:
         raise refused(f"with {', '.join(_PARTS)}", fault, NotARecorderError)
     given, epochs, samples = (state[part] for part in ("settings", "epochs", "samples"))
+    fault = _keys(given, _SETTINGS)
+    if fault:
+        raise refused(f"with settings {', '.join(_SETTINGS)}", fault)
     try:
         settings = as_settings(**given)
     except (TypeError, ValueError) as error:
-        raise refused("with settings that TrainingDynamics takes", _short.repr(given)) from error
+        got = shown(list(given.values()))
+        raise refused("with settings that TrainingDynamics takes", got) from error
     if isinstance(epochs, bool) or not isinstance(epochs, int) or not 0 <= epochs <= _MOST:
-        raise refused(f"of 0 to {_MOST} epochs", _short.repr(epochs))
+        raise refused(f"of 0 to {_MOST} epochs", shown(epochs))
     wanted = layout(settings)
     fault = _keys(samples, wanted)
     if fault:
@@ -120,7 +117,7 @@ def checked_state(state: Any, path: Path | None = None) -> tuple[dict[str, Any],
         if bool(wrong.any()):
             at = tuple(wrong.nonzero()[0].tolist())
             least, most, value = (
-                float(torch.as_tensor(number).expand(wrong.shape)[at])
+                float(torch.as_tensor(number, dtype=torch.float64).expand(wrong.shape)[at])
                 for number in (low, high, own[field])
             )
             raise refused(f"with {field} in {least:g} to {most:g}", f"{value:g} at sample {at[-1]}")
@@ -148,7 +145,6 @@ def _ranges(
     margin = 2 * LARGEST if settings["margin"] == "logits" else 1.0
     spread = math.sqrt(settings["window"] / (settings["window"] - 1)) / 2
     return {
-        "here": (0, 1),  # a byte of a file can be more
         "seen": (0, epochs),
         "was_correct": (0, some),
         # The last epoch was one of the right ones; or else it was not, and ended a run of them.
@@ -172,12 +168,9 @@ def _ranges(
 
 def _outside(value: Tensor, low: Bound, high: Bound) -> Tensor:
     """Where a value, NaN included, is not in its range; sums of floats are a little off."""
-    slack = torch.zeros(())
-    if value.dtype is torch.bool:
-        value = value.view(torch.uint8)
-    elif value.is_floating_point():
-        slack = _ROUNDING * (1 + torch.as_tensor(high).abs())
-    return ~((value >= low - slack) & (value <= high + slack))
+    least, most = (torch.as_tensor(bound, dtype=torch.float64) for bound in (low, high))
+    slack = _ROUNDING * (1 + most.abs()) * value.is_floating_point()
+    return ~((value >= least - slack) & (value <= most + slack))
 
 
 def _keys(found: Any, wanted: Collection[str]) -> str:
@@ -188,7 +181,7 @@ def _keys(found: Any, wanted: Collection[str]) -> str:
     unknown = [key for key in found if key not in wanted]
     if lacking:
         return f"no {lacking[0]}"
-    return f"an unknown {_short.repr(unknown[0])}" if unknown else ""
+    return f"an unknown {shown(unknown[0])}" if unknown else ""
 
 
 def _form(value: Any) -> str:

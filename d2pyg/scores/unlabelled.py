@@ -6,10 +6,13 @@ import torch
 from torch import Tensor
 
 from d2pyg.chance import draws
-from d2pyg.checks import as_count, as_device
+from d2pyg.checks import as_count, as_device, as_flag
+from d2pyg.graph.given import Given
 from d2pyg.graph.knn import Embeddings, as_embedded, knn_graph
 from d2pyg.graph.metric import Metric, PairwiseMetric
+from d2pyg.grid import largest_magnitude, power_of_two
 from d2pyg.kmeans import Directions, spherical_kmeans
+from d2pyg.room import room_for
 
 
 def prototypicality(
@@ -47,6 +50,7 @@ def prototypicality(
         ", the samples",
         "Sorscher et al. take the number of classes.",
     )
+    raw = as_flag("raw", raw)
     pool = torch.arange(len(given), device=as_device(None, given.device))
     _, distance = spherical_kmeans(Directions(given, pool), count, seed)
     return 1 - distance if raw else distance
@@ -66,18 +70,24 @@ def neighbour_distance(
     Args:
         embeddings: [N, d], any float type.
         k: 1 to N - 1.
-        metric, backend, device, progress: As in :func:`d2pyg.knn_graph`.
+        metric: A distance, as in :func:`d2pyg.knn_graph`.
+        backend, device, progress: As in :func:`d2pyg.knn_graph`.
 
     Returns:
         float64 [N] on the device of the graph.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
 
     Example:
         >>> neighbour_distance(torch.tensor([[0.0], [1.0], [5.0]]), k=1)
         tensor([1., 1., 4.], dtype=torch.float64)
     """
     graph = knn_graph(embeddings, k, metric=metric, backend=backend, device=device, progress=progress)
-    distance: Tensor = graph.edge_attr.view(graph.num_nodes, k).mean(dim=1)
-    return distance
+    Given.of(graph, None)  # which refuses what is no distance
+    distance: Tensor = graph.edge_attr.view(graph.num_nodes, k)
+    unit = power_of_two(largest_magnitude(distance))
+    return (distance / unit).mean(dim=1) * unit
 
 
 def shuffled(num_samples: int, *, seed: int) -> Tensor:
@@ -96,7 +106,8 @@ def shuffled(num_samples: int, *, seed: int) -> Tensor:
         tensor([1.0038, 1.0028, 1.0018], dtype=torch.float64)
     """
     count = as_count("num_samples", num_samples, 1, None, "", "It is len(dataset).")
-    return 1 + draws(seed, count) / 256
+    with room_for("num_samples", count):
+        return 1 + draws(seed, count) / 256
 
 
 def without_scores(num_samples: int) -> Tensor:
@@ -112,4 +123,5 @@ def ones(num_samples: int) -> Tensor:
         tensor([1., 1.], dtype=torch.float64)
     """
     count = as_count("num_samples", num_samples, 1, None, "", "It is len(dataset).")
-    return torch.ones(count, dtype=torch.float64)
+    with room_for("num_samples", count):
+        return torch.ones(count, dtype=torch.float64)
