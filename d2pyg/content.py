@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,7 +23,6 @@ _BEGINNINGS = {
     ".json": (b"{", b"["),
 }
 _PICKLED = "it holds pickled objects, which are never loaded"
-_DAMAGED = ("truncated", "invalid load key", "Unsupported operand", "Ran out of input")
 _SMALL, _RATIO = 1 << 28, 200  # 256 MiB; more is hardly ever reached by data that tell samples apart
 
 
@@ -60,10 +60,7 @@ def load_pt(path: Path) -> Any:
         if file.read(2) == b"PK":
             _check_archive(file)
         file.seek(0)
-        try:
-            content = torch.load(file, map_location="cpu", weights_only=True)
-        except OSError as error:  # torch's word for some damaged content
-            raise ValueError(str(error)) from error
+        content = torch.load(file, map_location="cpu", weights_only=True)
     _check_tensors(content)
     return content
 
@@ -87,39 +84,55 @@ def check_size(needed: int, stored: int | None = None) -> None:
 
 
 def explained(path: Path, error: Exception) -> tuple[str, str]:
-    """Why a file cannot be read, and what to do; never a library's advice to trust it."""
-    again = "Write it again from its source."
+    """Why a file cannot be read, and what to do: never a library's advice to trust it."""
     if isinstance(error, UnfitError):
         return str(error), error.remedy
-    kind = _other_kind(path)
-    if kind is not None:
-        return kind, "Download it again." if "text" in kind else again
-    reason = " ".join(str(error).split())
-    if isinstance(error, pickle.UnpicklingError) and not any(word in reason for word in _DAMAGED):
-        return _PICKLED, again
-    if "Python objects" in reason or "Object arrays" in reason:
-        return _PICKLED, again
-    if not reason or "pickle" in reason or "weights" in reason or "max_header_size" in reason:
-        return "its content is damaged", again
-    return reason[:120], again
+    return _other_kind(path) or (_reason(path, error), "Write it again from its source.")
 
 
-def _other_kind(path: Path) -> str | None:
-    """What a file is that is not what its suffix says."""
+def _other_kind(path: Path) -> tuple[str, str] | None:
+    """What a file is that is not what its suffix says, and what to do."""
     with path.open("rb") as file:
         head = file.read(256)
-    beginnings = _BEGINNINGS.get(path.suffix)
     if not head:
-        return "it is empty"
+        return "it is empty", "Write it again from its source."
+    beginnings = _BEGINNINGS.get(path.suffix)
     start = head[8:] if path.suffix == ".safetensors" else head.lstrip()
     if beginnings is None or start.startswith(beginnings):
         return None
     if head[0] == 0x80:
-        return _PICKLED
+        return _PICKLED, "Write it again from its source."
+    others = [suffix for suffix in (".npy", ".npz", ".pt", ".parquet") if _begins(head, suffix)]
+    if others:
+        return f"its content is of a {' or '.join(others)} file", "Give it the suffix of its content."
     line = head.decode("utf-8", "replace").lstrip("\ufeff \r\n\t").partition("\n")[0].strip()[:40]
     if line.isprintable() and "\ufffd" not in line:
-        return f"it is no {path.suffix} file, but text that begins with {line!r}"
-    return f"it is no {path.suffix} file, but begins with the bytes {head[:4]!r}"
+        return f"it is no {path.suffix} file, but text that begins with {line!r}", "Download it again."
+    return (
+        f"it is no {path.suffix} file, and begins with {head[:4]!r}",
+        "Write it again from its source.",
+    )
+
+
+def _begins(head: bytes, suffix: str) -> bool:
+    return head.startswith(_BEGINNINGS[suffix])
+
+
+def _reason(path: Path, error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if "Python objects" in text or "Object arrays" in text:
+        return _PICKLED
+    if isinstance(error, pickle.UnpicklingError) or "weights_only" in text:
+        if zipfile.is_zipfile(path):
+            return "its content is damaged" if "Unsupported operand" in text else _PICKLED
+        return f"{_PICKLED}, or is damaged"  # torch's older format, which has no checksums
+    if isinstance(error, KeyError):
+        return f"it has no {text}"
+    if isinstance(error, LookupError | EOFError | AttributeError | AssertionError | struct.error):
+        return "its content is damaged"
+    if not text or "pickle" in text or "max_header_size" in text:  # and advice to trust the file
+        return "its content is damaged"
+    return text[:120]
 
 
 def _check_header(file: IO[bytes], info: zipfile.ZipInfo) -> None:

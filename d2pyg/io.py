@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -51,9 +52,11 @@ def readable(name: str, path: Path) -> Iterator[None]:
     """Turns what readers raise at a damaged or another kind of file into one error that says so."""
     try:
         yield
-    except (OSError, ImportError, MemoryError, _KeyMissingError):
+    except (ImportError, MemoryError, _KeyMissingError):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # of the file system; the others are libraries' words for damaged content
         reason, remedy = explained(path, error)
         raise ValueError(
             f"Expected {name!r} to be a complete {path.suffix} file of numbers "
