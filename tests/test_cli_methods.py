@@ -34,7 +34,7 @@ def stranger(monkeypatch):
     ) -> Coreset:  # fmt: skip
         called.update(budget=budget, step=step, weight=weight, flip=flip, prior=prior, progress=progress)
         index = torch.arange(0, budget * step, step)
-        return Coreset(index, torch.zeros(budget), torch.zeros(60), {"initial": []})
+        return Coreset(index, torch.zeros(budget).double(), torch.zeros(60).double(), {"initial": []})
 
     called = {}
     monkeypatch.setitem(registry._TABLE["method"], "every", every)
@@ -136,7 +136,7 @@ def test_arguments_with_the_names_of_the_commands_own_options(files, monkeypatch
     ) -> Coreset:  # fmt: skip
         assert (verbose, out, files, several) == (False, "", "", None)
         index = torch.arange(int(budget * share))
-        return Coreset(index, torch.zeros(len(index)), torch.zeros(60), {})
+        return Coreset(index, torch.zeros(len(index)).double(), torch.zeros(60).double(), {})
 
     monkeypatch.setitem(registry._TABLE["method"], "own", own)
     command = "x.npy --method own --budget 6 --share 0.5 --verbose --initial initial.npy"

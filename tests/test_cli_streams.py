@@ -27,7 +27,8 @@ def in_shell(folder, command, **environment):
     return subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"], cwd=folder, capture_output=True, check=False,
         text=True, env={
-            **os.environ, "PYTHONPATH": str(ROOT), "D2PYG": f"{sys.executable} -m d2pyg", **environment,
+            **os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "",
+            "D2PYG": f"{sys.executable} -m d2pyg", **environment,
         },
     )  # fmt: skip
 

@@ -66,9 +66,7 @@ def add_to(commands: Any) -> None:
 def _explain(arguments: argparse.Namespace) -> None:
     coreset = Coreset.load(arguments.coreset)
     samples = [_index(coreset, sample, arguments.index) for sample in arguments.samples]
-    files = coreset.settings.get("files")
-    named = files if isinstance(files, dict) else {}
-    named = {name: file for name, file in named.items() if isinstance(file, str)}
+    named = coreset.settings.get("files", {})
     given = {name: getattr(arguments, name) or named.get(name) for name in _INPUTS}
     if given["embeddings"] is None:
         raise ValueError(
