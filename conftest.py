@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import d2pyg
-from d2pyg import registry
+from d2pyg._base import registry
 
 _SELECT = d2pyg.select  # the first name asked for registers all plug-ins, here and not inside a test
 

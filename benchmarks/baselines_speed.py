@@ -21,17 +21,17 @@ from pathlib import Path
 import torch
 
 import d2pyg
-from d2pyg.registry import choices, look_up
+from d2pyg._base.registry import choices, look_up
 
 from measure import machine, markdown, origin, peak, write
 
 
 def made(nodes, dim, device):
     generator = torch.Generator().manual_seed(0)
-    centre = torch.randn(max(1, nodes // 500), dim, generator=generator)
-    which = torch.randint(len(centre), (nodes,), generator=generator)
-    x = centre[which] + torch.randn(nodes, dim, generator=generator)
-    scores, confidence = torch.randn(nodes, generator=generator).exp(), which / len(centre)
+    center = torch.randn(max(1, nodes // 500), dim, generator=generator)
+    which = torch.randint(len(center), (nodes,), generator=generator)
+    x = center[which] + torch.randn(nodes, dim, generator=generator)
+    scores, confidence = torch.randn(nodes, generator=generator).exp(), which / len(center)
     return x.to(device), scores.to(device), confidence.to(device)
 
 

@@ -36,7 +36,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from d2pyg.outputs import replacing_all
+from d2pyg._base.outputs import replacing_all
 
 from measure import machine, markdown, origin, write
 
@@ -50,7 +50,7 @@ COMMANDS = {  # arguments, and the files that are written
         ("c.csv", "r.json"),
     ),
     "graph": ("graph x.npy --k 5 --out g.pt", ("g.pt",)),
-    "score": ("score neighbour-distance --embeddings x.npy --out n.npy", ("n.npy",)),
+    "score": ("score neighbor-distance --embeddings x.npy --out n.npy", ("n.npy",)),
     "sweep": ("sweep x.npy --scores s.npy --keep 0.1 0.3 --out t.csv", ("t.csv",)),
     "compare": (
         "compare given.npz random.npy --embeddings x.npy --scores s.npy --out t.csv --figure f.png",

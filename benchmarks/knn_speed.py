@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 import d2pyg
-from d2pyg.registry import choices
+from d2pyg._base.registry import choices
 
 from measure import machine, markdown, origin, peak, timed, write
 
@@ -41,9 +41,9 @@ CHECKED = 200  # rows
 
 def clusters(nodes, dim, device):
     generator = torch.Generator().manual_seed(0)
-    centre = torch.randn(max(1, nodes // 500), dim, generator=generator)
-    which = torch.randint(len(centre), (nodes,), generator=generator)
-    return (centre[which] + torch.randn(nodes, dim, generator=generator)).to(device)
+    center = torch.randn(max(1, nodes // 500), dim, generator=generator)
+    which = torch.randint(len(center), (nodes,), generator=generator)
+    return (center[which] + torch.randn(nodes, dim, generator=generator)).to(device)
 
 
 def faiss_alone(x, k):
@@ -57,15 +57,15 @@ def faiss_alone(x, k):
 def torch_cluster_alone(x, k):
     import torch_cluster
 
-    row, neighbour = torch_cluster.knn(x, x, k + 1)
+    row, neighbor = torch_cluster.knn(x, x, k + 1)
     other = torch.full((len(x), k + 1), -1)
     place = torch.arange(len(row), device=row.device) - torch.searchsorted(row, row)
-    other[row.cpu(), place.cpu()] = neighbour.cpu()
+    other[row.cpu(), place.cpu()] = neighbor.cpu()
     return other[:, 1:]
 
 
 def backend_runs(device):
-    """Name, and what finds the neighbours [N, k]; what is installed alone."""
+    """Name, and what finds the neighbors [N, k]; what is installed alone."""
     for name in choices("backend"):
         if importlib.util.find_spec(MODULES[name]):
             yield (
@@ -77,8 +77,8 @@ def backend_runs(device):
             yield f"{module} alone", alone
 
 
-def recall(x, neighbour, k):
-    """Of the true neighbours of some rows, by float64 differences, the share that was found."""
+def recall(x, neighbor, k):
+    """Of the true neighbors of some rows, by float64 differences, the share that was found."""
     rows = torch.linspace(0, len(x) - 1, min(CHECKED, len(x))).long()
     found = 0
     for row in rows.tolist():
@@ -87,7 +87,7 @@ def recall(x, neighbour, k):
         )
         squared[row] = torch.inf
         last = squared.topk(k, largest=False).values[-1]
-        found += int((squared[neighbour[row].to(x.device)] <= last).sum())
+        found += int((squared[neighbor[row].to(x.device)] <= last).sum())
     return found / (k * len(rows))
 
 
@@ -106,11 +106,11 @@ def measure(nodes, dim, k, device, repeats):
         some = int(min(nodes, (SLOW[device.type].get(name, np.inf) / 2 / dim) ** 0.5))
         x = clusters(some, dim, device)
         memory = peak(lambda x=x, run=run: run(x, k), device)  # a warm-up, too
-        seconds, neighbour = timed(lambda x=x, run=run: run(x, k), device, repeats)
+        seconds, neighbor = timed(lambda x=x, run=run: run(x, k), device, repeats)
         seconds *= (nodes / some) ** 2
         yield {
             "nodes": nodes, "dim": dim, "k": k, "backend": name, "seconds": round(seconds, 4),
-            "timed_on": some, "recall": round(recall(x, neighbour, k), 5),
+            "timed_on": some, "recall": round(recall(x, neighbor, k), 5),
             "tflops": round(operations / seconds / 1e12, 4),
             "share_of_product": round(operations / seconds / plain, 3),
             "memory_GB": round(memory / 1e9, 3) if some == nodes else None,

@@ -1,6 +1,6 @@
 """Times the selection engines against per-pick argmax loops, side by side in one run.
 
-Graphs are k-d tree neighbours of points in three-dimensional clusters, made undirected, distances
+Graphs are k-d tree neighbors of points in three-dimensional clusters, made undirected, distances
 divided by their median; scores are log-normal. `curve` is ordered data, points along a smooth curve
 with smooth scores, where rounds make long chains. The argmax loop is what the authors' code does: numpy,
 one argmax over all samples for every pick. On CUDA the same loop runs in torch on the GPU, too. Both
@@ -44,9 +44,9 @@ PHASES = ("d2pyg.rounds", "d2pyg.hand_over", "d2pyg.copy")
 
 
 def clusters(nodes, k, rng):
-    """Points around centres, and scores of a heavy tail."""
-    centre = rng.normal(size=(max(1, nodes // 500), 3))
-    points = centre[rng.integers(0, len(centre), nodes)] + 0.05 * rng.normal(size=(nodes, 3))
+    """Points around centers, and scores of a heavy tail."""
+    center = rng.normal(size=(max(1, nodes // 500), 3))
+    points = center[rng.integers(0, len(center), nodes)] + 0.05 * rng.normal(size=(nodes, 3))
     return graph_of(points, k), rng.lognormal(size=nodes)
 
 
@@ -58,10 +58,10 @@ def curve(nodes, k, rng):
 
 
 def graph_of(points, k):
-    distance, neighbour = cKDTree(points).query(points, k + 1, workers=-1)
-    source = torch.as_tensor(neighbour[:, 1:].reshape(-1))
+    distance, neighbor = cKDTree(points).query(points, k + 1, workers=-1)
+    source = torch.as_tensor(neighbor[:, 1:].reshape(-1))
     target = torch.arange(len(points)).repeat_interleave(k)
-    keep = source != target  # where points coincide, the first neighbour may not be the point itself
+    keep = source != target  # where points coincide, the first neighbor may not be the point itself
     graph = Data(
         edge_index=torch.stack([source, target])[:, keep],
         edge_attr=torch.as_tensor(distance[:, 1:].reshape(-1))[keep],
@@ -76,7 +76,7 @@ def numpy_loop(score, graph, gamma, picks, clamp):
     """Seconds for ``picks`` picks, one argmax over all samples each."""
     target = graph.edge_index[1].numpy()
     ptr = np.searchsorted(target, np.arange(graph.num_nodes + 1))
-    neighbour = graph.edge_index[0].numpy()
+    neighbor = graph.edge_index[0].numpy()
     weight = np.exp(-gamma * graph.edge_attr.numpy() ** 2)
     score = score.copy()
     started = time.perf_counter()
@@ -86,7 +86,7 @@ def numpy_loop(score, graph, gamma, picks, clamp):
         score[best] = -np.inf
         if not (clamp and value <= 0):
             row = slice(ptr[best], ptr[best + 1])
-            score[neighbour[row]] -= weight[row] * value
+            score[neighbor[row]] -= weight[row] * value
     return time.perf_counter() - started
 
 
@@ -94,7 +94,7 @@ def gpu_loop(score, graph, gamma, picks, clamp):
     """The same in torch, on the GPU."""
     target = graph.edge_index[1]
     ptr = torch.searchsorted(target, torch.arange(graph.num_nodes + 1, device=target.device)).tolist()
-    neighbour, weight = graph.edge_index[0], torch.exp(-gamma * graph.edge_attr**2)
+    neighbor, weight = graph.edge_index[0], torch.exp(-gamma * graph.edge_attr**2)
     score = score.clone()
     for timed_picks in 20, picks:  # the first few are a warm-up
         torch.cuda.synchronize()
@@ -105,7 +105,7 @@ def gpu_loop(score, graph, gamma, picks, clamp):
             score[best] = -torch.inf
             if not (clamp and value <= 0):
                 row = slice(ptr[best], ptr[best + 1])
-                score[neighbour[row]] -= weight[row] * value
+                score[neighbor[row]] -= weight[row] * value
         torch.cuda.synchronize()
     return time.perf_counter() - started
 

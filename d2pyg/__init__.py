@@ -18,7 +18,8 @@ from d2pyg._version import __version__
 
 if TYPE_CHECKING:
     from d2pyg import baselines, graph, greedy, metrics, nn, scores, transforms
-    from d2pyg.coreset import Coreset
+    from d2pyg._base.registry import register
+    from d2pyg.coreset.coreset import Coreset
     from d2pyg.data.dataset import prune_dataset, take
     from d2pyg.data.embedding import embed
     from d2pyg.data.sampler import CoresetSampler
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from d2pyg.evaluate.sweeping import sweep
     from d2pyg.graph import knn_graph, load_graph, save_graph
     from d2pyg.greedy import greedy_select
-    from d2pyg.pruning import select
-    from d2pyg.registry import register
+    from d2pyg.selection.select import select
 
 _MODULES = ("baselines", "graph", "greedy", "metrics", "nn", "scores", "transforms")
 _HOME = {

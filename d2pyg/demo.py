@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 import d2pyg
-from d2pyg.extras import require
+from d2pyg._base.extras import require
 from d2pyg.plot import plot_coreset
 
 BATCH = 32
@@ -27,7 +27,7 @@ STEPS = 2000  # for every training, however small its set
 
 
 class Split(NamedTuple):
-    """A labelled data set in two parts."""
+    """A labeled data set in two parts."""
 
     train_x: Tensor
     train_y: Tensor
@@ -79,8 +79,8 @@ def train(x: Tensor, y: Tensor, seed: int) -> tuple[Network, Tensor]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Network()
-    optimiser = torch.optim.Adam(network.parameters(), lr=2e-3, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
+    optimizer = torch.optim.Adam(network.parameters(), lr=2e-3, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     confidence, visits = torch.zeros(len(x)), torch.zeros(len(x))
     order = torch.empty(0, dtype=torch.int64)
     for _ in range(STEPS):
@@ -90,9 +90,9 @@ def train(x: Tensor, y: Tensor, seed: int) -> tuple[Network, Tensor]:
         logits = network(x[rows])
         confidence[rows] += logits.detach().softmax(dim=1)[torch.arange(len(rows)), y[rows]]
         visits[rows] += 1
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         nn.functional.cross_entropy(logits, y[rows]).backward()
-        optimiser.step()
+        optimizer.step()
         schedule.step()
     return network, confidence / visits
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from d2pyg.checks import (
+from d2pyg._base.checks import (
     ArrayLike,
     as_array,
     as_count,
@@ -20,11 +20,11 @@ from d2pyg.checks import (
     as_real,
     as_scores,
 )
+from d2pyg._base.grid import largest_magnitude, power_of_two
 from d2pyg.graph.cover import covering_radii, to_nearest
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded, build_graph, points_of
 from d2pyg.graph.metric import Metric
-from d2pyg.grid import largest_magnitude, power_of_two
 
 _MOST_BINS = 10**6
 

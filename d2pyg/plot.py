@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from d2pyg.checks import ArrayLike, as_embeddings, as_index, as_scores, shown
-from d2pyg.coreset import Coreset
-from d2pyg.extras import require
-from d2pyg.outputs import check_output, replacing
+from d2pyg._base.checks import ArrayLike, as_embeddings, as_index, as_scores, shown
+from d2pyg._base.extras import require
+from d2pyg._base.outputs import check_output, replacing
+from d2pyg.coreset.coreset import Coreset
 from d2pyg.text import one_line
 
 FORMATS = (".png", ".pdf", ".svg")

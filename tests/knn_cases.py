@@ -1,10 +1,10 @@
-"""Data that tempts a nearest-neighbour search to be wrong, and what is right."""
+"""Data that tempts a nearest-neighbor search to be wrong, and what is right."""
 
 import numpy as np
 
 
 def brute_force(x, k, distance=None):
-    """Neighbours and distances [N, k], by (distance, index)."""
+    """Neighbors and distances [N, k], by (distance, index)."""
     x = np.asarray(x, dtype=np.float64)
     found = []
     for i in range(len(x)):

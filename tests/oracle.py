@@ -16,7 +16,7 @@ def distances(x):
     return np.array([[math.dist(a, b) for b in x] for a in x])
 
 
-def neighbours(distance, k, group):
+def neighbors(distance, k, group):
     """The k nearest of each node inside its group, ties to the lowest index."""
     lists = []
     for i in range(len(distance)):
@@ -38,13 +38,13 @@ def grid(values):
     return math.ldexp(1.0, math.frexp(largest)[1] - 30)
 
 
-def greedy_loop(score, neighbour, message, count, group=None, first=(), clamp=False):
+def greedy_loop(score, neighbor, message, count, group=None, first=(), clamp=False):
     """Picks of each group in pick order, and their scores, each by an argmax over all that is open.
 
     Args:
         score: The scores.
-        neighbour: For each node, the nodes that lose when it is picked.
-        message: message(pick, pick_score, neighbour, neighbour_score), what the neighbour loses.
+        neighbor: For each node, the nodes that lose when it is picked.
+        message: message(pick, pick_score, neighbor, neighbor_score), what the neighbor loses.
         count: Picks wanted, a dict by group.
         group: The group of each node; default 0.
         first: Nodes that are taken before all others, in this order.
@@ -61,7 +61,7 @@ def greedy_loop(score, neighbour, message, count, group=None, first=(), clamp=Fa
         is_open[best] = False
         if not (clamp and value <= 0):
             lost = [
-                (j, snap(message(best, value, j, score[j]), step)) for j in neighbour[best] if is_open[j]
+                (j, snap(message(best, value, j, score[j]), step)) for j in neighbor[best] if is_open[j]
             ]
             for j, amount in lost:
                 score[j] -= amount
@@ -110,7 +110,7 @@ def select(
     pool = sorted(hardest[math.floor(cutoff * total + 0.5) :])
     distance = distances([x[i] for i in pool])
     group = [labels[i] for i in pool]
-    lists = neighbours(distance, k, group)
+    lists = neighbors(distance, k, group)
     positive = [distance[i][j] for i, js in enumerate(lists) for j in js if distance[i][j] > 0]
     unit = {"median": lower_median(positive) if positive else 1.0, None: 1.0}.get(scale, scale)
     if undirected:

@@ -591,8 +591,8 @@ class TestCutoff:
         from benchmarks.accuracy import cutoff
 
         generator = torch.Generator().manual_seed(0)
-        centre = torch.cat([torch.full((20,), -2.0), torch.full((80,), 3.0)])
-        margin = centre + 0.1 * torch.randn(100, generator=generator)
+        center = torch.cat([torch.full((20,), -2.0), torch.full((80,), 3.0)])
+        margin = center + 0.1 * torch.randn(100, generator=generator)
         for rule in cutoff.RULES.values():
             assert rule(margin).nonzero().flatten().tolist() == list(range(20))
 

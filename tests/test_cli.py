@@ -249,7 +249,7 @@ def test_a_failed_write_leaves_both_outputs_alone(part, files, tmp_path, monkeyp
 
     for name in "c.npz", "r.txt":
         (tmp_path / name).write_bytes(b"old")
-    monkeypatch.setattr(f"d2pyg.formats.{part}", full)
+    monkeypatch.setattr(f"d2pyg.coreset.formats.{part}", full)
     assert main(["select", "x.npy", "--keep", "0.5", "--out", "c.npz", "--removed", "r.txt"]) == 2
     assert "d2pyg: error: No space left on device" in capsys.readouterr().err
     assert all((tmp_path / name).read_bytes() == b"old" for name in ("c.npz", "r.txt"))

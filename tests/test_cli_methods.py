@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import d2pyg
-from d2pyg import Coreset, registry
+from d2pyg import Coreset
+from d2pyg._base import registry
 from d2pyg.cli import main
 
 

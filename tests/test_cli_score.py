@@ -81,10 +81,10 @@ def test_from_embeddings(files):
     found = run("score prototypicality --embeddings x.npy --prototypes 4 --seed 1 --raw --out s.npy")
     assert found.tolist() == scores.prototypicality(x, 4, seed=1, raw=True).tolist()
     found = run(
-        "score neighbour-distance --embeddings x.npy --k 3 --metric cosine --backend torch "
+        "score neighbor-distance --embeddings x.npy --k 3 --metric cosine --backend torch "
         "--device cpu --no-progress --out s.npy"
     )
-    assert found.tolist() == scores.neighbour_distance(x, 3, metric="cosine").tolist()
+    assert found.tolist() == scores.neighbor_distance(x, 3, metric="cosine").tolist()
 
 
 def test_says_what_it_found(files, capsys):
@@ -115,7 +115,7 @@ BAD = [
     (f"aum {FROM_LOGITS} --embeddings x.npy --out s.npy", "'embeddings' to be left out for aum"),
     (f"aum {FROM_LOGITS} --dynamics run.pt --out s.npy", "'logits' to be left out for aum from"),
     ("dual --dynamics run.pt --window 3 --out s.npy", "'window' to be left out for dual from 'dynamics'"),
-    ("neighbour-distance --embeddings x.npy --seed 1 --out s.npy", "'seed' to be left out for neighbour_"),
+    ("neighbor-distance --embeddings x.npy --seed 1 --out s.npy", "'seed' to be left out for neighbor_"),
     ("aum --logits none.npy --labels y.npy --out s.npy", "'logits' to be a file that exists"),
     ("aum --logits y.npy --labels y.npy --out s.npy", "'logits' to have shape (epochs, N, C)"),
     ("aum --logits e0.npy x.npy --labels y.npy --out s.npy", "'logits' to have one shape (N, C)"),

@@ -113,7 +113,7 @@ os.kill(os.getpid(), {int(signal.SIGINT)})
 
 def test_the_line_starts_below_a_progress_bar(tmp_path):
     body = """
-from d2pyg.progress import progress_bar
+from d2pyg._base.progress import progress_bar
 bar = progress_bar(3, 'kNN graph', 'rows', enabled=True)
 os.kill(os.getpid(), 15)
 """

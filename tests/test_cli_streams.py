@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import d2pyg
+from d2pyg._base.progress import progress_bar
 from d2pyg.cli import main, streams
-from d2pyg.progress import progress_bar
 
 ROOT = Path(__file__).parents[1]
 SELECT = "select x.npy --keep 0.5 --out c.npz"

@@ -18,7 +18,7 @@ pytest.importorskip("setuptools", minversion="77")
 PROGRAM = """
 import json, sys, numpy
 import d2pyg.cli
-from d2pyg.registry import choices, look_up
+from d2pyg._base.registry import choices, look_up
 
 assert "example-attention" not in choices("forward")
 assert d2pyg.cli.main(sys.argv[1:]) == 0

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import d2pyg
-from d2pyg.formats import name_list
-from d2pyg.names import as_ids, as_text, decoded, encoded
+from d2pyg._base.names import as_ids, as_text, decoded, encoded
+from d2pyg.coreset.formats import name_list
 
 
 def objects(names):

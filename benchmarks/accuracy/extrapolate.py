@@ -1,7 +1,7 @@
 """How well scores of a fifth of CIFAR-10 are carried to the rest (d2pyg.scores.extrapolate).
 
 A small network is trained on everything: its scores are the truth. Another is trained on a fifth: in
-practice that is all there is. The fifth's scores, by either network, are carried along neighbours in
+practice that is all there is. The fifth's scores, by either network, are carried along neighbors in
 three embedding spaces, and compared with the truth on the other four fifths.
 
     D2PYG_DATA=FOLDER python -m benchmarks.accuracy.extrapolate --out benchmarks/results/extrapolate

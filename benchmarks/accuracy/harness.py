@@ -97,7 +97,7 @@ class Study:
             chosen.setdefault(self._choice(cell), cell)  # the least is pruned first
         chosen = {choice: self._select(cell) for choice, cell in chosen.items()}
         for cell in cells:
-            kept = d2pyg.budget.num_kept(len(self.prepared.labels), None, cell["prune"], None)
+            kept = d2pyg.selection.budget.num_kept(len(self.prepared.labels), None, cell["prune"], None)
             members.append((chosen[self._choice(cell)]["index"][:kept], cell["seed"]))
         trained = self.task.answers(self.split, members, self.device)
         bar = tqdm(cells, desc=name, unit="training", disable=not self.progress)

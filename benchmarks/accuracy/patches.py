@@ -1,7 +1,7 @@
 """Image features without labels: responses to k-means centroids of small patches (Coates, Lee, Ng 2011).
 
 "An Analysis of Single-Layer Networks in Unsupervised Feature Learning", AISTATS 2011: patches with their
-contrast normalised, whitened; the triangle activation; sums over the four quadrants. Then principal
+contrast normalized, whitened; the triangle activation; sums over the four quadrants. Then principal
 components.
 """
 
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from d2pyg.extras import require
+from d2pyg._base.extras import require
 
 SIZE = 6  # pixels across a patch
 SAMPLED = 100_000  # patches that centroids are learned from
@@ -73,7 +73,7 @@ def _responses(images, mean, whiten, centroid):
 
 
 def _principal(x):
-    """The first principal components of standardised features."""
+    """The first principal components of standardized features."""
     x = (x - x.mean(dim=0)) / (x.std(dim=0) + 1e-6)
     _, vector = torch.linalg.eigh(x.T @ x / len(x))
     return x @ vector[:, -COMPONENTS:].flip(1)

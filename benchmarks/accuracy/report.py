@@ -7,7 +7,7 @@ import sys
 import numpy as np
 
 from benchmarks.measure import beside, machine, markdown, origin
-from d2pyg.extras import require
+from d2pyg._base.extras import require
 
 MARKERS = "osv^D<>Pp*hX"
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from d2pyg._base.chance import draws
+from d2pyg._base.checks import ArrayLike, as_count
+from d2pyg._base.grouping import rank_in_group
 from d2pyg.baselines.common import method, of_all, ranked, task_of
-from d2pyg.chance import draws
-from d2pyg.checks import ArrayLike, as_count
-from d2pyg.coreset import Coreset
+from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.knn import Embeddings
-from d2pyg.grouping import rank_in_group
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

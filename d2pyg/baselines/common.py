@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from d2pyg.checks import ArrayLike, as_count, as_tensor
-from d2pyg.coreset import Coreset
+from d2pyg._base.checks import ArrayLike, as_count, as_tensor
+from d2pyg._base.grouping import first_of_group
+from d2pyg._base.registry import register
+from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.given import Given
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
-from d2pyg.grouping import first_of_group
-from d2pyg.registry import register
 from d2pyg.scores.dynamics import check_numbers
-from d2pyg.task import Task
+from d2pyg.selection.request import Task
 
 Method = TypeVar("Method", bound=Callable[..., Coreset])
 
@@ -85,7 +85,7 @@ def task_of(
         cutoff: As in :func:`d2pyg.select`.
         initial: As in :func:`d2pyg.select`.
         needs_scores: The name of a method that cannot do without scores.
-        left: As in :meth:`d2pyg.task.Task.of`.
+        left: As in :meth:`d2pyg.selection.request.Task.of`.
     """
     unknown = [key for key in common if key not in _DEFAULTS]
     if unknown:

@@ -1,4 +1,4 @@
-"""Two ways to maximise facility location greedily: lazy, and stochastic."""
+"""Two ways to maximize facility location greedily: lazy, and stochastic."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch_geometric.utils.sparse import index2ptr
 
+from d2pyg._base.progress import Progress
 from d2pyg.graph.edges import Edges
-from d2pyg.progress import Progress
-from d2pyg.task import Task
+from d2pyg.selection.request import Task
 
 Array = np.ndarray[Any, Any]
 
@@ -24,7 +24,7 @@ _PICKS_TOGETHER = 1 << 14  # between looks at the progress bar, and at Ctrl-C
 class Coverage:
     """Samples, the similarities between them, and how well each is served by those taken so far."""
 
-    graph: tuple[Array, Array, Array]  # i's neighbours and similarities at graph[0][i]:graph[0][i + 1]
+    graph: tuple[Array, Array, Array]  # i's neighbors and similarities at graph[0][i]:graph[0][i + 1]
     served: Array  # float64 [N], the largest similarity to one taken
     group: Array  # int64 [N]
     left: Array  # int64 [G], picks that each group may still give

@@ -12,7 +12,7 @@ __all__ = ["gain", "heapify", "serve", "take", "take_sampled"]
 
 @compiled
 def gain(node: int, ptr: Array, other: Array, similarity: Array, served: Array) -> float:
-    """What a node would add: its neighbours' and its own best similarities, so far as they rise."""
+    """What a node would add: its neighbors' and its own best similarities, so far as they rise."""
     total: float = 1.0 - served[node]
     for edge in range(ptr[node], ptr[node + 1]):
         more = similarity[edge] - served[other[edge]]
@@ -23,7 +23,7 @@ def gain(node: int, ptr: Array, other: Array, similarity: Array, served: Array) 
 
 @compiled
 def serve(node: int, ptr: Array, other: Array, similarity: Array, served: Array) -> None:
-    """Takes a node: it serves itself, and its neighbours where it is better."""
+    """Takes a node: it serves itself, and its neighbors where it is better."""
     served[node] = 1
     for edge in range(ptr[node], ptr[node + 1]):
         served[other[edge]] = max(served[other[edge]], similarity[edge])
@@ -51,7 +51,7 @@ def take(
 
     Args:
         ptr: int64 [N + 1].
-        other: int64 [E], i's neighbours at ptr[i]:ptr[i + 1].
+        other: int64 [E], i's neighbors at ptr[i]:ptr[i + 1].
         similarity: float64 [E], multiples of a step.
         served: float64 [N], each node's largest similarity to one taken, raised in place.
         group: int64 [N].
@@ -99,7 +99,7 @@ def take_sampled(
 
     Args:
         ptr: int64 [N + 1].
-        other: int64 [E], i's neighbours at ptr[i]:ptr[i + 1].
+        other: int64 [E], i's neighbors at ptr[i]:ptr[i + 1].
         similarity: float64 [E], multiples of a step.
         served: float64 [N], each node's largest similarity to one taken, raised in place.
         bound: float64 [N], no gain is above, lowered in place.

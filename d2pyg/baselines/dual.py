@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from d2pyg._base.chance import draws
+from d2pyg._base.checks import ArrayLike, as_real, as_tensor, check_finite, check_length
 from d2pyg.baselines.common import method, of_all, ranked, task_of
-from d2pyg.chance import draws
-from d2pyg.checks import ArrayLike, as_real, as_tensor, check_finite, check_length
-from d2pyg.coreset import Coreset
+from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.knn import Embeddings
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def dual(
     .. math:: w_i = x_i\, p_i^{\alpha - 1} (1 - p_i)^{\beta - 1}, \quad
         \beta = 15\, (1 - \mu)(1 - r^{c_D}), \quad \alpha = 16 - \beta .
 
-    The more is pruned, the more the density favours confident, easy samples. Source: "Lightweight
+    The more is pruned, the more the density favors confident, easy samples. Source: "Lightweight
     Dataset Pruning without Full Training via Example Difficulty and Prediction Uncertainty", ICML 2025
     (arXiv:2502.06905), "DUAL + beta sampling"; the constants, and the 10 samples, are those of the
     authors' code (https://github.com/behaapyy/dual-pruning). Densities are taken at confidences moved

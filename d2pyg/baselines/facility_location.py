@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, TypedDict
 
 from torch_geometric.data import Data
 
+from d2pyg._base.chance import as_seed
+from d2pyg._base.checks import ArrayLike, as_real, check_choice
+from d2pyg._base.progress import progress_bar
 from d2pyg.baselines.common import method, task_of
 from d2pyg.baselines.coverage import Coverage, lazy_greedy, stochastic_greedy
 from d2pyg.baselines.similarity import similarities
-from d2pyg.chance import as_seed
-from d2pyg.checks import ArrayLike, as_real, check_choice
-from d2pyg.coreset import Coreset
+from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.given import Given
 from d2pyg.graph.knn import Embeddings
 from d2pyg.graph.metric import Metric, PairwiseMetric
 from d2pyg.nn.kernel import Kernel
-from d2pyg.progress import progress_bar
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -49,7 +49,7 @@ def facility_location(
     progress: bool = False,
     **common: Unpack[Common],
 ) -> Coreset:
-    r"""Greedy maximisation of facility location, on the similarities of a kNN graph.
+    r"""Greedy maximization of facility location, on the similarities of a kNN graph.
 
     .. math:: f(S) = \sum_{i} \max_{j \in S} s_{ij}
 
@@ -76,7 +76,7 @@ def facility_location(
     Args:
         embeddings: [N, d]; or a graph from :func:`d2pyg.knn_graph`, to build it once for many runs.
         scores: Difficulty [N], for ``cutoff`` alone.
-        k: Neighbours a sample, 1 to N - 1; default 10 (N - 1 if that is less), or all that a given
+        k: Neighbors a sample, 1 to N - 1; default 10 (N - 1 if that is less), or all that a given
             graph has.
         gamma: Decay of similarity with distance, >= 0.
         kernel: ``"rbf"``, ``"laplacian"`` or a :class:`d2pyg.nn.Kernel` with weights in 0 to 1.

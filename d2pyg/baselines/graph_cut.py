@@ -8,17 +8,17 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from d2pyg._base.checks import ArrayLike, as_real
 from d2pyg.baselines.common import method, task_of
 from d2pyg.baselines.similarity import similarities
-from d2pyg.checks import ArrayLike, as_real
-from d2pyg.coreset import Coreset
+from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.given import Given
 from d2pyg.graph.knn import Embeddings
 from d2pyg.graph.metric import Metric, PairwiseMetric
 from d2pyg.greedy.problem import Problem
-from d2pyg.greedy.select import run
 from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.reverse import ReverseMessage
+from d2pyg.selection.greedy_select import run
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -35,7 +35,7 @@ class Redundancy(ReverseMessage):
         super().__init__()
         self.tradeoff = tradeoff
 
-    def message(self, pick_score: Tensor, neighbour_score: Tensor, distance: Tensor) -> Tensor:
+    def message(self, pick_score: Tensor, neighbor_score: Tensor, distance: Tensor) -> Tensor:
         return 2 * self.tradeoff * distance  # the edges carry similarities
 
 
@@ -55,7 +55,7 @@ def graph_cut(
     progress: bool = False,
     **common: Unpack[Common],
 ) -> Coreset:
-    r"""Greedy maximisation of the graph cut function, on the similarities of a kNN graph.
+    r"""Greedy maximization of the graph cut function, on the similarities of a kNN graph.
 
     .. math:: f(S) = \sum_{i} \sum_{j \in S} s_{ij} - \lambda \sum_{i, j \in S} s_{ij}
 
@@ -74,7 +74,7 @@ def graph_cut(
         embeddings: [N, d]; or a graph from :func:`d2pyg.knn_graph`, to build it once for many runs.
         scores: Difficulty [N], for ``cutoff`` alone.
         tradeoff: :math:`\lambda`, at least 0; ``lambdaVal`` in submodlib, 1 / ``alpha`` in apricot.
-        k: Neighbours a sample, 1 to N - 1; default 10 (N - 1 if that is less), or all that a given
+        k: Neighbors a sample, 1 to N - 1; default 10 (N - 1 if that is less), or all that a given
             graph has.
         gamma: Decay of similarity with distance, >= 0.
         kernel: ``"rbf"``, ``"laplacian"`` or a :class:`d2pyg.nn.Kernel` with weights in 0 to 1.

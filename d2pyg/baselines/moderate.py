@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from d2pyg._base.checks import ArrayLike
 from d2pyg.baselines.common import classes_of, fit, method, ranked, task_of, with_metric
-from d2pyg.checks import ArrayLike
-from d2pyg.coreset import Coreset
+from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.knn import Embeddings
 from d2pyg.graph.metric import Metric
 from d2pyg.graph.points import Points

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from d2pyg._base.chance import draws
+from d2pyg._base.checks import ArrayLike
 from d2pyg.baselines.common import method, of_all, ranked, task_of
-from d2pyg.chance import draws
-from d2pyg.checks import ArrayLike
-from d2pyg.coreset import Coreset
+from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.knn import Embeddings
 
 if TYPE_CHECKING:

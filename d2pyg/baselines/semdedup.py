@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from d2pyg._base.checks import ArrayLike, check_choice
 from d2pyg.baselines.common import method, num_clusters, of_all, ranked, task_of
-from d2pyg.checks import ArrayLike, check_choice
-from d2pyg.coreset import Coreset
+from d2pyg.coreset.coreset import Coreset
+from d2pyg.graph.kmeans import Directions, spherical_kmeans
 from d2pyg.graph.knn import Embeddings, as_embedded
-from d2pyg.kmeans import Directions, spherical_kmeans
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

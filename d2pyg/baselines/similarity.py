@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from d2pyg.checks import check_gamma
+from d2pyg._base.checks import check_gamma
 from d2pyg.graph.edges import Edges, both_directions, median_distance
 from d2pyg.graph.given import Given
 from d2pyg.nn.kernel import Kernel, as_kernel
-from d2pyg.task import Task
+from d2pyg.selection.request import Task
 
 K = 10
 STEP = 2.0**-30  # similarities are multiples of it, so that sums of them are exact

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from d2pyg._base.checks import ArrayLike, as_real
+from d2pyg._base.grouping import rank_in_group
 from d2pyg.baselines.common import method, ranked, task_of
-from d2pyg.checks import ArrayLike, as_real
-from d2pyg.coreset import Coreset
+from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.knn import Embeddings
-from d2pyg.grouping import rank_in_group
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -25,7 +25,7 @@ def run() -> NoReturn:
     ending = signals.Ending()
     ending.answer()
     streams.open_missing()
-    from d2pyg.outputs import discard_temporary, recorded
+    from d2pyg._base.outputs import discard_temporary, recorded
 
     ending.discard = discard_temporary
     with recorded() as ending.written:
@@ -54,8 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     verbose = "--verbose" in words
     written: Sequence[Path] = ()
     try:
+        from d2pyg._base.outputs import recorded
         from d2pyg.cli import notices
-        from d2pyg.outputs import recorded
 
         with recorded() as written, notices.in_lines(verbose):
             from d2pyg.cli.parser import parse  # takes seconds: torch

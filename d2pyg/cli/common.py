@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from d2pyg.budget import BALANCES
-from d2pyg.checks import as_tensor
+from d2pyg._base.checks import as_tensor
+from d2pyg._base.io import path_of, read_array
+from d2pyg._base.registry import choices
 from d2pyg.cli.streams import on_terminal
-from d2pyg.flow import FLOWS
 from d2pyg.graph.files import read_graph_or_array
-from d2pyg.io import path_of, read_array
 from d2pyg.nn.forward import UPDATES
-from d2pyg.registry import choices
 from d2pyg.scores.dynamics import TrainingDynamics
 from d2pyg.scores.state import NotARecorderError
+from d2pyg.selection.budget import BALANCES
+from d2pyg.selection.flow import FLOWS
 
 FILES = """\
 files:

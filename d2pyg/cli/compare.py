@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from d2pyg._base.io import read_array
+from d2pyg._base.outputs import check_output, replacing_all
 from d2pyg.cli import common, streams
-from d2pyg.coreset import Coreset
+from d2pyg.coreset.coreset import Coreset
+from d2pyg.coreset.formats import READERS
 from d2pyg.evaluate.comparison import compare, duplicate_threshold
-from d2pyg.formats import READERS
-from d2pyg.io import read_array
-from d2pyg.outputs import check_output, replacing_all
 from d2pyg.plot import FORMATS, plot_coresets, save_figure
 
 _SUFFIXES = (".csv",)

@@ -7,9 +7,9 @@ import json
 from typing import Any
 
 from d2pyg.cli import common, streams
-from d2pyg.coreset import Coreset
-from d2pyg.formats import READERS
-from d2pyg.repeat import repeat
+from d2pyg.coreset.coreset import Coreset
+from d2pyg.coreset.formats import READERS
+from d2pyg.selection.repeat import repeat
 
 _INPUTS = ("embeddings", "scores", "labels")
 

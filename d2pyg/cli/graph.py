@@ -7,16 +7,16 @@ import json
 import time
 from typing import Any
 
-from d2pyg.checks import as_labels
+from d2pyg._base.checks import as_labels
+from d2pyg._base.io import read_array
+from d2pyg._base.outputs import check_output
 from d2pyg.cli import common, streams
 from d2pyg.graph.files import SUFFIXES, save_graph
 from d2pyg.graph.knn import knn_graph
-from d2pyg.io import read_array
-from d2pyg.outputs import check_output
 
 _EPILOG = """
 examples:
-  A graph with all the neighbours that later settings may need:
+  A graph with all the neighbors that later settings may need:
     d2pyg graph embeddings.npy --k 15 --out graph.pt
   One graph a class, for selections with the same labels:
     d2pyg graph embeddings.npy --labels labels.npy --k 15 --out graph.pt
@@ -28,7 +28,7 @@ examples:
   out            the file written
   nodes          number of samples
   edges          number of edges, each from a sample to one that has it among its nearest
-  k              neighbours a sample
+  k              neighbors a sample
   metric         the metric used
   backend        the backend used
   seconds        time taken, reading and writing included
@@ -55,7 +55,7 @@ def add_to(commands: Any) -> None:
         type=common.whole,
         default=5,
         metavar="K",
-        help="neighbours a sample (default %(default)s)",
+        help="neighbors a sample (default %(default)s)",
     )
     add("--labels", metavar="FILE", help="N integers: a graph a class")
     common.add_metric(add)

@@ -11,9 +11,9 @@ from typing import Any
 from torch import Tensor
 
 from d2pyg import baselines  # noqa: F401  # they register themselves
+from d2pyg._base.registry import choices, look_up
 from d2pyg.cli.common import real, whole
-from d2pyg.coreset import Coreset
-from d2pyg.registry import choices, look_up
+from d2pyg.coreset.coreset import Coreset
 
 Method = Callable[..., Coreset]
 _TYPES = {bool: None, float: "F", int: "N", str: "NAME"}  # of several, the first

@@ -11,11 +11,11 @@ import numpy as np
 from torch import Tensor
 
 from d2pyg import scores
-from d2pyg.checks import check_choice
+from d2pyg._base.checks import check_choice
+from d2pyg._base.io import read_array
+from d2pyg._base.outputs import check_output, replacing
+from d2pyg._base.registry import choices
 from d2pyg.cli import common, streams
-from d2pyg.io import read_array
-from d2pyg.outputs import check_output, replacing
-from d2pyg.registry import choices
 from d2pyg.scores.state import MARGINS
 
 _FROM_TRAINING: dict[str, tuple[str, ...]] = {  # and the options of each
@@ -32,7 +32,7 @@ _FROM_TRAINING: dict[str, tuple[str, ...]] = {  # and the options of each
 }
 _FROM_EMBEDDINGS: dict[str, tuple[str, ...]] = {
     "prototypicality": ("prototypes", "seed", "raw"),
-    "neighbour_distance": ("k", "metric", "backend", "device"),
+    "neighbor_distance": ("k", "metric", "backend", "device"),
 }
 _RECORDERS = ("window", "el2n_epochs", "margin")  # options a recorder got when it was made
 _PARAMETERS = {"el2n_epochs": "epochs", "prototypes": "num_prototypes"}
@@ -61,7 +61,7 @@ names:
     dual                the same, times how hard the sample is            --window
   From embeddings alone:
     prototypicality     distance to the nearest of some prototypes        --prototypes --seed --raw
-    neighbour-distance  mean distance to the nearest others               --k --metric
+    neighbor-distance  mean distance to the nearest others               --k --metric
 
 examples:
   From the logits of several epochs, one array [epochs, N, C] or a file [N, C] an epoch:
@@ -71,7 +71,7 @@ examples:
     d2pyg score dual --dynamics run.pt --out scores.npy
   Without labels:
     d2pyg score prototypicality --embeddings x.npy --prototypes 100 --seed 0 --out scores.npy
-    d2pyg score neighbour-distance --embeddings x.npy --k 5 --metric cosine --out scores.npy
+    d2pyg score neighbor-distance --embeddings x.npy --k 5 --metric cosine --out scores.npy
   What it is for:
     d2pyg select x.npy --scores scores.npy --keep 0.3 --out coreset.npz
 
@@ -118,9 +118,9 @@ def add_to(commands: Any) -> None:
     add("--margin", metavar="NAME", help=f"between {' or '.join(MARGINS)} (default {MARGINS[0]})")
     add("--raw", action="store_true", default=None,
         help="as its paper has it, where low is hard (select wants high to be hard)")  # fmt: skip
-    add("--prototypes", type=common.whole, metavar="N", help="centres of k-means (default 100)")
-    add("--seed", type=common.whole, metavar="N", help="of the first centres; there is no default")
-    add("--k", type=common.whole, metavar="K", help="neighbours a sample (default 5)")
+    add("--prototypes", type=common.whole, metavar="N", help="centers of k-means (default 100)")
+    add("--seed", type=common.whole, metavar="N", help="of the first centers; there is no default")
+    add("--k", type=common.whole, metavar="K", help="neighbors a sample (default 5)")
     common.add_metric(add)
     add("--backend", metavar="NAME", help=f"kNN: auto, {', '.join(choices('backend'))} (default auto)")
     add("--device", metavar="NAME", help="of kNN: cpu, cuda, cuda:1, ... (default cpu)")
@@ -142,7 +142,7 @@ def _score(arguments: argparse.Namespace) -> None:
         if sources == ("dynamics",):
             score = getattr(scores.TrainingDynamics.load(arguments.dynamics), name)(**options)
         elif sources == ("embeddings",):
-            bars = {"progress": common.progress(arguments)} if name == "neighbour_distance" else {}
+            bars = {"progress": common.progress(arguments)} if name == "neighbor_distance" else {}
             score = function(read_array("embeddings", arguments.embeddings), **options, **bars)
         else:
             epochs: list[Any] = [read_array("logits", part) for part in parts]

@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from d2pyg import formats
-from d2pyg.checks import as_index
+from d2pyg._base.checks import as_index
+from d2pyg._base.outputs import check_output, replacing_all
+from d2pyg._base.registry import choices, look_up
 from d2pyg.cli import common, methods, streams
-from d2pyg.coreset import Coreset
+from d2pyg.coreset import formats
+from d2pyg.coreset.coreset import Coreset
 from d2pyg.metrics import class_counts
-from d2pyg.outputs import check_output, replacing_all
-from d2pyg.pruning import select
-from d2pyg.registry import choices, look_up
 from d2pyg.scores.dynamics import TrainingDynamics
-from d2pyg.scores.unlabelled import without_scores
+from d2pyg.scores.unlabeled import without_scores
+from d2pyg.selection.select import select
 
 _INPUTS = ("embeddings", "scores", "labels", "initial", "ids")
 _OPTIONS = (
@@ -97,7 +97,7 @@ def add_to(commands: Any) -> None:
     add("--method", default="d2", metavar="NAME",
         help=f"{', '.join(choices('method'))} (default %(default)s)")  # fmt: skip
     add("--k", type=common.whole, metavar="K",
-        help="neighbours a sample (default 15, or all that a graph has)")  # fmt: skip
+        help="neighbors a sample (default 15, or all that a graph has)")  # fmt: skip
     add("--gamma-forward", type=common.real, metavar="G",
         help="decay of forward messages with distance (default 10.0)")  # fmt: skip
     add("--gamma-reverse", type=common.real, metavar="G",

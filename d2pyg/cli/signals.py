@@ -41,7 +41,7 @@ class Ending:
         try:
             self.discard()
             signal.signal(number, lambda *_: os._exit(128 + number))  # in case stderr takes no more
-            on_bar = getattr(sys.modules.get("d2pyg.progress"), "is_showing", bool)()
+            on_bar = getattr(sys.modules.get("d2pyg._base.progress"), "is_showing", bool)()
             tell_at_once(last_line(self.written, number), new_line=on_bar)
         finally:
             os._exit(128 + number)

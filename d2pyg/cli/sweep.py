@@ -7,9 +7,9 @@ import json
 import time
 from typing import Any
 
+from d2pyg._base.outputs import check_output, replacing
 from d2pyg.cli import common, streams
 from d2pyg.evaluate.sweeping import sweep
-from d2pyg.outputs import check_output, replacing
 
 _INPUTS = ("embeddings", "scores", "labels")
 _SWEPT = ("keep", "prune", "budget", "k", "gamma_forward", "gamma_reverse", "clamp", "cutoff")
@@ -73,7 +73,7 @@ def add_to(commands: Any) -> None:
 
     add = parser.add_argument_group("tried in every combination").add_argument
     add("--k", type=common.whole, nargs="+", metavar="K",
-        help="neighbours a sample (default 15, or all that a graph has)")  # fmt: skip
+        help="neighbors a sample (default 15, or all that a graph has)")  # fmt: skip
     add("--gamma-forward", type=common.real, nargs="+", metavar="G",
         help="decays of forward messages with distance (default 10.0)")  # fmt: skip
     add("--gamma-reverse", type=common.real, nargs="+", metavar="G",

@@ -11,12 +11,12 @@ from torch.utils.data import Dataset, IterableDataset, Subset
 from torch_geometric.data import Data
 from torch_geometric.data import Dataset as GraphDataset
 
-from d2pyg.checks import ArrayLike, check_choice
-from d2pyg.coreset import Coreset, picks_of
+from d2pyg._base.checks import ArrayLike, check_choice
+from d2pyg._base.registry import look_up, made
+from d2pyg.coreset.coreset import Coreset, picks_of
 from d2pyg.data.tables import package_of, table_rows
 from d2pyg.graph.joined import Joined, are_several
 from d2pyg.graph.knn import Embeddings
-from d2pyg.registry import look_up, made
 from d2pyg.scores.dynamics import TrainingDynamics
 
 ORDERS = ("dataset", "picked")

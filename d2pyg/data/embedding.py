@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from d2pyg.checks import FLOATS, as_device, check_choice, shown
+from d2pyg._base.checks import FLOATS, as_device, check_choice, shown
+from d2pyg._base.outputs import check_output, replacing
+from d2pyg._base.progress import progress_bar
 from d2pyg.data.layers import SIDES, evaluating, layer_of, listening, only_one
 from d2pyg.data.loaders import length_of, num_samples
 from d2pyg.data.tokens import POOLS, one_each
-from d2pyg.outputs import check_output, replacing
-from d2pyg.progress import progress_bar
 
 
 def embed(

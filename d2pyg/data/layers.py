@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from d2pyg.checks import shown
+from d2pyg._base.checks import shown
 
 SIDES = ("output", "input")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from torch.utils.data import Sampler
 
-from d2pyg.checks import ArrayLike, as_count, as_flag
-from d2pyg.coreset import Coreset, picks_of
+from d2pyg._base.checks import ArrayLike, as_count, as_flag
+from d2pyg.coreset.coreset import Coreset, picks_of
 
 
 class CoresetSampler(Sampler[int]):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from d2pyg.extras import require
+from d2pyg._base.extras import require
 
 _PACKAGES = ("datasets", "pandas", "polars", "pyarrow")
 _REACH = 2**31 - 1  # bytes or entries that Arrow's 32-bit offsets reach

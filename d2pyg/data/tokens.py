@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from d2pyg.checks import as_tensor
+from d2pyg._base.checks import as_tensor
 
 POOLS = ("mean", "cls", "last", "flatten")
 

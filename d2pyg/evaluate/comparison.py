@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from d2pyg.checks import ArrayLike, as_index, as_scores, as_tensor, shown
-from d2pyg.coreset import Coreset
+from d2pyg._base.checks import ArrayLike, as_index, as_scores, as_tensor, shown
+from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.edges import edges_of, median_distance
 from d2pyg.graph.knn import Embeddings, as_embedded, knn_graph
 from d2pyg.graph.metric import Metric

@@ -13,9 +13,17 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from d2pyg.budget import after_cutoff, check_available, num_kept
-from d2pyg.checks import ArrayLike, as_device, as_labels, as_scores, as_tensor, check_unmasked, shown
-from d2pyg.coreset import plain
+from d2pyg._base.checks import (
+    ArrayLike,
+    as_device,
+    as_labels,
+    as_scores,
+    as_tensor,
+    check_unmasked,
+    shown,
+)
+from d2pyg._base.progress import progress_bar
+from d2pyg.coreset.coreset import plain
 from d2pyg.graph.cover import covering_radii
 from d2pyg.graph.edges import nearest_graph, own_k
 from d2pyg.graph.given import Given, k_of
@@ -23,10 +31,10 @@ from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, build_graph, points_of
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.metrics import overlap, score_entropy
-from d2pyg.progress import progress_bar
-from d2pyg.pruning import DEFAULT_K, select
 from d2pyg.scores.dynamics import check_numbers
-from d2pyg.scores.unlabelled import without_scores
+from d2pyg.scores.unlabeled import without_scores
+from d2pyg.selection.budget import after_cutoff, check_available, num_kept
+from d2pyg.selection.select import DEFAULT_K, select
 
 _SWEPT = ("k", "gamma_forward", "gamma_reverse", "clamp", "cutoff")
 _OF_ONE_RESULT = ("ids", "initial")
@@ -54,7 +62,7 @@ def sweep(
     """Tries every combination of settings on one graph, and measures each coreset.
 
     The graph is built once, at the largest k (once for each cutoff, as samples that are dropped are
-    nobody's neighbours). All budgets of a setting come from one run, as ``index[:b]`` is the coreset
+    nobody's neighbors). All budgets of a setting come from one run, as ``index[:b]`` is the coreset
     of size b. Each row measures what :func:`d2pyg.select` gives with these settings; for the coreset
     itself, call that with the settings of the row you chose.
 
@@ -64,7 +72,7 @@ def sweep(
         keep: Fractions kept. Exactly one of ``keep``, ``prune`` and ``budget`` is given.
         prune: Fractions removed.
         budget: Numbers of samples kept.
-        k: Neighbours a sample.
+        k: Neighbors a sample.
         gamma_forward: Decays of forward messages; default 10, without scores no forward pass (None).
         gamma_reverse: Decays of reverse messages; default 3.
         clamp: Whether picks at or below 0 send no message.
@@ -143,8 +151,8 @@ def sweep(
                 whole = _graph(given, pool, most, metric, backend, groups, place, progress)
                 if points is None and not isinstance(as_metric(metric or "euclidean"), PairwiseMetric):
                     points = points_of(given, metric or "euclidean", place)
-            for neighbours in many_k:
-                graph = nearest_graph(whole, most if neighbours is None else neighbours)
+            for neighbors in many_k:
+                graph = nearest_graph(whole, most if neighbors is None else neighbors)
                 for other in others:
                     started = time.perf_counter()
                     coreset = select(

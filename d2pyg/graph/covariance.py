@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from d2pyg.checks import ArrayLike, as_tensor
+from d2pyg._base.checks import ArrayLike, as_tensor
 from d2pyg.graph.lengths import in_range
 
 _READ_TOGETHER = 1 << 20  # float64 elements, 8 MiB
@@ -26,11 +26,11 @@ def mean(embeddings: Tensor, device: torch.device) -> Tensor:
     return first + total / len(embeddings)
 
 
-def estimate(embeddings: Tensor, centre: Tensor) -> Tensor:
+def estimate(embeddings: Tensor, center: Tensor) -> Tensor:
     """The covariance [d, d], with N - 1 in the denominator."""
-    scatter = torch.zeros(len(centre), len(centre), dtype=torch.float64, device=centre.device)
-    extent = torch.zeros_like(centre)
-    for block in _differences(embeddings, centre):
+    scatter = torch.zeros(len(center), len(center), dtype=torch.float64, device=center.device)
+    extent = torch.zeros_like(center)
+    for block in _differences(embeddings, center):
         scatter += block.T @ block
         extent = extent.maximum(block.abs().amax(dim=0))
     wrong = (~in_range(extent)).nonzero().flatten().tolist()

@@ -1,4 +1,4 @@
-"""Edges of a graph that is there already: checked, cut to fewer neighbours, made undirected."""
+"""Edges of a graph that is there already: checked, cut to fewer neighbors, made undirected."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch_geometric.data import Data
 from torch_geometric.utils import degree, to_undirected
 from torch_geometric.utils import subgraph as pyg_subgraph
 
-from d2pyg.checks import FLOATS, as_count, as_device, as_tensor, check_finite, check_unmasked
-from d2pyg.grouping import rank_in_group
+from d2pyg._base.checks import FLOATS, as_count, as_device, as_tensor, check_finite, check_unmasked
+from d2pyg._base.grouping import rank_in_group
 
 
 @dataclass(frozen=True)
 class Edges:
-    """A graph's edges, from source to target; the sources are the target's neighbours."""
+    """A graph's edges, from source to target; the sources are the target's neighbors."""
 
     edge_index: Tensor  # int64 [2, E]
     distance: Tensor  # float64 [E]
@@ -105,7 +105,7 @@ def edges_of(graph: Data) -> Edges:
 
 
 def own_k(graph: Data, edges: Edges) -> int:
-    """The k a graph was built with; for other graphs, the most neighbours a node has."""
+    """The k a graph was built with; for other graphs, the most neighbors a node has."""
     k = graph.get("k")
     if k is not None:
         batched = isinstance(k, Tensor) and k.dtype == torch.int64 and k.dim() == 1 and len(k)
@@ -115,7 +115,7 @@ def own_k(graph: Data, edges: Edges) -> int:
 
 
 def nearest(edges: Edges, k: int, most: int) -> Edges:
-    """Each node's k nearest neighbours alone, of the ``most`` it has; ties to the lowest index."""
+    """Each node's k nearest neighbors alone, of the ``most`` it has; ties to the lowest index."""
     k = as_count("k", k, 1, most, ", the graph's own k", "Build the graph with a larger k.")
     if k == most:
         return edges
@@ -128,7 +128,7 @@ def nearest(edges: Edges, k: int, most: int) -> Edges:
 
 
 def nearest_graph(graph: Data, k: int) -> Data:
-    """The k nearest of the neighbours that a graph has: one graph at a large k serves every smaller.
+    """The k nearest of the neighbors that a graph has: one graph at a large k serves every smaller.
 
     Args:
         graph: From :func:`d2pyg.knn_graph`, or any directed one with distances in ``edge_attr``.

@@ -1,4 +1,4 @@
-"""Exact neighbours from fast candidates: re-rank, certify, and redo what cannot be certified."""
+"""Exact neighbors from fast candidates: re-rank, certify, and redo what cannot be certified."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ _REDONE_TOGETHER = 256  # rows
 
 
 def nearest_of(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The exact k nearest neighbours of a few points, ties to the lowest index.
+    """The exact k nearest neighbors of a few points, ties to the lowest index.
 
     Args:
         points: All N points.
-        rows: int64 [C], the points whose neighbours are wanted.
+        rows: int64 [C], the points whose neighbors are wanted.
         k: 1 to N - 1.
 
     Returns:
-        Neighbours int64 [C, k] and distances float64 [C, k], by (distance, index), never the point
+        Neighbors int64 [C, k] and distances float64 [C, k], by (distance, index), never the point
         itself.
     """
     found = [_nearest_of(points, part, k) for part in rows.split(points.rows_together)]
-    neighbour, distance = (torch.cat(parts) for parts in zip(*found, strict=True))
-    return neighbour, distance
+    neighbor, distance = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return neighbor, distance
 
 
 def _nearest_of(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The same for as many points as are searched together."""
-    neighbour = torch.empty(len(rows), k, dtype=torch.int64, device=rows.device)
+    neighbor = torch.empty(len(rows), k, dtype=torch.int64, device=rows.device)
     distance = torch.empty(len(rows), k, dtype=torch.float64, device=rows.device)
     count = min(k + EXTRA, len(points) - 1)
     unsure = torch.arange(len(rows), device=rows.device)
     for table in points.tables:
         if len(unsure) == 0:
-            return neighbour, distance
+            return neighbor, distance
         here = rows[unsure]
         value, candidate = _candidates(table, here, count)
         nearest, exact = rank(points, here, candidate, k)
         if len(here) == len(rows):
-            neighbour, distance = nearest, exact
+            neighbor, distance = nearest, exact
         else:
-            neighbour[unsure], distance[unsure] = nearest, exact
+            neighbor[unsure], distance[unsure] = nearest, exact
         if count == len(points) - 1:
-            return neighbour, distance
+            return neighbor, distance
         # All others are at least as far as the bound of the last candidate says.
         beyond = points.at_least(value[:, -1] + table.row_bound(points.norm[here]))
         unsure = unsure[beyond <= exact[:, -1]]
     for part in unsure.split(min(_REDONE_TOGETHER, points.rows_together)) if len(unsure) else ():
-        neighbour[part], distance[part] = _search(points, rows[part], neighbour[part], distance[part])
-    return neighbour, distance
+        neighbor[part], distance[part] = _search(points, rows[part], neighbor[part], distance[part])
+    return neighbor, distance
 
 
 def _candidates(table: Table, rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -68,7 +68,7 @@ def _candidates(table: Table, rows: Tensor, count: int) -> tuple[Tensor, Tensor]
     for start in range(0, len(points), width):
         right = table.rows(slice(start, min(start + width, len(points))))
         bound = table.bounds(left, right)
-        _put_out(bound, (rows - start).unsqueeze(1))  # never its own neighbour
+        _put_out(bound, (rows - start).unsqueeze(1))  # never its own neighbor
         value, column = smallest(bound, min(count, bound.shape[1]))
         found.append((value, column + start))
         if len(found) > 1:
@@ -144,11 +144,11 @@ def certify(points: Points, rows: Tensor, candidate: Tensor, k: int) -> tuple[Te
 
     That library has to have taken the candidates as the nearest of ``points.approx``, by squared
     distances in float32, from differences or from products. Rows where its rounding errors may have
-    cost a neighbour, or where it found fewer than it should, are redone.
+    cost a neighbor, or where it found fewer than it should, are redone.
 
     Args:
         points: All N points.
-        rows: int64 [C], the points whose neighbours are wanted.
+        rows: int64 [C], the points whose neighbors are wanted.
         candidate: int64 [C, M], M between k and N - 1, never the point itself; -1 where the library
             found nothing.
         k: 1 to N - 1.
@@ -157,7 +157,7 @@ def certify(points: Points, rows: Tensor, candidate: Tensor, k: int) -> tuple[Te
         As :func:`nearest_of`.
     """
     missing = (candidate < 0).any(dim=1)
-    neighbour, distance = rank(points, rows, candidate.clamp(min=0), k)
+    neighbor, distance = rank(points, rows, candidate.clamp(min=0), k)
     if candidate.shape[1] < len(points) - 1:
         farthest = points.squared(rows, candidate.clamp(min=0)).amax(dim=1)
         # Once for the farthest candidate, once for what it was compared with.
@@ -166,12 +166,12 @@ def certify(points: Points, rows: Tensor, candidate: Tensor, k: int) -> tuple[Te
         missing |= points.at_least(farthest - doubt) <= distance[:, -1]
     again = missing.nonzero().flatten()
     if len(again):
-        neighbour[again], distance[again] = nearest_of(points, rows[again], k)
-    return neighbour, distance
+        neighbor[again], distance[again] = nearest_of(points, rows[again], k)
+    return neighbor, distance
 
 
-def _search(points: Points, rows: Tensor, neighbour: Tensor, distance: Tensor) -> tuple[Tensor, Tensor]:
-    """The exact neighbours, from k known ones [C, k], by the finest bounds on all others.
+def _search(points: Points, rows: Tensor, neighbor: Tensor, distance: Tensor) -> tuple[Tensor, Tensor]:
+    """The exact neighbors, from k known ones [C, k], by the finest bounds on all others.
 
     Columns are visited in ascending order, in blocks that grow: where ties or duplicates abound, the
     first blocks settle them, and what follows is skipped.
@@ -183,27 +183,27 @@ def _search(points: Points, rows: Tensor, neighbour: Tensor, distance: Tensor) -
     while start < len(points):
         stop = min(start + width, len(points))
         bound = table.bounds(left, table.rows(slice(start, stop))) + base
-        _put_out(bound, torch.cat([rows.unsqueeze(1), neighbour], dim=1) - start)
+        _put_out(bound, torch.cat([rows.unsqueeze(1), neighbor], dim=1) - start)
         columns = torch.arange(start, stop, device=rows.device)
-        worst, last = distance[:, -1:], neighbour[:, -1:]
+        worst, last = distance[:, -1:], neighbor[:, -1:]
         possible = points.at_least(bound) <= worst
         possible &= (worst > points.least) | (columns < last)  # there only the index can be lower
         row, place = possible.nonzero(as_tuple=True)
         if len(row):
             found = columns[place]
             exact = of_pairs(points, rows[row], found)
-            neighbour, distance = _merge(neighbour, distance, row, found, exact)
+            neighbor, distance = _merge(neighbor, distance, row, found, exact)
         start, width = stop, min(4 * width, most)
-    return neighbour, distance
+    return neighbor, distance
 
 
 def _merge(
-    neighbour: Tensor, distance: Tensor, row: Tensor, column: Tensor, exact: Tensor
+    neighbor: Tensor, distance: Tensor, row: Tensor, column: Tensor, exact: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The k nearest of each row by (distance, index) among its k known and the new pairs."""
-    rows, k = neighbour.shape
+    rows, k = neighbor.shape
     row = torch.cat([torch.arange(rows, device=row.device).repeat_interleave(k), row])
-    column = torch.cat([neighbour.flatten(), column])
+    column = torch.cat([neighbor.flatten(), column])
     exact = torch.cat([distance.flatten(), exact])
     order = column.argsort()
     for key in (exact, row):

@@ -1,4 +1,4 @@
-"""Neighbours by faiss's flat index, on the CPU or CUDA, re-ranked and certified: exact."""
+"""Neighbors by faiss's flat index, on the CPU or CUDA, re-ranked and certified: exact."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from d2pyg.extras import require
+from d2pyg._base.extras import require
+from d2pyg._base.progress import Progress
+from d2pyg._base.registry import register
 from d2pyg.graph.exact import EXTRA, certify
 from d2pyg.graph.points import CHUNK_ELEMENTS, Points
-from d2pyg.progress import Progress
-from d2pyg.registry import register
 
 _ROWS_TOGETHER = 4096  # that are asked about, where they are not too wide
 _GROWTH = 2.25  # on a GPU an index grows by a quarter, and is copied when it does
 
 
 @register("backend", "faiss")
-def faiss_neighbours(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tensor]:
+def faiss_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tensor]:
     """faiss's candidates, by exact distance; rows in doubt are redone by matrix products."""
     faiss = require("faiss", "faiss-cpu")
     index = _on_device(faiss, faiss.IndexFlatL2(points.dim), points.device)
@@ -29,17 +29,17 @@ def faiss_neighbours(points: Points, k: int, bar: Progress) -> tuple[Tensor, Ten
         index.add(_float32(points, part))
     count = min(k + EXTRA, len(points) - 1)
     together = max(1, min(_ROWS_TOGETHER, CHUNK_ELEMENTS // points.dim))
-    neighbours, distances = [], []
+    neighbors, distances = [], []
     for rows in torch.arange(len(points), device=points.device).split(together):
         candidate = torch.from_numpy(index.search(_float32(points, rows), count + 1)[1]).to(rows)
         # faiss does not know which point asks: drop it, or the farthest where ties crowded it out.
         other = candidate != rows.unsqueeze(1)
         other[other.all(dim=1), -1] = False
-        neighbour, distance = certify(points, rows, candidate[other].view(len(rows), count), k)
-        neighbours.append(neighbour)
+        neighbor, distance = certify(points, rows, candidate[other].view(len(rows), count), k)
+        neighbors.append(neighbor)
         distances.append(distance)
         bar.update(len(rows))
-    return torch.cat(neighbours), torch.cat(distances)
+    return torch.cat(neighbors), torch.cat(distances)
 
 
 def _held(total: int, dim: int, k: int, device: torch.device) -> int:
@@ -47,11 +47,11 @@ def _held(total: int, dim: int, k: int, device: torch.device) -> int:
     return int(4 * total * dim * (1 if device.type == "cpu" else _GROWTH))
 
 
-faiss_neighbours.held = _held  # type: ignore[attr-defined]  # for the plan
+faiss_neighbors.held = _held  # type: ignore[attr-defined]  # for the plan
 
 
 def _float32(points: Points, rows: slice | Tensor) -> np.ndarray[Any, Any]:
-    return points.centred(rows).float().cpu().numpy()
+    return points.centered(rows).float().cpu().numpy()
 
 
 def _on_device(faiss: Any, index: Any, device: torch.device) -> Any:

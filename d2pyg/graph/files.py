@@ -13,11 +13,11 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import degree
 
-from d2pyg.checks import as_tensor
-from d2pyg.content import check_size, load_pt
+from d2pyg._base.checks import as_tensor
+from d2pyg._base.content import check_size, load_pt
+from d2pyg._base.io import array_in, check_input, path_of, read_array, readable
+from d2pyg._base.outputs import check_output, replacing
 from d2pyg.graph.edges import Edges, edges_of
-from d2pyg.io import array_in, check_input, path_of, read_array, readable
-from d2pyg.outputs import check_output, replacing
 
 SUFFIXES = (".pt",)
 _NEEDED = ("edge_index", "edge_attr", "num_nodes")
@@ -82,7 +82,7 @@ def load_graph(path: str | os.PathLike[str]) -> Data:
 
 
 def read_graph_or_array(name: str, spec: str) -> Data | Tensor | np.ndarray[Any, Any]:
-    """The graph of a ``.pt`` file that holds one, or an array as :func:`~d2pyg.io.read_array` does."""
+    """The graph of a ``.pt`` file that holds one, or an array as :func:`~d2pyg._base.io.read_array` does."""
     path = path_of(spec)
     if path.suffix not in SUFFIXES or str(path) != str(Path(spec)):
         return read_array(name, spec)
@@ -143,7 +143,7 @@ def _misfit(graph: Data, edges: Edges) -> str | None:
     if not bool(odd.any()):
         return None
     node = int(odd.nonzero()[0])
-    return f"its 'k' is {graph.k}, and node {node} has {int(found[node])} neighbours"
+    return f"its 'k' is {graph.k}, and node {node} has {int(found[node])} neighbors"
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from d2pyg.checks import shown
+from d2pyg._base.checks import shown
+from d2pyg._base.registry import choices, name_of
 from d2pyg.graph.edges import Edges, edges_of, induced, nearest, own_k
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded, build_graph, check_k
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
-from d2pyg.registry import choices, name_of
 
 
 @dataclass(frozen=True)
 class Given:
-    """Checked embeddings, with how neighbours are found; or a graph, which has them."""
+    """Checked embeddings, with how neighbors are found; or a graph, which has them."""
 
     data: Tensor | Joined | Data
     ready: Edges | None  # of a graph
@@ -70,7 +70,7 @@ class Given:
 
         Args:
             k: As asked for; None is what a graph has, or else ``default``, less if there are fewer.
-            default: Neighbours a sample where the graph is built.
+            default: Neighbors a sample where the graph is built.
             pool: int64 [M] ascending, the samples that become nodes.
             group: int64 [N]; samples of different groups are not joined.
             place: Where to compute.

@@ -1,4 +1,4 @@
-"""Neighbours group by group: large groups one at a time, small ones many together."""
+"""Neighbors group by group: large groups one at a time, small ones many together."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from d2pyg._base.progress import Progress
 from d2pyg.graph.inner_product import InnerProductMetric, Products
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.metric import Metric, PairwiseMetric
 from d2pyg.graph.packed import Pack, packable, packs
-from d2pyg.graph.pairwise import pairwise_neighbours
+from d2pyg.graph.pairwise import pairwise_neighbors
 from d2pyg.graph.points import Points
-from d2pyg.progress import Progress
 
 Backend: TypeAlias = Callable[[Points, int, Progress], tuple[Tensor, Tensor]]
-Found: TypeAlias = tuple[Tensor, Tensor, Tensor]  # nodes [M], their neighbours [M, k], the distances
+Found: TypeAlias = tuple[Tensor, Tensor, Tensor]  # nodes [M], their neighbors [M, k], the distances
 
 
 @dataclass(frozen=True)
 class Search:
-    """What neighbours are looked for in, and how. Node i is row ``pool[i]`` of the embeddings."""
+    """What neighbors are looked for in, and how. Node i is row ``pool[i]`` of the embeddings."""
 
     embeddings: Tensor | Joined
     metric: Metric | PairwiseMetric  # fitted
@@ -38,7 +38,7 @@ class Search:
         Args:
             order: int64 [N], nodes, group after group.
             sizes: int64 [G].
-            k: Neighbours wanted.
+            k: Neighbors wanted.
             bar: Is told of nodes done.
         """
         dim = dim_of(self.embeddings, self.metric, self.pool.device)
@@ -53,16 +53,16 @@ class Search:
         if isinstance(self.metric, Metric):
             for member, most in packs(order[in_small], sizes[small], k, dim, self.memory):
                 pack = Pack(self.embeddings, self.metric, self.pool, member, self.memory)
-                yield pack.neighbours(most)
+                yield pack.neighbors(most)
                 bar.update(int(pack.here.sum()))
 
     def _one(self, rows: Tensor, k: int, bar: Progress) -> tuple[Tensor, Tensor]:
-        """One group by itself, the places in it of its neighbours."""
+        """One group by itself, the places in it of its neighbors."""
         place = self.pool.device
         if type(self.metric) is InnerProductMetric:
             return self.find(Products(self.embeddings, place, rows, self.memory), k, bar)
         if isinstance(self.metric, PairwiseMetric):
-            return pairwise_neighbours(self.embeddings, self.metric, place, rows, k, bar, self.memory)
+            return pairwise_neighbors(self.embeddings, self.metric, place, rows, k, bar, self.memory)
         return self.find(Points(self.embeddings, self.metric, place, rows, self.memory), k, bar)
 
 

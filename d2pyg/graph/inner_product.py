@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor
 
+from d2pyg._base.registry import register
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.lengths import in_range, row_sum
 from d2pyg.graph.metric import EuclideanMetric, PairwiseMetric
 from d2pyg.graph.points import Points
-from d2pyg.registry import register
 
 
 @register("metric", "inner_product")

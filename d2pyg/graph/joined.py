@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from d2pyg.checks import as_embeddings, as_real, shown
+from d2pyg._base.checks import as_embeddings, as_real, shown
+from d2pyg._base.grid import largest_magnitude, power_of_two
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
-from d2pyg.grid import largest_magnitude, power_of_two
 
 _ROWS_TOGETHER = 4096
 

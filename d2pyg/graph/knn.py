@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from d2pyg.checks import ArrayLike, as_count, as_device, as_embeddings, as_labels, shown
+from d2pyg._base.checks import ArrayLike, as_count, as_device, as_embeddings, as_labels, shown
+from d2pyg._base.progress import progress_bar
+from d2pyg._base.registry import look_up, name_of
 from d2pyg.graph import (  # noqa: F401  # they register themselves
     faiss_backend,
     pyg_lib_backend,
@@ -24,8 +26,6 @@ from d2pyg.graph.joined import Joined, are_several
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.graph.plan import bytes_held, out_of_memory, plan
 from d2pyg.graph.points import Points
-from d2pyg.progress import progress_bar
-from d2pyg.registry import look_up, name_of
 
 AUTO_BACKEND = "torch"  # as fast as faiss on the CPU or faster, and runs on any device
 Embeddings: TypeAlias = Tensor | np.ndarray[Any, Any] | Joined | Sequence[Any]
@@ -49,13 +49,13 @@ def knn_graph(
     Candidates come from float32 matrix products; their distances are then recomputed from float64
     differences, and a bound on the float32 rounding error certifies row by row that no nearer
     sample was missed. Rows without that certificate are redone. So every backend finds the same
-    neighbours, duplicates and badly scaled data included, and ties go to the lowest index.
+    neighbors, duplicates and badly scaled data included, and ties go to the lowest index.
 
     Args:
         embeddings: [N, d], any float type; memory-mapped arrays are read in chunks. A list of vectors,
             or a column of them, is taken as its rows. Several embeddings of the same samples, as a list
             of [N, d_m] or a :class:`~d2pyg.graph.Joined`, count together.
-        k: Neighbours a sample, 1 to N - 1. With ``batch``, a group of n samples gives each of them
+        k: Neighbors a sample, 1 to N - 1. With ``batch``, a group of n samples gives each of them
             min(k, n - 1).
         metric: ``"euclidean"``, ``"cosine"``, ``"mahalanobis"`` (covariance estimated),
             ``"inner_product"`` (nearest is the largest product), a :class:`~d2pyg.graph.Metric` or, for
@@ -70,7 +70,7 @@ def knn_graph(
         progress: Show a bar of rows done.
 
     Returns:
-        A directed graph. ``edge_index`` int64 [2, E], from source j to target i, j a neighbour of i,
+        A directed graph. ``edge_index`` int64 [2, E], from source j to target i, j a neighbor of i,
         sorted by target and then distance; ``edge_attr`` float64 [E], the distances; ``num_nodes``;
         and ``k``, ``metric``, ``backend`` as used.
 
@@ -163,14 +163,14 @@ def build_graph(
     search = Search(embeddings, measure, find, pool, takes.memory - held, backend == "torch")
     bars = progress_bar(total, "kNN graph", "rows", progress)
     with torch.no_grad(), out_of_memory(takes), bars as bar:
-        neighbour = torch.full((total, k), -1, dtype=torch.int64, device=place)
+        neighbor = torch.full((total, k), -1, dtype=torch.int64, device=place)
         distance = torch.zeros(total, k, dtype=torch.float64, device=place)
         for nodes, inside, values in search.groups(order, sizes, k, bar):
-            neighbour[nodes, : inside.shape[1]] = inside
+            neighbor[nodes, : inside.shape[1]] = inside
             distance[nodes, : inside.shape[1]] = values
-        target, column = (neighbour >= 0).nonzero(as_tuple=True)
+        target, column = (neighbor >= 0).nonzero(as_tuple=True)
         graph = Data(
-            edge_index=torch.stack([neighbour[target, column], target]),
+            edge_index=torch.stack([neighbor[target, column], target]),
             edge_attr=distance[target, column],
             num_nodes=total,
         )
@@ -183,7 +183,7 @@ def check_k(k: int, num_samples: int) -> int:
     """k in 1..N-1."""
     if num_samples == 1:
         raise ValueError(
-            f"Expected at least 2 samples, for a sample to have a neighbour (got 1, and k {k}). Add "
+            f"Expected at least 2 samples, for a sample to have a neighbor (got 1, and k {k}). Add "
             f"samples."
         )
     return as_count(
@@ -192,7 +192,7 @@ def check_k(k: int, num_samples: int) -> int:
         1,
         num_samples - 1,
         f", one less than the {num_samples} samples",
-        "It is the number of neighbours of a sample.",
+        "It is the number of neighbors of a sample.",
     )
 
 

@@ -8,10 +8,10 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from d2pyg._base.grouping import rank_in_group
+from d2pyg._base.progress import Progress
 from d2pyg.graph.exact import EXTRA, certify
 from d2pyg.graph.points import Points
-from d2pyg.grouping import rank_in_group
-from d2pyg.progress import Progress
 
 # (x [N, dim], y [C, dim], count) -> int64 [2, E]: rows of y, ascending, and for each of them the rows
 # of x that are nearest, the nearest first; count of them, or fewer.
@@ -23,11 +23,11 @@ _TREE_BYTES = 128  # a sample
 _CANDIDATE_BYTES = 128  # what the op returns, and what makes a table of it
 
 
-def op_neighbours(points: Points, k: int, bar: Progress, op: KnnOp) -> tuple[Tensor, Tensor]:
+def op_neighbors(points: Points, k: int, bar: Progress, op: KnnOp) -> tuple[Tensor, Tensor]:
     """The op's candidates, by exact distance; rows in doubt are redone by matrix products.
 
     Raises:
-        ValueError: If the op cannot find k neighbours and the point itself on the points' device.
+        ValueError: If the op cannot find k neighbors and the point itself on the points' device.
     """
     most = most_found(points.device)
     if most is not None and k + 1 > most:
@@ -37,16 +37,16 @@ def op_neighbours(points: Points, k: int, bar: Progress, op: KnnOp) -> tuple[Ten
         )
     approx = points.approx  # contiguous, as the op reads its memory as it lies
     count = min(k + EXTRA + 1, len(points), most or len(points))
-    neighbours, distances = [], []
+    neighbors, distances = [], []
     row_bytes = 4 * points.dim + count * _CANDIDATE_BYTES  # of a row that is asked about
     together = int(min(_CANDIDATES_TOGETHER // count, points.beside / 2 // row_bytes))
     for rows in torch.arange(len(points), device=points.device).split(max(1, together)):
         candidate = as_candidates(op(approx, approx[rows], count), rows, count - 1)
-        neighbour, distance = certify(points, rows, candidate, k)
-        neighbours.append(neighbour)
+        neighbor, distance = certify(points, rows, candidate, k)
+        neighbors.append(neighbor)
         distances.append(distance)
         bar.update(len(rows))
-    return torch.cat(neighbours), torch.cat(distances)
+    return torch.cat(neighbors), torch.cat(distances)
 
 
 def held(total: int, dim: int, k: int, device: torch.device) -> int:

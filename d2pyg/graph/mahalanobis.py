@@ -7,11 +7,11 @@ from copy import copy
 import torch
 from torch import Tensor
 
-from d2pyg.checks import ArrayLike, as_real
+from d2pyg._base.checks import ArrayLike, as_real
+from d2pyg._base.registry import register
 from d2pyg.graph import covariance as covariances
 from d2pyg.graph.lengths import row_sum
 from d2pyg.graph.metric import Metric
-from d2pyg.registry import register
 
 _TOGETHER = {"cpu": 1 << 17, "cuda": 1 << 23}  # float64 elements; on the CPU, what its caches hold
 

@@ -7,8 +7,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from d2pyg._base.registry import look_up, register
 from d2pyg.graph.lengths import length
-from d2pyg.registry import look_up, register
 
 
 class Metric(ABC):

@@ -1,4 +1,4 @@
-"""Neighbours inside many small groups at once: as `exact`, a batch of groups at a time."""
+"""Neighbors inside many small groups at once: as `exact`, a batch of groups at a time."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ class Pack:
         self.between = metric.between_places if metric.costly else metric.distance
         self.dim = places.shape[-1]
         mapped = places.view(*member.shape, -1)
-        # Each group has a centre and a scale of its own: compact groups far apart stay comparable.
+        # Each group has a center and a scale of its own: compact groups far apart stay comparable.
         out = ~self.here.unsqueeze(2)
         mean = mapped.masked_fill(out, 0).sum(dim=1) / self.here.sum(dim=1, keepdim=True)
         mapped = (mapped - mean.unsqueeze(1)).masked_fill(out, 0)
         largest = mapped.abs().flatten(1).amax(dim=1)
         check_range(largest)
         self.scale = torch.ldexp(torch.ones_like(largest), largest.frexp().exponent)
-        self.centred = mapped / self.scale.view(-1, 1, 1)
-        self.norm = self.centred.square().sum(dim=2)
+        self.centered = mapped / self.scale.view(-1, 1, 1)
+        self.norm = self.centered.square().sum(dim=2)
 
     def distance(self, rows: Tensor, others: Tensor) -> Tensor:
         """Exact distances between samples of two broadcast tensors of numbers.
@@ -62,12 +62,12 @@ class Pack:
         exact = self.between(self.samples[rows], self.samples[others])
         return exact.masked_fill(~self.here.flatten()[others] | (rows == others), torch.inf)
 
-    def neighbours(self, k: int) -> tuple[Tensor, Tensor, Tensor]:
+    def neighbors(self, k: int) -> tuple[Tensor, Tensor, Tensor]:
         """The groups' nodes [M], their k nearest in their groups [M, k], and the distances."""
         groups, size = self.member.shape
         count = min(k + EXTRA, size - 1)
         rounded = Rounded(precisions(self.device, self.dim)[0], self.dim)
-        table = rounded.of(self.centred, self.norm)
+        table = rounded.of(self.centered, self.norm)
         bound = rounded.bounds(table, table)
         bound.masked_fill_(~self.here.unsqueeze(1), torch.inf)
         bound.diagonal(dim1=1, dim2=2).fill_(torch.inf)
@@ -77,25 +77,25 @@ class Pack:
         candidate = column + (number - number % size).unsqueeze(1)
         present = self.here.flatten()
         number, candidate, value = number[present], candidate[present], value[present]
-        neighbour, distance = rank(self, number, candidate, k)
-        row, neighbour = self.member.flatten()[number], self.member.flatten()[neighbour]
+        neighbor, distance = rank(self, number, candidate, k)
+        row, neighbor = self.member.flatten()[number], self.member.flatten()[neighbor]
         # All others are at least as far as the bound of the last candidate says.
         beyond = value[:, -1] + rounded.row_bound(self.norm.flatten()[number])
         scale = self.scale[number // size]
         unsure = self.metric.from_euclidean(beyond.clamp(min=0).sqrt() * scale) <= distance[:, -1]
-        self._redo(unsure.nonzero().flatten(), number, neighbour, distance)
-        return row, neighbour, distance
+        self._redo(unsure.nonzero().flatten(), number, neighbor, distance)
+        return row, neighbor, distance
 
-    def _redo(self, unsure: Tensor, number: Tensor, neighbour: Tensor, distance: Tensor) -> None:
-        """Finds the neighbours of rows that could not be certified, group by group."""
+    def _redo(self, unsure: Tensor, number: Tensor, neighbor: Tensor, distance: Tensor) -> None:
+        """Finds the neighbors of rows that could not be certified, group by group."""
         size = self.member.shape[1]
         for group in (number[unsure] // size).unique().tolist():
             again = unsure[number[unsure] // size == group]
             rows = self.member[group][self.here[group]]
             index = self.pool[rows]
             points = Points(self.embeddings, self.metric, self.device, index, self.memory)
-            inside, distance[again] = nearest_of(points, number[again] % size, neighbour.shape[1])
-            neighbour[again] = rows[inside]
+            inside, distance[again] = nearest_of(points, number[again] % size, neighbor.shape[1])
+            neighbor[again] = rows[inside]
 
 
 def packs(order: Tensor, sizes: Tensor, k: int, dim: int, memory: float) -> Iterator[tuple[Tensor, int]]:
@@ -104,12 +104,12 @@ def packs(order: Tensor, sizes: Tensor, k: int, dim: int, memory: float) -> Iter
     Args:
         order: int64 [N], samples, group after group.
         sizes: int64 [G].
-        k: Neighbours wanted.
+        k: Neighbors wanted.
         dim: Coordinates of a sample.
         memory: Bytes a pack may take.
 
     Yields:
-        ``member`` as :class:`Pack` wants it, and the neighbours each sample of it gets.
+        ``member`` as :class:`Pack` wants it, and the neighbors each sample of it gets.
     """
     starts = sizes.cumsum(0) - sizes
     by_size = sizes.argsort(stable=True)
@@ -117,7 +117,7 @@ def packs(order: Tensor, sizes: Tensor, k: int, dim: int, memory: float) -> Iter
     most = min(memory, BOUND_BYTES * tile_elements(order.device))
     first = 0
     while first < len(size_of):
-        # Groups too small for k neighbours of their own size go with their like.
+        # Groups too small for k neighbors of their own size go with their like.
         last = first
         while (
             last < len(size_of)

@@ -1,20 +1,20 @@
-"""Neighbours by a user's pairwise function: every pair in float64, a tile at a time."""
+"""Neighbors by a user's pairwise function: every pair in float64, a tile at a time."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from d2pyg._base.progress import Progress
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.metric import PairwiseMetric
-from d2pyg.progress import Progress
 
 _TILE_ELEMENTS = 1 << 21  # float64 values of pairs held together, 16 MiB
 _TILE_BYTES = 64  # a value, with what finds the lowest of its row
 _ROWS_TOGETHER = 256
 
 
-def pairwise_neighbours(
+def pairwise_neighbors(
     embeddings: Tensor | Joined,
     metric: PairwiseMetric,
     device: torch.device,
@@ -29,7 +29,7 @@ def pairwise_neighbours(
     differences of all pairs.
 
     Returns:
-        Neighbours int64 [N, k], as places in ``index``, and values float64 [N, k].
+        Neighbors int64 [N, k], as places in ``index``, and values float64 [N, k].
     """
 
     def given(places: Tensor) -> Tensor:
@@ -38,7 +38,7 @@ def pairwise_neighbours(
     place = torch.arange(len(index), device=device)
     pairs = min(_TILE_ELEMENTS, memory / 2 // _TILE_BYTES, memory / 2 // (8 * embeddings.shape[1]))
     width = max(1, int(pairs // min(_ROWS_TOGETHER, len(index))))
-    neighbours, values = [], []
+    neighbors, values = [], []
     for rows in place.split(_ROWS_TOGETHER):
         left = given(rows)
         column = torch.empty(len(rows), 0, dtype=torch.int64, device=device)
@@ -51,10 +51,10 @@ def pairwise_neighbours(
             kept = lowest(value, min(k, value.shape[1]))
             column, value = column.gather(1, kept), value.gather(1, kept)
         value, order = value.sort(dim=1, stable=True)
-        neighbours.append(column.gather(1, order))
+        neighbors.append(column.gather(1, order))
         values.append(value)
         bar.update(len(rows))
-    return torch.cat(neighbours), torch.cat(values)
+    return torch.cat(neighbors), torch.cat(values)
 
 
 def lowest(values: Tensor, count: int) -> Tensor:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import torch
 
-from d2pyg.checks import as_real
-from d2pyg.memory import free_bytes
+from d2pyg._base.checks import as_real
+from d2pyg._base.memory import free_bytes
 
 _SHARE = 0.25  # of what is free, unless the user says
-_GRAPH_BYTES = 64  # an edge: neighbours and distances, the graph, and what turns one into the other
+_GRAPH_BYTES = 64  # an edge: neighbors and distances, the graph, and what turns one into the other
 _SAMPLE_BYTES = 24  # a sample: its norm, group and place
 _LEAST = 1 << 28  # 256 MiB: the smallest tiles, and chunks of exact differences
 
@@ -46,7 +46,7 @@ def plan(
 
     Args:
         num_samples: N.
-        k: Neighbours a sample.
+        k: Neighbors a sample.
         device: Where the graph is built.
         memory: Bytes that the search may use beyond its input and the graph; default: a quarter of
             what is free.

@@ -50,7 +50,7 @@ class Points:
         largest = torch.stack([(self._mapped(p) - self._centre).abs().max() for p in self.parts])
         check_range(largest.max().unsqueeze(0))
         self.scale = 2.0 ** math.frexp(float(largest.max()))[1]
-        self.norm = torch.cat([self.centred(p).square().sum(dim=1) for p in self.parts])
+        self.norm = torch.cat([self.centered(p).square().sum(dim=1) for p in self.parts])
         # From the fastest products to the finest: what one leaves in doubt, the next settles.
         first, *finer = precisions(device, self.dim)
         self.tables = [Table(self, first, keeps), *(Table(self, dtype, 0) for dtype in finer)]
@@ -68,21 +68,21 @@ class Points:
 
     @property
     def rows_together(self) -> int:
-        """For how many points neighbours are searched together."""
+        """For how many points neighbors are searched together."""
         fewest = _FEWEST_ROWS if self.tables[0].keeps else math.isqrt(self.tile)
         room = int(self.beside / 2 // max(table.row_bytes for table in self.tables))
         return max(1, min(room, max(fewest, self.tile // len(self))))
 
     @property
     def approx(self) -> Tensor:
-        """Float32 [N, dim], the mapped samples, centred and scaled; made anew, and contiguous."""
+        """Float32 [N, dim], the mapped samples, centered and scaled; made anew, and contiguous."""
         made = torch.empty(len(self), self.dim, device=self.device)
         for part in self.parts:
-            made[part] = self.centred(part)
+            made[part] = self.centered(part)
         return made
 
-    def centred(self, rows: slice | Tensor) -> Tensor:
-        """Float64 [C, dim], mapped samples, centred and scaled."""
+    def centered(self, rows: slice | Tensor) -> Tensor:
+        """Float64 [C, dim], mapped samples, centered and scaled."""
         return (self._mapped(rows) - self._centre) / self.scale
 
     def at_least(self, squared: Tensor) -> Tensor:
@@ -99,7 +99,7 @@ class Points:
         chunk = max(1, CHUNK_ELEMENTS // (others.shape[1] * self.dim))
         return torch.cat(
             [
-                (self.centred(r).unsqueeze(1) - self.centred(o)).square().sum(dim=2)
+                (self.centered(r).unsqueeze(1) - self.centered(o)).square().sum(dim=2)
                 for r, o in zip(rows.split(chunk), others.split(chunk), strict=True)
             ]
         )

@@ -1,24 +1,24 @@
-"""Neighbours by pyg-lib, on the CPU or CUDA, re-ranked and certified: exact."""
+"""Neighbors by pyg-lib, on the CPU or CUDA, re-ranked and certified: exact."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from d2pyg.extras import require
-from d2pyg.graph.knn_op import KnnOp, held, op_neighbours
+from d2pyg._base.extras import require
+from d2pyg._base.progress import Progress
+from d2pyg._base.registry import register
+from d2pyg.graph.knn_op import KnnOp, held, op_neighbors
 from d2pyg.graph.points import Points
-from d2pyg.progress import Progress
-from d2pyg.registry import register
 
 
 @register("backend", "pyg_lib")
-def pyg_lib_neighbours(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tensor]:
+def pyg_lib_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tensor]:
     """pyg-lib's candidates: the op of torch-cluster, with the same limits."""
-    return op_neighbours(points, k, bar, _op())
+    return op_neighbors(points, k, bar, _op())
 
 
-pyg_lib_neighbours.held = held  # type: ignore[attr-defined]  # for the plan
+pyg_lib_neighbors.held = held  # type: ignore[attr-defined]  # for the plan
 
 
 def _op() -> KnnOp:

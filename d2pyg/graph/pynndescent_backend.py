@@ -1,4 +1,4 @@
-"""Neighbours by PyNNDescent on the CPU: approximate, for data sets too large to compare all pairs."""
+"""Neighbors by PyNNDescent on the CPU: approximate, for data sets too large to compare all pairs."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import warnings
 import torch
 from torch import Tensor
 
-from d2pyg.extras import require
+from d2pyg._base.extras import require
+from d2pyg._base.progress import Progress
+from d2pyg._base.registry import register
 from d2pyg.graph.exact import nearest_of, rank
 from d2pyg.graph.knn_op import as_candidates
 from d2pyg.graph.points import Points
-from d2pyg.progress import Progress
-from d2pyg.registry import register
 
 _ROWS_TOGETHER = 4096
-_SPARE = 20  # candidates beyond k: with 8, a third of the neighbours of 20,000 x 64 Gaussian are missed
+_SPARE = 20  # candidates beyond k: with 8, a third of the neighbors of 20,000 x 64 Gaussian are missed
 _SEED = 0
 
 
 @register("backend", "pynndescent")
-def pynndescent_neighbours(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tensor]:
+def pynndescent_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tensor]:
     """k different points each, most of them among the nearest: approximate.
 
     Every distance is exact, and rows are sorted by (distance, index), but a nearer point may have been
@@ -30,21 +30,21 @@ def pynndescent_neighbours(points: Points, k: int, bar: Progress) -> tuple[Tenso
     """
     count = min(k + _SPARE, len(points) - 1)
     found = _found(points, count + 1)
-    neighbours, distances = [], []
+    neighbors, distances = [], []
     for rows in torch.arange(len(points), device=points.device).split(_ROWS_TOGETHER):
         place, column = (found[rows] >= 0).nonzero(as_tuple=True)
         candidate = as_candidates(torch.stack([place, found[rows][place, column]]), rows, count)
-        neighbour, distance = rank(points, rows, candidate.clamp(min=0), k)
+        neighbor, distance = rank(points, rows, candidate.clamp(min=0), k)
         short = (candidate < 0).any(dim=1).nonzero().flatten()
         if len(short):
-            neighbour[short], distance[short] = nearest_of(points, rows[short], k)
-        neighbours.append(neighbour)
+            neighbor[short], distance[short] = nearest_of(points, rows[short], k)
+        neighbors.append(neighbor)
         distances.append(distance)
         bar.update(len(rows))
-    return torch.cat(neighbours), torch.cat(distances)
+    return torch.cat(neighbors), torch.cat(distances)
 
 
-pynndescent_neighbours.exact = False  # type: ignore[attr-defined]  # so that callers can tell
+pynndescent_neighbors.exact = False  # type: ignore[attr-defined]  # so that callers can tell
 
 
 def _found(points: Points, count: int) -> Tensor:

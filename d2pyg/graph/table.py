@@ -22,7 +22,7 @@ _UNDERFLOW = 2.0**-100  # absolute error of float32 products of coordinates of a
 _INPUT_ROUNDOFF = {"highest": 0.0, "high": 2.0**-11, "medium": 2.0**-8}
 _ALIGNED = 8  # tensor cores want rows of so many entries
 BOUND_BYTES = 16  # a bound, with what finds the smallest of its row
-_MADE_BYTES = 64  # a coordinate of a rounded sample while it is made: read, mapped, centred, scaled
+_MADE_BYTES = 64  # a coordinate of a rounded sample while it is made: read, mapped, centered, scaled
 _HELD_BYTES = 16  # a coordinate of one that is taken from the table, while it is compared
 
 
@@ -37,7 +37,7 @@ def precisions(device: torch.device, dim: int) -> list[torch.dtype]:
 class Rounded:
     r"""How samples y are rounded to float32 or float16, and what that can do to their distances.
 
-    The samples are centred and scaled so that no coordinate exceeds 1. With
+    The samples are centered and scaled so that no coordinate exceeds 1. With
     :math:`n = \lVert y \rVert^2` and ``error`` c,
 
     .. math:: d_{ij}^2 \ge \underbrace{(1 - c)\, n_i - \text{tiny}}_{\text{row bound}}
@@ -121,7 +121,7 @@ class Table(Rounded):
         return kept
 
     def _made(self, rows: slice | Tensor) -> Tensor:
-        return self.of(self.points.centred(rows), self.points.norm[rows])
+        return self.of(self.points.centered(rows), self.points.norm[rows])
 
 
 def _input_roundoff() -> float:

@@ -1,5 +1,5 @@
 """Greedy selection with reverse messages: one problem, several engines, the same picks."""
 
-from d2pyg.greedy.select import greedy_select
+from d2pyg.selection.greedy_select import greedy_select
 
 __all__ = ["greedy_select"]

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch.profiler import record_function
 
+from d2pyg._base.progress import Progress
+from d2pyg._base.registry import register
 from d2pyg.greedy.problem import Picks, Problem, not_finite
-from d2pyg.progress import Progress
-from d2pyg.registry import register
 
 _PICKS_TOGETHER = 1 << 16  # between looks at the progress bar, and at Ctrl-C
 

@@ -20,7 +20,7 @@ def take_in_turn(
     nodes: Array,
     score: Array,
     ptr: Array,
-    neighbour: Array,
+    neighbor: Array,
     weight: Array,
     clamp: bool,
     place: Array,
@@ -29,14 +29,14 @@ def take_in_turn(
 
     Args:
         nodes: int64.
-        score, ptr, neighbour, weight, clamp, place: As in :func:`take`.
+        score, ptr, neighbor, weight, clamp, place: As in :func:`take`.
     """
     heap, key = place[:0], score[:0]
     for node in nodes:
         place[node] = TAKEN
         if clamp and score[node] <= 0:
             continue
-        if not _send(node, score, ptr, neighbour, weight, heap, key, place):
+        if not _send(node, score, ptr, neighbor, weight, heap, key, place):
             return False
     return True
 
@@ -45,7 +45,7 @@ def take_in_turn(
 def take(
     score: Array,
     ptr: Array,
-    neighbour: Array,
+    neighbor: Array,
     weight: Array,
     group: Array,
     left: Array,
@@ -67,8 +67,8 @@ def take(
     Args:
         score: float64 [N] in units of the grid, lowered in place.
         ptr: int64 [N + 1].
-        neighbour: int64 [E], i's neighbours at ptr[i]:ptr[i + 1].
-        weight: float64 [E], a neighbour loses rint(weight * score of the pick).
+        neighbor: int64 [E], i's neighbors at ptr[i]:ptr[i + 1].
+        weight: float64 [E], a neighbor loses rint(weight * score of the pick).
         group: int32 [N].
         left: int64 [G], how many nodes each group may still give, lowered in place.
         clamp: Nodes taken at or below 0 send nothing.
@@ -100,7 +100,7 @@ def take(
         done += 1
         if clamp and now <= 0:
             continue
-        if not _send(node, score, ptr, neighbour, weight, heap, key, place):
+        if not _send(node, score, ptr, neighbor, weight, heap, key, place):
             return NOT_FINITE
     return done
 
@@ -110,15 +110,15 @@ def _send(
     node: int,
     score: Array,
     ptr: Array,
-    neighbour: Array,
+    neighbor: Array,
     weight: Array,
     heap: Array,
     key: Array,
     place: Array,
 ) -> bool:
-    """Lowers the scores of a node's neighbours that are not taken; False if a message is not finite."""
+    """Lowers the scores of a node's neighbors that are not taken; False if a message is not finite."""
     for edge in range(ptr[node], ptr[node + 1]):
-        other = neighbour[edge]
+        other = neighbor[edge]
         if place[other] == TAKEN:
             continue
         loss = np.rint(weight[edge] * score[node])

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch_geometric.utils.sparse import index2ptr
 
+from d2pyg._base.grid import GREEDY_BITS, grid_step, largest_magnitude
 from d2pyg.graph.edges import Edges
 from d2pyg.greedy.rows import Rows
-from d2pyg.grid import GREEDY_BITS, grid_step, largest_magnitude
 from d2pyg.nn.reverse import ReverseMessage
 
 
@@ -21,8 +21,8 @@ class Problem:
 
     First the nodes ``first`` are taken, in their order, whatever their scores. Then ``count`` others
     of each group are picked: always the highest current score, ties to the lowest node. Each
-    neighbour j of what is taken loses :math:`\text{message}(x_k, x_j, d_{kj})`, rounded to a whole
-    number of units (:mod:`d2pyg.grid`). Nodes are numbered so that each group is a range.
+    neighbor j of what is taken loses :math:`\text{message}(x_k, x_j, d_{kj})`, rounded to a whole
+    number of units (:mod:`d2pyg._base.grid`). Nodes are numbered so that each group is a range.
     """
 
     score: Tensor  # float64 [N], whole numbers of units
@@ -87,9 +87,9 @@ class Problem:
         )
         return problem, node
 
-    def message(self, pick_score: Tensor, neighbour_score: Tensor, distance: Tensor) -> Tensor:
+    def message(self, pick_score: Tensor, neighbor_score: Tensor, distance: Tensor) -> Tensor:
         """The reverse message; scores and message in units, the message not yet rounded."""
-        message = self.reverse.message(pick_score * self.unit, neighbour_score * self.unit, distance)
+        message = self.reverse.message(pick_score * self.unit, neighbor_score * self.unit, distance)
         check_message(self.reverse, message, distance)
         return message / self.unit
 
@@ -119,17 +119,17 @@ def edge_weights(reverse: ReverseMessage, distance: Tensor) -> Tensor:
 
 
 def check_shape(reverse: ReverseMessage, message: Tensor, like: Tensor) -> None:
-    """One float64 for each neighbour."""
+    """One float64 for each neighbor."""
     if message.shape != like.shape or message.dtype != like.dtype:
         raise ValueError(
             f"Expected the message of {reverse} to be {like.dtype} of shape "
             f"{tuple(like.shape)} (got {message.dtype} of shape {tuple(message.shape)}). "
-            f"Return one value for each neighbour."
+            f"Return one value for each neighbor."
         )
 
 
 def check_message(reverse: ReverseMessage, message: Tensor, like: Tensor) -> None:
-    """One finite float64 for each neighbour."""
+    """One finite float64 for each neighbor."""
     check_shape(reverse, message, like)
     if not bool(message.isfinite().all()):
         raise not_finite(reverse)

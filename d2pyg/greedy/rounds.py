@@ -2,8 +2,8 @@ r"""Many picks at once, in data-parallel rounds: the engine for the GPU.
 
 Why the picks are those of the sequential loop. Order the open nodes by (score descending, index
 ascending). While the best open score is positive, a ``monotone`` message can only lower scores. So
-a node that comes before all its open neighbours, along edges of either direction, keeps its score
-until it is picked: only a neighbour's pick could change it, and no neighbour can come first. All
+a node that comes before all its open neighbors, along edges of either direction, keeps its score
+until it is picked: only a neighbor's pick could change it, and no neighbor can come first. All
 such nodes are picked in one round, their messages sent at once (the sums are exact in any order),
 and picks sorted by (score when picked descending, index ascending) stand in the sequential order:
 there, too, the scores of the picks never rise, and equal ones come by index.
@@ -15,13 +15,13 @@ another engine. The best open node is always picked, so rounds end; when they do
 missing, all that is open is at or below 0.
 
 Nodes that are taken first come in an order that is given, so they need no positive scores: one keeps
-its score from when those before it among its neighbours are taken. A *level* takes all that wait for
+its score from when those before it among its neighbors are taken. A *level* takes all that wait for
 none of these, and their messages, whatever their sign, add up to the same in any order. As a message
 below 0 raises its receivers, scores above the grid's largest may be left; they stay whole numbers.
 
 What a round costs: a sort of N integers for the bound and a few passes over the nodes, but no pass
-over the edges. A candidate keeps the name of one neighbour that comes first, and its row is read again
-only when that neighbour was picked or fell behind, so later rounds read the rows around what changed.
+over the edges. A candidate keeps the name of one neighbor that comes first, and its row is read again
+only when that neighbor was picked or fell behind, so later rounds read the rows around what changed.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ import torch
 from torch import Tensor
 from torch.profiler import record_function
 
+from d2pyg._base.grid import largest_magnitude
+from d2pyg._base.grouping import first_of_group
+from d2pyg._base.progress import Progress
+from d2pyg._base.registry import register
 from d2pyg.greedy.heap import heap
 from d2pyg.greedy.problem import Picks, Problem
 from d2pyg.greedy.sequential import sequential
-from d2pyg.grid import largest_magnitude
-from d2pyg.grouping import first_of_group
-from d2pyg.progress import Progress
-from d2pyg.registry import register
 
 _FEW = 64  # a round that picks less than one in so many of its candidates is on a chain
 _EXACT = 2.0**53  # up to here sums of whole numbers are exact in any order
@@ -86,7 +86,7 @@ def rounds(problem: Problem, bar: Progress) -> Picks:
 
 
 class _State:
-    """Scores, what is open, and for each node a neighbour that comes first."""
+    """Scores, what is open, and for each node a neighbor that comes first."""
 
     def __init__(self, problem: Problem, bar: Progress) -> None:
         self.problem = problem
@@ -100,7 +100,7 @@ class _State:
         self.group = torch.repeat_interleave(sizes)
         self.group_start, self.group_end = sizes.cumsum(0) - sizes, sizes.cumsum(0)
         self.waits_for = torch.arange(len(self.score), device=device)  # itself: not known
-        self.around = [problem.rows]  # between them, a node's neighbours in either direction
+        self.around = [problem.rows]  # between them, a node's neighbors in either direction
         if not problem.symmetric:
             turned = problem.rows.turned()
             if not (turned.ptr.equal(problem.rows.ptr) and turned.other.equal(problem.rows.other)):
@@ -118,7 +118,7 @@ class _State:
         sizes = self.report["initial_per_level"] = []
         turn = torch.full_like(self.waits_for, len(first))
         turn[first] = torch.arange(len(first), device=first.device)
-        other, node = self._neighbours(first)
+        other, node = self._neighbors(first)
         earlier = turn[other] < turn[node]
         waits = node[earlier].bincount(minlength=len(turn))  # for how many edges to earlier ones
         level, left = first[waits[first] == 0], len(first)
@@ -128,7 +128,7 @@ class _State:
             left -= len(level)
             if len(level) * _FEW < left and self.problem.reverse.linear:
                 raise _UnsuitedError
-            other, node = self._neighbours(level)
+            other, node = self._neighbors(level)
             later = other[self.initial[other] & (turn[other] > turn[node])]
             waits -= later.bincount(minlength=len(turn))
             level = later.unique()
@@ -221,7 +221,7 @@ class _State:
         return (score_one > score_two) | ((score_one == score_two) & (one < two))
 
     def _unbeaten(self, nodes: Tensor, live: Tensor) -> Tensor:
-        """Those of the nodes that come before all their live neighbours; the others now wait."""
+        """Those of the nodes that come before all their live neighbors; the others now wait."""
         for rows in self.around:
             position, whose = rows.of(nodes)
             other = rows.other[position]
@@ -233,7 +233,7 @@ class _State:
             nodes = nodes[~beaten]
         return nodes
 
-    def _neighbours(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
+    def _neighbors(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
         """Both ends of all edges at these nodes, in either direction: the others, and the nodes."""
         found = [rows.of(nodes) for rows in self.around]
         other = torch.cat([rows.other[at] for rows, (at, _) in zip(self.around, found, strict=True)])

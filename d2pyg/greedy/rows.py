@@ -1,4 +1,4 @@
-"""Neighbour lists, one row a node."""
+"""Neighbor lists, one row a node."""
 
 from __future__ import annotations
 

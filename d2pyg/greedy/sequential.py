@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import torch
 
+from d2pyg._base.progress import Progress
+from d2pyg._base.registry import register
 from d2pyg.greedy.problem import Picks, Problem, not_finite
 from d2pyg.greedy.window import TAKEN, Window, in_windows
-from d2pyg.progress import Progress
-from d2pyg.registry import register
 
 _TRIED = 16  # picks on which windows are compared with rows
 
 
 @register("engine", "sequential")
 def sequential(problem: Problem, bar: Progress) -> Picks:
-    """Picks as the definition reads: an argmax over the group, then messages to its neighbours.
+    """Picks as the definition reads: an argmax over the group, then messages to its neighbors.
 
     Costs an argmax over the group for every pick. On CUDA the host is not asked between picks
     (:mod:`d2pyg.greedy.window`), if the message allows it.
@@ -29,7 +29,7 @@ def sequential(problem: Problem, bar: Progress) -> Picks:
     if not _without_host(problem):
         return loop(problem, bar)
     if problem.weight is None and not same_in_windows(problem):
-        reason = "the message to a neighbour depends on more than its own score and distance"
+        reason = "the message to a neighbor depends on more than its own score and distance"
         return replace(loop(problem, bar), report={"picks_captured": 0, "eager": reason})
     return in_windows(problem, bar)
 
@@ -79,7 +79,7 @@ class Scores:
         self.row = problem.rows.ptr.cpu().numpy()
 
     def take(self, node: int) -> float:
-        """Takes a node: it leaves, and its neighbours lose its message. Returns its score."""
+        """Takes a node: it leaves, and its neighbors lose its message. Returns its score."""
         problem = self.problem
         score = float(self.score[node])
         if not math.isfinite(score):
@@ -88,13 +88,13 @@ class Scores:
         row = slice(self.row[node], self.row[node + 1])
         if row.start == row.stop or (problem.clamp and score <= 0):
             return score
-        neighbour = problem.rows.other[row]
+        neighbor = problem.rows.other[row]
         if problem.weight is not None:
             message = problem.weight[row] * score
         else:
-            is_open = self.score[neighbour] > TAKEN
-            neighbour, distance = neighbour[is_open], problem.distance[row][is_open]
+            is_open = self.score[neighbor] > TAKEN
+            neighbor, distance = neighbor[is_open], problem.distance[row][is_open]
             pick_score = torch.full_like(distance, score)
-            message = problem.message(pick_score, self.score[neighbour], distance)
-        self.score.index_add_(0, neighbour, message.round_(), alpha=-1)
+            message = problem.message(pick_score, self.score[neighbor], distance)
+        self.score.index_add_(0, neighbor, message.round_(), alpha=-1)
         return score

@@ -1,7 +1,7 @@
 """One pick at a time without a look from the host: the sequential engine's way on CUDA.
 
 Each pick is the same few kernels on tensors of fixed shapes: an argmax, a gather of the pick's row, a
-scatter into its neighbours' scores. Rows differ in length, and hubs are a hundred times the mean, so
+scatter into its neighbors' scores. Rows differ in length, and hubs are a hundred times the mean, so
 the kernels read a window as wide as the longest row and mask what lies beyond the pick's own. Nothing
 depends on a value that the host would have to know, so a block of picks is captured in a CUDA graph
 once and replayed.
@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from d2pyg._base.progress import Progress
 from d2pyg.greedy.problem import Picks, Problem, check_shape, not_finite
-from d2pyg.progress import Progress
 
 TAKEN = -math.inf
 _BLOCK = 64  # picks in a CUDA graph

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from d2pyg.checks import as_tensor, check_finite, check_length
+from d2pyg._base.checks import as_tensor, check_finite, check_length
 from d2pyg.nn.reverse import ReverseMessage
 
 _TRIED = 4096  # distances
@@ -17,7 +17,7 @@ def check_claims(reverse: ReverseMessage, distance: Tensor) -> None:
 
     Any message has to be a function of the scores and the distance of its own entry: the same when
     it is asked again, in another order, or among other entries. A ``monotone`` one has to be >= 0 for
-    positive picks, whatever ``neighbour_score`` is; a ``linear`` one besides proportional to
+    positive picks, whatever ``neighbor_score`` is; a ``linear`` one besides proportional to
     ``pick_score``, below zero, too. It costs a few messages for up to 4,096 distances, so a claim
     that fails only elsewhere goes unseen.
 
@@ -32,8 +32,8 @@ def check_claims(reverse: ReverseMessage, distance: Tensor) -> None:
     Example:
         >>> class Half(d2pyg.nn.ReverseMessage):
         ...     monotone = True
-        ...     def message(self, pick_score, neighbour_score, distance):
-        ...         return neighbour_score / 2
+        ...     def message(self, pick_score, neighbor_score, distance):
+        ...         return neighbor_score / 2
         >>> check_claims(Half(), torch.ones(1))
         Traceback (most recent call last):
         ...
@@ -70,26 +70,26 @@ class _Tried:
         self.reverse, self.distance = reverse, distance
         generator = torch.Generator().manual_seed(0)
         draw = torch.rand(2, len(distance), generator=generator, dtype=torch.float64)
-        self.pick, self.neighbour = (0.01 + 3 * draw).to(distance.device)
+        self.pick, self.neighbor = (0.01 + 3 * draw).to(distance.device)
 
-    def message(self, pick: Tensor, neighbour: Tensor, entries: Tensor | None = None) -> Tensor:
+    def message(self, pick: Tensor, neighbor: Tensor, entries: Tensor | None = None) -> Tensor:
         with torch.no_grad():
             if entries is None:
-                return self.reverse.message(pick.clone(), neighbour.clone(), self.distance.clone())
-            return self.reverse.message(pick[entries], neighbour[entries], self.distance[entries])
+                return self.reverse.message(pick.clone(), neighbor.clone(), self.distance.clone())
+            return self.reverse.message(pick[entries], neighbor[entries], self.distance[entries])
 
     def check_entries(self) -> None:
-        whole = self.message(self.pick, self.neighbour)
+        whole = self.message(self.pick, self.neighbor)
         rule = "the same for an entry whenever and beside whichever others it is asked"
-        self.same(whole, self.message(self.pick, self.neighbour), rule)
+        self.same(whole, self.message(self.pick, self.neighbor), rule)
         turned = torch.arange(len(whole) - 1, -1, -1, device=whole.device)
-        self.same(whole, self.message(self.pick, self.neighbour, turned).flip(0), rule)
+        self.same(whole, self.message(self.pick, self.neighbor, turned).flip(0), rule)
         if len(whole) > 1:
             half = turned[::2]
-            self.same(whole[half], self.message(self.pick, self.neighbour, half), rule, half)
+            self.same(whole[half], self.message(self.pick, self.neighbor, half), rule, half)
 
     def check_monotone(self) -> None:
-        one = self.message(self.pick, self.neighbour)
+        one = self.message(self.pick, self.neighbor)
         if float(one.min()) < 0:
             at = int(one.argmin())
             raise ValueError(
@@ -97,15 +97,15 @@ class _Tried:
                 f"claims to be monotone (got {one[at]:g} for a pick score of {self.pick[at]:g} at "
                 f"distance {self.distance[at]:g}). Set 'monotone' and 'linear' to False, or change it."
             )
-        rule = "independent of neighbour_score, as it claims to be monotone"
-        for neighbour in (-self.neighbour, 10 * self.neighbour, torch.zeros_like(self.neighbour)):
-            self.same(one, self.message(self.pick, neighbour), rule)
+        rule = "independent of neighbor_score, as it claims to be monotone"
+        for neighbor in (-self.neighbor, 10 * self.neighbor, torch.zeros_like(self.neighbor)):
+            self.same(one, self.message(self.pick, neighbor), rule)
 
     def check_linear(self) -> None:
-        one = self.message(torch.ones_like(self.pick), self.neighbour)
+        one = self.message(torch.ones_like(self.pick), self.neighbor)
         rule = "proportional to pick_score, as it claims to be linear"
         for pick in (self.pick, 100 * self.pick, -self.pick, torch.zeros_like(self.pick)):
-            self.same(one * pick, self.message(pick, self.neighbour), rule)
+            self.same(one * pick, self.message(pick, self.neighbor), rule)
 
     def same(self, expected: Tensor, found: Tensor, rule: str, entries: Tensor | None = None) -> None:
         """Equal but for rounding."""

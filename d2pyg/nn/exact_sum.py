@@ -1,4 +1,4 @@
-"""A sum over neighbours that no order of the edges can change."""
+"""A sum over neighbors that no order of the edges can change."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 from torch_geometric.nn.aggr import Aggregation
 from torch_geometric.utils import scatter
 
-from d2pyg.grid import snap
+from d2pyg._base.grid import snap
 
 
 class ExactSum(Aggregation):  # type: ignore[misc]  # PyG's base is untyped

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
-from d2pyg.checks import as_count, check_choice, check_gamma, shown
+from d2pyg._base.checks import as_count, check_choice, check_gamma, shown
+from d2pyg._base.registry import made, register
 from d2pyg.nn.exact_sum import ExactSum
 from d2pyg.nn.inputs import check_edges
 from d2pyg.nn.kernel import Kernel, as_kernel
-from d2pyg.registry import made, register
 
 UPDATES = ("sum", "product", "none")
 _ALWAYS = ("score", "weight", "distance")
@@ -21,7 +21,7 @@ _ALWAYS = ("score", "weight", "distance")
 
 @register("forward", "weighted")
 class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base is untyped
-    r"""Gives each sample its neighbours' difficulty, damped by distance.
+    r"""Gives each sample its neighbors' difficulty, damped by distance.
 
     .. math::
         m_i = \sum_{j \in \mathcal{N}(i)} w(d_{ji}, \gamma)\, x_j, \qquad
@@ -34,7 +34,7 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
     Subclass it for a step of your own, and pass an object, or a registered name, to
     :func:`d2pyg.select` as ``forward``. Override any of:
 
-    - :meth:`message`, what a neighbour sends. Its parameters are chosen by name, as in any PyG layer:
+    - :meth:`message`, what a neighbor sends. Its parameters are chosen by name, as in any PyG layer:
       ``score_j`` (of the sender), ``score_i``, ``weight`` and ``distance`` of the edge, ``index``,
       ``ptr`` and ``size_i`` for :func:`torch_geometric.utils.softmax`, and whatever else is passed
       to :meth:`forward` by name.
@@ -65,7 +65,7 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
         >>> layer(torch.tensor([1.0, 2.0]), edge_index, torch.zeros(1))
         tensor([3., 2.])
 
-        A sample is worth less where it or its neighbours may be mislabelled:
+        A sample is worth less where it or its neighbors may be mislabeled:
 
         >>> class Trusted(ForwardMessagePassing):
         ...     in_channels = 2
@@ -94,7 +94,7 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
         self.gamma = check_gamma("gamma", gamma)
         self.kernel = as_kernel(kernel)
         self.combine = check_choice("update", update, UPDATES)
-        self.hops = as_count("hops", hops, 1, None, "", "One hop reaches the neighbours.")
+        self.hops = as_count("hops", hops, 1, None, "", "One hop reaches the neighbors.")
         self._needs = self._features()
 
     def forward(self, score: Tensor, edge_index: Tensor, distance: Tensor, **features: Any) -> Tensor:
@@ -118,7 +118,7 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
         return self.scalarize(score)
 
     def message(self, score_j: Tensor, weight: Tensor) -> Tensor:
-        """What neighbour j sends, (E,) or (E, F); ``weight`` is (E,), or (E, 1) beside columns."""
+        """What neighbor j sends, (E,) or (E, F); ``weight`` is (E,), or (E, 1) beside columns."""
         return weight * score_j
 
     def update(self, inputs: Tensor, score: Tensor) -> Tensor:

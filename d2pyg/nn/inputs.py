@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from d2pyg.checks import FLOATS
+from d2pyg._base.checks import FLOATS
 
 
 def check_edges(score: Tensor, edge_index: Tensor, distance: Tensor) -> None:

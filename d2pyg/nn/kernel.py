@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor
 
-from d2pyg.registry import made, register
+from d2pyg._base.registry import made, register
 
 
 class Kernel(ABC):

@@ -1,4 +1,4 @@
-"""Reverse messages: what a pick takes from its neighbours."""
+"""Reverse messages: what a pick takes from its neighbors."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from d2pyg.checks import check_gamma, shown
+from d2pyg._base.checks import check_gamma, shown
+from d2pyg._base.registry import made, register
 from d2pyg.nn.kernel import Kernel, as_kernel
-from d2pyg.registry import made, register
 
 
 class ReverseMessage(ABC):
-    r"""What each neighbour of a pick loses: :math:`x_j \leftarrow x_j - \text{message}`.
+    r"""What each neighbor of a pick loses: :math:`x_j \leftarrow x_j - \text{message}`.
 
     Subclass it and override :meth:`message`. Two claims about the message let faster engines run it;
     leave them ``False`` when in doubt. A subclass that overrides :meth:`message` does not inherit them:
 
     - ``monotone``: the message is >= 0 for a pick with a positive score, and does not depend on
-      ``neighbour_score``.
+      ``neighbor_score``.
     - ``linear``: besides, it is proportional to ``pick_score``. Engines then compute it once per
       edge, for a pick score of 1.
 
@@ -32,7 +32,7 @@ class ReverseMessage(ABC):
     Example:
         >>> class Capped(ReverseMessage):
         ...     monotone = True
-        ...     def message(self, pick_score, neighbour_score, distance):
+        ...     def message(self, pick_score, neighbor_score, distance):
         ...         return (pick_score * self.weight(distance)).clamp(max=0.5)
         >>> Capped(gamma=0.0).message(torch.tensor([2.0]), torch.tensor([1.0]), torch.tensor([3.0]))
         tensor([0.5000])
@@ -58,8 +58,8 @@ class ReverseMessage(ABC):
         return self.kernel.weight(distance, self.gamma)
 
     @abstractmethod
-    def message(self, pick_score: Tensor, neighbour_score: Tensor, distance: Tensor) -> Tensor:
-        """What the neighbours lose; all arguments float64 and of one shape (E,), as the result."""
+    def message(self, pick_score: Tensor, neighbor_score: Tensor, distance: Tensor) -> Tensor:
+        """What the neighbors lose; all arguments float64 and of one shape (E,), as the result."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(gamma={self.gamma}, kernel={self.kernel})"
@@ -78,7 +78,7 @@ class WeightedReverse(ReverseMessage):
     monotone = True
     linear = True
 
-    def message(self, pick_score: Tensor, neighbour_score: Tensor, distance: Tensor) -> Tensor:
+    def message(self, pick_score: Tensor, neighbor_score: Tensor, distance: Tensor) -> Tensor:
         return self.weight(distance) * pick_score
 
 
@@ -98,7 +98,7 @@ class AbsoluteReverse(ReverseMessage):
     linear = True
     uses_distance = False
 
-    def message(self, pick_score: Tensor, neighbour_score: Tensor, distance: Tensor) -> Tensor:
+    def message(self, pick_score: Tensor, neighbor_score: Tensor, distance: Tensor) -> Tensor:
         return pick_score.clone()
 
     def __repr__(self) -> str:

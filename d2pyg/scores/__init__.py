@@ -18,7 +18,7 @@ from d2pyg.scores.functions import (
     forgetting,
     variance,
 )
-from d2pyg.scores.unlabelled import neighbour_distance, ones, prototypicality, shuffled
+from d2pyg.scores.unlabeled import neighbor_distance, ones, prototypicality, shuffled
 
 __all__ = [
     "Extrapolation",
@@ -33,7 +33,7 @@ __all__ = [
     "entropy",
     "extrapolate",
     "forgetting",
-    "neighbour_distance",
+    "neighbor_distance",
     "ones",
     "prototypicality",
     "rank_correlation",

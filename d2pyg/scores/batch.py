@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from d2pyg.checks import ArrayLike, as_tensor, check_length
+from d2pyg._base.checks import ArrayLike, as_tensor, check_length
 
 LARGEST = 1e300  # of logits: sums of their margins over millions of epochs stay finite
 

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from d2pyg.checks import ArrayLike, as_flag
-from d2pyg.content import load_pt
-from d2pyg.io import check_input, readable
-from d2pyg.outputs import check_output, replacing
+from d2pyg._base.checks import ArrayLike, as_flag
+from d2pyg._base.content import load_pt
+from d2pyg._base.io import check_input, readable
+from d2pyg._base.outputs import check_output, replacing
 from d2pyg.scores.batch import first_places, measured
 from d2pyg.scores.processes import OpenEpoch, difference, gathered, merged
 from d2pyg.scores.state import EPOCH, as_settings, checked_state, nothing_seen
@@ -169,7 +169,7 @@ class TrainingDynamics:
         """How nearly learned: p^2 (1 - p), p the mean probability of the true class. In 0 to 4/27.
 
         It is highest at p = 2/3, and low for samples that were always right as for those that never
-        were, as mislabelled ones are: no cutoff is needed. Source: this library; what it is worth is
+        were, as mislabeled ones are: no cutoff is needed. Source: this library; what it is worth is
         in ``benchmarks/accuracy``.
         """
         mean = self._complete()["mean"].clamp(0, 1)

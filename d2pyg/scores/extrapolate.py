@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from d2pyg.chance import as_seed
-from d2pyg.checks import (
+from d2pyg._base.chance import as_seed
+from d2pyg._base.checks import (
     ArrayLike,
     as_count,
     as_index,
@@ -20,10 +20,10 @@ from d2pyg.checks import (
     check_gamma,
     check_length,
 )
+from d2pyg._base.grid import largest_magnitude, power_of_two
 from d2pyg.graph.edges import both_directions, edges_of, median_distance
 from d2pyg.graph.given import Given
 from d2pyg.graph.knn import Embeddings, knn_graph
-from d2pyg.grid import largest_magnitude, power_of_two
 from d2pyg.nn.exact_sum import ExactSum
 from d2pyg.nn.kernel import Kernel, as_kernel
 
@@ -57,7 +57,7 @@ def extrapolate(
 ) -> Extrapolation:
     r"""Carries scores from some samples to all, and says how well it did.
 
-    An unknown score becomes the weighted mean of its neighbours', again and again,
+    An unknown score becomes the weighted mean of its neighbors', again and again,
 
     .. math:: x_i \leftarrow \frac{\sum_j e_{ij}\, x_j}{\sum_j e_{ij}}, \qquad
         e_{ij} = \exp(-\gamma\, (d_{ij} / s)^2),
@@ -71,10 +71,10 @@ def extrapolate(
     is a little pessimistic, since the scores returned use all of them.
 
     Args:
-        embeddings: [N, d], or a graph from :func:`d2pyg.knn_graph`, of which all neighbours are used.
+        embeddings: [N, d], or a graph from :func:`d2pyg.knn_graph`, of which all neighbors are used.
         index: int [M], the samples whose score is known.
         scores: [M], >= 0.
-        k: Neighbours a sample.
+        k: Neighbors a sample.
         gamma: Decay of weights with distance, at least 0.
         kernel: As in :func:`d2pyg.select`.
         iterations: Times the mean is taken: knowledge goes so many edges far. It ends sooner where

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from d2pyg.checks import ArrayLike, as_count, as_integers, as_tensor
+from d2pyg._base.checks import ArrayLike, as_count, as_integers, as_tensor
 from d2pyg.scores.batch import as_logits
 from d2pyg.scores.dynamics import TrainingDynamics
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any
 
-from d2pyg.checks import ArrayLike, shown
-from d2pyg.extras import require
+from d2pyg._base.checks import ArrayLike, shown
+from d2pyg._base.extras import require
 from d2pyg.scores.dynamics import TrainingDynamics
 
 Unpack = Callable[[Any, Any, int], "tuple[ArrayLike, Any, ArrayLike]"]

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from d2pyg.checks import as_count, check_choice, shown
+from d2pyg._base.checks import as_count, check_choice, shown
 from d2pyg.room import room_for
 from d2pyg.scores.batch import LARGEST
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from d2pyg.checks import as_count, as_labels, as_name
+from d2pyg._base.checks import as_count, as_labels, as_name
+from d2pyg._base.registry import look_up
 from d2pyg.graph.knn import as_embedded, build_graph
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
-from d2pyg.registry import look_up
 from d2pyg.transforms.nodes import Nodes, NodeTransform, check_names
 
 
@@ -20,13 +20,13 @@ class EmbeddingKNNGraph(NodeTransform):
     ``HeteroData`` they are of type (``node_type``, ``"near"``, ``node_type``).
 
     Args:
-        k: Neighbours a node; a graph of n nodes gives each of them min(k, n - 1).
+        k: Neighbors a node; a graph of n nodes gives each of them min(k, n - 1).
         metric: As in :func:`d2pyg.knn_graph`. ``"mahalanobis"`` estimates its covariance from all that
             it is given, a Batch at once.
         backend: As in :func:`d2pyg.knn_graph`.
         attr: The attribute with the embeddings [N, d], floating.
         label: The attribute with the classes [N], integers, to join nodes of one class only.
-        edge_index: Where the edges go, int64 [2, E] from source j to target i, j a neighbour of i.
+        edge_index: Where the edges go, int64 [2, E] from source j to target i, j a neighbor of i.
             Another name keeps edges that are there; it has ``"edge_index"`` in it, by which PyG's
             batching knows what to shift.
         edge_attr: Where the distances go, float64 [E].
@@ -56,7 +56,7 @@ class EmbeddingKNNGraph(NodeTransform):
         edge_attr: str = "edge_attr",
         node_type: str | None = None,
     ) -> None:
-        self.k = as_count("k", k, 1, None, "", "It is the number of neighbours of a node.")
+        self.k = as_count("k", k, 1, None, "", "It is the number of neighbors of a node.")
         as_metric(metric)
         if not isinstance(backend, str) or backend != "auto":
             look_up("backend", backend)

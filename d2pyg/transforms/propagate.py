@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from d2pyg.checks import as_columns, as_flag, as_scores
+from d2pyg._base.checks import as_columns, as_flag, as_scores
 from d2pyg.nn.forward import ForwardMessagePassing, as_forward
 from d2pyg.nn.kernel import Kernel
-from d2pyg.spread import check_scale, spread
+from d2pyg.nn.spread import check_scale, spread
 from d2pyg.transforms.nodes import Nodes, NodeTransform, check_names
 
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from d2pyg.checks import as_count, as_flag, check_length
-from d2pyg.coreset import Coreset
+from d2pyg._base.checks import as_count, as_flag, check_length
+from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.edges import Edges, own_k
-from d2pyg.pruning import select
+from d2pyg.selection.select import select
 from d2pyg.transforms.nodes import Nodes, NodeTransform, check_names
 
 _OF_THE_DATA = ("embeddings", "scores", "labels", "initial", "ids")
@@ -25,7 +25,7 @@ class D2Prune(NodeTransform):
 
     It writes ``coreset_mask``, bool [N], and ``coreset_index``, int64 [B], the picks in order (graph
     after graph in a Batch). ``HeteroData`` gets the mask alone, as PyG's batching does not shift
-    indices of a node type. Where nodes are taken out later, as by ``data.subgraph`` and the neighbour
+    indices of a node type. Where nodes are taken out later, as by ``data.subgraph`` and the neighbor
     loaders, the mask follows and the index does not.
 
     Every graph of a Batch has its own budget, scale, cutoff and classes.
@@ -48,7 +48,7 @@ class D2Prune(NodeTransform):
         node_type: The node type, for ``HeteroData``; the edges of the graph are of type
             (``node_type``, ``"near"``, ``node_type``).
         **settings: Of :func:`d2pyg.select`, such as ``k``, ``gamma_reverse``, ``cutoff``. A graph of n
-            nodes for which neighbours are sought has k = min(k, n - 1); of a graph that is there, the k
+            nodes for which neighbors are sought has k = min(k, n - 1); of a graph that is there, the k
             nearest are taken of what each node has among those considered.
 
     Raises:
@@ -88,7 +88,7 @@ class D2Prune(NodeTransform):
                 f"are {', '.join(_SETTINGS)}; 'score' and 'label' name attributes."
             )
         if settings.get("k") is not None:
-            as_count("k", settings["k"], 1, None, "", "It is the number of neighbours of a node.")
+            as_count("k", settings["k"], 1, None, "", "It is the number of neighbors of a node.")
         self.keep = keep
         self.prune = prune
         self.budget = budget

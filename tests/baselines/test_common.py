@@ -8,7 +8,7 @@ import torch
 
 import d2pyg
 from d2pyg import baselines
-from d2pyg.registry import choices, look_up
+from d2pyg._base.registry import choices, look_up
 
 TOTAL = 80
 METHODS = [

@@ -25,7 +25,7 @@ def test_nearest_keeps_the_smallest_distances_ties_to_the_lowest_index():
         nearest(e, 4, 3)
 
 
-def test_a_graph_cut_to_fewer_neighbours_is_the_graph_of_fewer(rng):
+def test_a_graph_cut_to_fewer_neighbors_is_the_graph_of_fewer(rng):
     x = torch.as_tensor(rng.integers(0, 4, (80, 2))).double()
     fewer = nearest(edges_of(d2pyg.knn_graph(x, 12)), 5, 12)
     assert fewer.edge_index.equal(d2pyg.knn_graph(x, 5).edge_index)

@@ -104,8 +104,8 @@ def test_damaged_files(graph, left):
         ({"num_nodes": 2**70}, r"it takes [\d,]+ MB of memory"),
         ({"num_nodes": 10**14}, r"it takes [\d,]+ MB of memory"),
         ({"k": "six"}, r"its 'k' is no whole number"),
-        ({"k": 5}, r"its 'k' is 5, and node 0 has 6 neighbours"),
-        ({"k": 7}, r"its 'k' is 7, and node \d+ has 6 neighbours"),
+        ({"k": 5}, r"its 'k' is 5, and node 0 has 6 neighbors"),
+        ({"k": 7}, r"its 'k' is 7, and node \d+ has 6 neighbors"),
         ({"k": 2**70}, r"its 'k' is 1180591620717411303424, and node"),
         ({"metric": 5}, r"its 'metric' is no name"),
         ({"backend": torch.ones(1)}, r"its 'backend' is no name"),
@@ -158,7 +158,7 @@ def test_says_what_is_there_instead(graph):
 
 def test_refuses_to_save_what_could_not_be_read(graph):
     for name, value, told in (
-        ("k", 5, "its 'k' is 5, and node 0 has 6 neighbours"), ("k", torch.tensor(6), "no whole number"),
+        ("k", 5, "its 'k' is 5, and node 0 has 6 neighbors"), ("k", torch.tensor(6), "no whole number"),
         ("metric", 5, "its 'metric' is no name"),
     ):  # fmt: skip
         odd = graph.clone()

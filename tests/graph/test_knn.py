@@ -10,7 +10,7 @@ import torch
 from knn_cases import DATA, brute_force, data, matrices
 
 import d2pyg
-from d2pyg.extras import require
+from d2pyg._base.extras import require
 from d2pyg.graph import CosineMetric, Metric, exact, faiss_backend, plan, points
 from d2pyg.graph.exact import smallest
 from d2pyg.graph.knn_op import most_found
@@ -41,11 +41,11 @@ def test_equals_brute_force(name, k, backend, device):
     if backend in EXTENSIONS and device.type == "cuda":
         k = min(k, most_found(device) - 1)
     graph = d2pyg.knn_graph(torch.as_tensor(x.copy(), device=device), k, backend=backend)
-    neighbour, distance = matrices(graph, k)
-    expected_neighbour, expected_distance = brute_force(x, k)
+    neighbor, distance = matrices(graph, k)
+    expected_neighbor, expected_distance = brute_force(x, k)
     np.testing.assert_allclose(distance, expected_distance, rtol=1e-13, atol=0)
     # Where float64 sums differ in their last bit, near-ties may swap; elsewhere not.
-    swapped = neighbour != expected_neighbour
+    swapped = neighbor != expected_neighbor
     assert swapped.mean() < (1e-3 if name == "tight clusters" else 1e-9)
     assert graph.edge_index[1].tolist() == np.repeat(np.arange(len(x)), k).tolist()
     assert (graph.k, graph.metric, graph.backend) == (k, "euclidean", backend)
@@ -68,10 +68,10 @@ def test_half_precision_and_small_tiles_change_nothing(name, k, half_in_small_ti
     x = torch.as_tensor(data(name).copy(), device=device)
     k = min(k, len(x) - 1)
     graph = d2pyg.knn_graph(x, k, backend="torch", **half_in_small_tiles)
-    neighbour, distance = matrices(graph, k)
-    expected_neighbour, expected_distance = brute_force(data(name), k)
+    neighbor, distance = matrices(graph, k)
+    expected_neighbor, expected_distance = brute_force(data(name), k)
     np.testing.assert_allclose(distance, expected_distance, rtol=1e-13, atol=0)
-    assert (neighbour != expected_neighbour).mean() < (1e-3 if name == "tight clusters" else 1e-9)
+    assert (neighbor != expected_neighbor).mean() < (1e-3 if name == "tight clusters" else 1e-9)
 
 
 def test_half_precision_certifies_most_rows(half_in_small_tiles, monkeypatch, rng):
@@ -115,8 +115,8 @@ def test_exact_whatever_the_default_dtype(dtype, backend):
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_tight_groups_are_centred_and_scaled_on_their_own(packed, rng, monkeypatch):
-    """Far apart and compact: with one centre for all, no row of a group could be certified."""
+def test_tight_groups_are_centered_and_scaled_on_their_own(packed, rng, monkeypatch):
+    """Far apart and compact: with one center for all, no row of a group could be certified."""
     batch = np.repeat([0, 1, 2], 300)
     x = 1e3 * rng.normal(size=(3, 8))[batch] + 1e-2 * rng.normal(size=(900, 8))
 
@@ -136,7 +136,7 @@ def test_tight_groups_are_centred_and_scaled_on_their_own(packed, rng, monkeypat
         assert np.array_equal(lists[rows], rows[brute_force(x[rows], 3)[0]])
 
 
-def test_candidates_that_miss_neighbours_are_found_out(monkeypatch):
+def test_candidates_that_miss_neighbors_are_found_out(monkeypatch):
     """The certificate is what makes results exact: coarse products must change nothing."""
     exact = d2pyg.knn_graph(data("blobs"), 5)
     honest = Table.bounds
@@ -189,13 +189,13 @@ def test_cosine(backend, rng):
         return 1 - cosine
 
     graph = d2pyg.knn_graph(x, 7, metric="cosine", backend=backend)
-    neighbour, found = matrices(graph, 7)
+    neighbor, found = matrices(graph, 7)
     expected, expected_distance = brute_force(x, 7, distance)
     np.testing.assert_allclose(found, expected_distance, atol=1e-12)
     others = [i for i in range(300) if not 5 <= i < 9]
-    assert np.array_equal(neighbour[others], expected[others])
+    assert np.array_equal(neighbor[others], expected[others])
     assert np.array_equal(found[5:9], np.ones((4, 7)))
-    assert neighbour[5].tolist() == [0, 1, 2, 3, 4, 6, 7]
+    assert neighbor[5].tolist() == [0, 1, 2, 3, 4, 6, 7]
     assert graph.metric == "cosine"
 
 
@@ -217,7 +217,7 @@ def test_groups_are_graphs_of_their_own(backend, device, rng):
     batch[2:6] = 99  # a group smaller than k + 1
     graph = d2pyg.knn_graph(x, 5, batch=batch, backend=backend)
     expected = []
-    lists = oracle.neighbours(oracle.distances(x.cpu()), 5, batch.tolist())
+    lists = oracle.neighbors(oracle.distances(x.cpu()), 5, batch.tolist())
     for target, sources in enumerate(lists):
         expected += [[source, target] for source in sources]
     assert graph.edge_index.T.tolist() == expected
@@ -239,13 +239,13 @@ def test_packed_groups_are_the_graphs_of_each_group(name, metric, device, rng, m
 
 def test_a_thousand_groups_are_searched_in_a_few_packs(rng, monkeypatch):
     made = []
-    honest = Pack.neighbours
+    honest = Pack.neighbors
 
     def counted(pack, k):
         made.append(pack.member.shape)
         return honest(pack, k)
 
-    monkeypatch.setattr(Pack, "neighbours", counted)
+    monkeypatch.setattr(Pack, "neighbors", counted)
     batch = np.arange(1000).repeat(13)
     graph = d2pyg.knn_graph(rng.normal(size=(13_000, 4)), 3, batch=batch)
     assert made == [(1000, 13)]

@@ -34,7 +34,7 @@ def finds_nothing(x, y, count):
 
 def called(op):
     def backend(points, k, bar):
-        return knn_op.op_neighbours(points, k, bar, op)
+        return knn_op.op_neighbors(points, k, bar, op)
 
     return backend
 

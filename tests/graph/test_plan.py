@@ -24,7 +24,7 @@ def test_a_quarter_of_what_the_graph_leaves(free):
     made = plan.plan(1_000_000, 10, CPU, None)
     assert made.memory == 0.25 * (10**12 - made.result)
     assert plan.plan(1_000_000, 10, CPU, 1e9).memory == 1e9
-    # An edge and what it takes on the way: (neighbour, distance) twice, and once more as a graph.
+    # An edge and what it takes on the way: (neighbor, distance) twice, and once more as a graph.
     assert made.result >= 1_000_000 * 10 * (16 + 24)
 
 

@@ -1,4 +1,4 @@
-"""PyNNDescent: approximate, but always k different neighbours with their exact distances."""
+"""PyNNDescent: approximate, but always k different neighbors with their exact distances."""
 
 import sys
 from types import SimpleNamespace
@@ -9,21 +9,21 @@ import torch
 from knn_cases import DATA, brute_force, data, matrices
 
 import d2pyg
-from d2pyg.registry import choices, look_up
+from d2pyg._base.registry import choices, look_up
 
 
 def check_contract(graph, x, k):
     """k different others each, true distances, sorted by (distance, index)."""
-    neighbour, distance = matrices(graph, k)
+    neighbor, distance = matrices(graph, k)
     everything = np.arange(len(x))
-    assert all(len(set(row)) == k for row in neighbour.tolist())
-    assert not (neighbour == everything[:, None]).any()
+    assert all(len(set(row)) == k for row in neighbor.tolist())
+    assert not (neighbor == everything[:, None]).any()
     exact = d2pyg.graph.EuclideanMetric().distance(
-        torch.as_tensor(x).double().unsqueeze(1), torch.as_tensor(x).double()[neighbour]
+        torch.as_tensor(x).double().unsqueeze(1), torch.as_tensor(x).double()[neighbor]
     )
     assert np.array_equal(distance, exact.numpy())
-    order = np.lexsort([neighbour, distance])
-    assert np.array_equal(order, np.lexsort([np.broadcast_to(np.arange(k), neighbour.shape)]))
+    order = np.lexsort([neighbor, distance])
+    assert np.array_equal(order, np.lexsort([np.broadcast_to(np.arange(k), neighbor.shape)]))
 
 
 def test_only_it_says_that_it_is_not_exact():
@@ -76,13 +76,13 @@ class TestWithThePackage:
         check_contract(d2pyg.knn_graph(x.copy(), k, backend="pynndescent"), x, k)
 
     @pytest.mark.parametrize("samples", [2, 3, 6, 14, 15])
-    def test_every_point_a_neighbour(self, samples, rng):
+    def test_every_point_a_neighbor(self, samples, rng):
         x = rng.normal(size=(samples, 3))
         graph = d2pyg.knn_graph(x, samples - 1, backend="pynndescent")
         assert np.array_equal(matrices(graph, samples - 1)[0], brute_force(x, samples - 1)[0])
 
     def test_recall(self, rng):
-        """Of 2,000 x 10 = 20,000 true neighbours."""
+        """Of 2,000 x 10 = 20,000 true neighbors."""
         x = rng.normal(0, 3, (20, 16))[rng.integers(0, 20, 2000)] + rng.normal(size=(2000, 16))
         graph = d2pyg.knn_graph(x, 10, backend="pynndescent")
         exact = d2pyg.knn_graph(x, 10)

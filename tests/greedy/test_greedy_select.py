@@ -26,8 +26,8 @@ def random_graph(rng, case, nodes=40, edges=150):
     return score, graph
 
 
-def neighbours(graph):
-    """For each node the (neighbour, distance) pairs that lose when it is picked."""
+def neighbors(graph):
+    """For each node the (neighbor, distance) pairs that lose when it is picked."""
     lists = [[] for _ in range(graph.num_nodes)]
     for (source, target), d in zip(graph.edge_index.T.tolist(), graph.edge_attr.tolist(), strict=True):
         lists[target].append((source, d))
@@ -40,7 +40,7 @@ def neighbours(graph):
 @pytest.mark.parametrize("initial", [[], [3, 38, 0]])
 def test_equals_the_slow_loop(case, gamma, clamp, initial, engine, device, rng):
     score, graph = random_graph(rng, case)
-    lists = neighbours(graph)
+    lists = neighbors(graph)
     # One entry an edge, so that parallel edges send twice: number the edges of each node.
     sent = [list(enumerate(pairs)) for pairs in lists]
 
@@ -74,8 +74,8 @@ def loop_over_edges(score, sent, message, count, initial, clamp):
         if turn >= len(initial):
             picks.append((best, score[best]))
         if not (clamp and score[best] <= 0):
-            for edge, (neighbour, _) in sent[best]:
-                score[neighbour] -= oracle.snap(message(best, score[best], edge, None), step)
+            for edge, (neighbor, _) in sent[best]:
+                score[neighbor] -= oracle.snap(message(best, score[best], edge, None), step)
     return picks
 
 
@@ -92,16 +92,16 @@ def test_a_pick_by_hand():
     assert coreset.scores.tolist() == [4.0, 5.0, 1.0, 2.0]
 
 
-def test_below_zero_a_pick_raises_its_neighbours_unless_clamped():
+def test_below_zero_a_pick_raises_its_neighbors_unless_clamped():
     graph = Data(edge_index=torch.tensor([[0, 1], [1, 0]]), edge_attr=torch.zeros(2), num_nodes=2)
     assert d2pyg.greedy_select([-1.0, -3.0], graph, 2).pick_scores.tolist() == [-1.0, -2.0]
     clamped = d2pyg.greedy_select([-1.0, -3.0], graph, 2, clamp=True)
     assert clamped.pick_scores.tolist() == [-1.0, -3.0]
 
 
-def test_directed_messages_go_to_the_picks_own_neighbours():
+def test_directed_messages_go_to_the_picks_own_neighbors():
     graph = Data(edge_index=torch.tensor([[0], [1]]), edge_attr=torch.zeros(1), num_nodes=2)
-    # 0 is a neighbour of 1: picking 1 lowers 0, picking 0 leaves 1 alone.
+    # 0 is a neighbor of 1: picking 1 lowers 0, picking 0 leaves 1 alone.
     assert d2pyg.greedy_select([1.0, 2.0], graph, 2).pick_scores.tolist() == [2.0, -1.0]
     assert d2pyg.greedy_select([2.0, 1.0], graph, 2).pick_scores.tolist() == [2.0, 1.0]
 
@@ -118,13 +118,13 @@ def test_edge_order_changes_nothing(engine, device, rng):
     assert two.pick_scores.equal(one.pick_scores)
 
 
-def test_a_message_that_depends_on_the_neighbours_score(rng):
+def test_a_message_that_depends_on_the_neighbors_score(rng):
     class Half(ReverseMessage):
-        def message(self, pick_score, neighbour_score, distance):
-            return (pick_score + neighbour_score) / 4
+        def message(self, pick_score, neighbor_score, distance):
+            return (pick_score + neighbor_score) / 4
 
     score, graph = random_graph(rng, "integers")
-    lists = [sorted({n for n, _ in pairs}) for pairs in neighbours(graph)]
+    lists = [sorted({n for n, _ in pairs}) for pairs in neighbors(graph)]
     edges = torch.tensor([[n, i] for i, ns in enumerate(lists) for n in ns]).T
     simple = Data(edge_index=edges, edge_attr=torch.ones(edges.shape[1]), num_nodes=40)
     expected = oracle.greedy_loop(score, lists, lambda i, value, j, other: (value + other) / 4, {0: 40})
@@ -185,7 +185,7 @@ def test_groups_are_selections_of_their_own(engine, device, rng):
     pair = np.unique(pair[:, (pair[0] != pair[1]) & (batch[pair[0]] == batch[pair[1]])], axis=1)
     graph = Data(edge_index=torch.as_tensor(pair), edge_attr=torch.ones(pair.shape[1]), num_nodes=nodes)
     score = rng.integers(0, 6, nodes)
-    lists = [[n for n, _ in pairs] for pairs in neighbours(graph)]
+    lists = [[n for n, _ in pairs] for pairs in neighbors(graph)]
     size = {int(g): int((batch == g).sum()) for g in np.unique(batch)}
     count = {g: 0 if g == 11 else n - 2 for g, n in size.items()}
     expected = oracle.greedy_loop(score, lists, lambda i, value, j, other: value, count, batch)
@@ -252,8 +252,8 @@ def test_monotone_messages_that_are_not_linear(clamp, rng):
     class Capped(WeightedReverse):
         monotone = True
 
-        def message(self, pick_score, neighbour_score, distance):
-            return super().message(pick_score, neighbour_score, distance).clamp(max=1.5)
+        def message(self, pick_score, neighbor_score, distance):
+            return super().message(pick_score, neighbor_score, distance).clamp(max=1.5)
 
     score, graph = random_graph(rng, "floats", nodes=200, edges=1000)
     expected = d2pyg.greedy_select(score, graph, 190, Capped(0.5), engine="sequential", clamp=clamp)
@@ -352,7 +352,7 @@ class TestErrors:
     @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
     def test_messages_that_are_not_finite(self, graph, linear, value):
         class Broken(ReverseMessage):
-            def message(self, pick_score, neighbour_score, distance):
+            def message(self, pick_score, neighbor_score, distance):
                 return torch.full_like(distance, value)
 
         Broken.linear = linear
@@ -362,15 +362,15 @@ class TestErrors:
     @pytest.mark.parametrize("linear", [False, True])
     def test_messages_of_the_wrong_shape(self, graph, linear):
         class Broken(ReverseMessage):
-            def message(self, pick_score, neighbour_score, distance):
+            def message(self, pick_score, neighbor_score, distance):
                 return distance.sum().float()
 
         Broken.linear = linear
-        self.refused("one value for each neighbour", graph, reverse=Broken())
+        self.refused("one value for each neighbor", graph, reverse=Broken())
 
     def test_engines_refuse_messages_that_they_cannot_run(self, graph):
         class Fixed(ReverseMessage):
-            def message(self, pick_score, neighbour_score, distance):
+            def message(self, pick_score, neighbor_score, distance):
                 return torch.ones_like(distance)
 
         self.refused(
@@ -382,7 +382,7 @@ class TestErrors:
         class Huge(WeightedReverse):
             linear = monotone = True
 
-            def message(self, pick_score, neighbour_score, distance):
+            def message(self, pick_score, neighbor_score, distance):
                 return pick_score * 1e200
 
         self.refused(

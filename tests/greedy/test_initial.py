@@ -17,20 +17,20 @@ class Halving(ReverseMessage):
 
     monotone = linear = True
 
-    def message(self, pick_score, neighbour_score, distance):
+    def message(self, pick_score, neighbor_score, distance):
         return torch.ldexp(pick_score, -distance)
 
 
 class Capped(ReverseMessage):
     monotone = True
 
-    def message(self, pick_score, neighbour_score, distance):
+    def message(self, pick_score, neighbor_score, distance):
         return torch.ldexp(pick_score, -distance).clamp(max=1.5)
 
 
 class Mixed(ReverseMessage):
-    def message(self, pick_score, neighbour_score, distance):
-        return torch.ldexp(pick_score + neighbour_score, -1 - distance)
+    def message(self, pick_score, neighbor_score, distance):
+        return torch.ldexp(pick_score + neighbor_score, -1 - distance)
 
 
 MESSAGES = {
@@ -126,9 +126,9 @@ def test_by_hand(engine):
         )
         return list(zip(coreset.index.tolist(), coreset.pick_scores.tolist(), strict=True))
 
-    # 2 at 1 takes 1 from its neighbours; 1 is then at 4 and takes that from 0.
+    # 2 at 1 takes 1 from its neighbors; 1 is then at 4 and takes that from 0.
     assert picks([2, 1]) == [(3, 1.0), (0, 0.0)]
-    # 1 at 5 takes 5 from its neighbours; 2 is then at -4 and gives that to 3.
+    # 1 at 5 takes 5 from its neighbors; 2 is then at -4 and gives that to 3.
     assert picks([1, 2]) == [(3, 6.0), (0, -1.0)]
     assert picks([1, 2], clamp=True) == [(3, 2.0), (0, -1.0)]
     assert picks(torch.tensor([False, True, True, False])) == picks([1, 2])
@@ -216,7 +216,7 @@ def test_messages_too_large_to_be_exact_in_any_order(linear, rng):
     class Steep(ReverseMessage):
         monotone = True
 
-        def message(self, pick_score, neighbour_score, distance):
+        def message(self, pick_score, neighbor_score, distance):
             return pick_score * 3e7 * (1 + distance)
 
     Steep.linear = linear
@@ -238,7 +238,7 @@ def test_a_chain_whose_later_messages_are_too_large():
     class Growing(ReverseMessage):
         monotone = linear = True
 
-        def message(self, pick_score, neighbour_score, distance):
+        def message(self, pick_score, neighbor_score, distance):
             return pick_score * (2**distance - 1)
 
     unit, others = 2.0**-29, [(600, i) for i in range(601, 605)]
@@ -257,7 +257,7 @@ def test_messages_of_initial_samples_that_are_not_finite(value, engine):
     class Broken(ReverseMessage):
         monotone = linear = True
 
-        def message(self, pick_score, neighbour_score, distance):
+        def message(self, pick_score, neighbor_score, distance):
             return pick_score * 1e300
 
     graph = chain(4)

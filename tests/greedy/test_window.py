@@ -6,25 +6,25 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from d2pyg._base.progress import progress_bar
 from d2pyg.graph.edges import Edges
 from d2pyg.greedy import sequential, window
 from d2pyg.greedy.problem import Problem
 from d2pyg.nn import ReverseMessage, WeightedReverse
-from d2pyg.progress import progress_bar
 
 
 class Half(ReverseMessage):
-    """Depends on the neighbour's score, so neither monotone nor linear."""
+    """Depends on the neighbor's score, so neither monotone nor linear."""
 
-    def message(self, pick_score, neighbour_score, distance):
-        return self.weight(distance) * (pick_score + neighbour_score) / 2
+    def message(self, pick_score, neighbor_score, distance):
+        return self.weight(distance) * (pick_score + neighbor_score) / 2
 
 
 class Shared(ReverseMessage):
-    """Depends on the other neighbours of the pick."""
+    """Depends on the other neighbors of the pick."""
 
-    def message(self, pick_score, neighbour_score, distance):
-        return pick_score * neighbour_score.softmax(0)
+    def message(self, pick_score, neighbor_score, distance):
+        return pick_score * neighbor_score.softmax(0)
 
 
 def problem(rng, reverse, nodes=60, edges=300, groups=1, clamp=False, initial=(), device="cpu"):
@@ -135,8 +135,8 @@ def test_on_cuda_the_engine_takes_windows_where_the_message_allows(reverse, rng,
 @pytest.mark.parametrize("value", [torch.inf, -torch.inf, torch.nan])
 def test_messages_that_are_not_finite(value, rng):
     class Bad(ReverseMessage):
-        def message(self, pick_score, neighbour_score, distance):
-            return torch.where(neighbour_score > 1.5, value, 0.1 * pick_score)
+        def message(self, pick_score, neighbor_score, distance):
+            return torch.where(neighbor_score > 1.5, value, 0.1 * pick_score)
 
     made = problem_with_counts(problem(rng, Bad()), [30])
     with pytest.raises(ValueError, match="to be finite"):
@@ -154,8 +154,8 @@ def test_captured_on_cuda(rng):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_on_cuda_a_message_that_asks_the_host(rng):
     class Asks(Half):
-        def message(self, pick_score, neighbour_score, distance):
-            return super().message(pick_score, neighbour_score, distance) * float(pick_score[0] > -9)
+        def message(self, pick_score, neighbor_score, distance):
+            return super().message(pick_score, neighbor_score, distance) * float(pick_score[0] > -9)
 
     made = problem_with_counts(problem(rng, Asks(0.5), nodes=5000, edges=30000, device="cuda"), [2000])
     found = sequential.sequential(made, bar())

@@ -17,15 +17,15 @@ TRUE = {
     "weighted": WeightedReverse(0.7),
     "absolute": AbsoluteReverse(),
     "capped": reverse(lambda p, n, d: p.clamp(max=1.0), monotone=True),
-    "on the neighbour": reverse(lambda p, n, d: p + n),
+    "on the neighbor": reverse(lambda p, n, d: p + n),
     "raising": reverse(lambda p, n, d: -p),
 }
 
 FALSE = {
     "at least 0 for picks above 0": reverse(lambda p, n, d: 1 - d, monotone=True),
     "at least 0 for picks": reverse(lambda p, n, d: -p * d, monotone=True, linear=True),
-    "independent of neighbour_score": reverse(lambda p, n, d: p * (n > 0), monotone=True),
-    "independent of neighbour_score,": reverse(lambda p, n, d: p * (n < 5), monotone=True, linear=True),
+    "independent of neighbor_score": reverse(lambda p, n, d: p * (n > 0), monotone=True),
+    "independent of neighbor_score,": reverse(lambda p, n, d: p * (n < 5), monotone=True, linear=True),
     "proportional to pick_score": reverse(lambda p, n, d: p.sqrt().nan_to_num(), True, True),
     "proportional to pick_score,": reverse(lambda p, n, d: p.abs(), True, True),
     "beside whichever others": reverse(lambda p, n, d: p * n.softmax(0)),

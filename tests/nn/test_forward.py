@@ -50,7 +50,7 @@ def test_none_has_no_use_for_a_gamma():
     assert coreset.settings["gamma_forward"] is None
 
 
-def test_a_node_without_neighbours():
+def test_a_node_without_neighbors():
     none = torch.empty(2, 0, dtype=torch.int64), torch.empty(0)
     score = torch.tensor([2.0, 3.0])
     assert ForwardMessagePassing()(score, *none).tolist() == [2.0, 3.0]

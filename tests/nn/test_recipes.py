@@ -13,22 +13,22 @@ TOTAL = 40
 
 
 class Attention(d2pyg.nn.ForwardMessagePassing):
-    """Neighbours share one unit of attention: more to the hard and the near."""
+    """Neighbors share one unit of attention: more to the hard and the near."""
 
     def message(self, score_j, distance, index, ptr, size_i):
         return softmax(score_j - self.gamma * distance.square(), index, ptr, size_i) * score_j
 
 
 class Capped(d2pyg.nn.ReverseMessage):
-    """A pick takes at most ``cap`` from a neighbour."""
+    """A pick takes at most ``cap`` from a neighbor."""
 
-    monotone = True  # never below 0 for a pick above 0, whatever the neighbour's score
+    monotone = True  # never below 0 for a pick above 0, whatever the neighbor's score
 
     def __init__(self, cap=1.0, **kwargs):
         super().__init__(**kwargs)
         self.cap = cap
 
-    def message(self, pick_score, neighbour_score, distance):
+    def message(self, pick_score, neighbor_score, distance):
         return (pick_score * self.weight(distance)).clamp(max=self.cap)
 
 
@@ -47,7 +47,7 @@ def data(rng):
     """Samples, difficulty, noise, the graph with both directions, and who is joined how far."""
     x = torch.as_tensor(rng.normal(size=(TOTAL, 2)))
     distance = oracle.distances(x)
-    lists = oracle.neighbours(distance, 15, [0] * TOTAL)
+    lists = oracle.neighbors(distance, 15, [0] * TOTAL)
     joined = {(i, j) for i, js in enumerate(lists) for j in js}
     joined |= {(j, i) for i, j in joined}
     near = [{j: distance[i][j] for j in range(TOTAL) if (i, j) in joined} for i in range(TOTAL)]

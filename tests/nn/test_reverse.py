@@ -8,10 +8,10 @@ from d2pyg.nn import AbsoluteReverse, LaplacianKernel, ReverseMessage, WeightedR
 
 
 def test_weighted_is_the_kernel_times_the_score():
-    pick, neighbour, distance = torch.tensor([[3.0, -2.0], [9.0, 9.0], [0.5, 2.0]]).double()
-    rbf = WeightedReverse(gamma=0.4).message(pick, neighbour, distance)
+    pick, neighbor, distance = torch.tensor([[3.0, -2.0], [9.0, 9.0], [0.5, 2.0]]).double()
+    rbf = WeightedReverse(gamma=0.4).message(pick, neighbor, distance)
     assert rbf.tolist() == pytest.approx([3 * math.exp(-0.1), -2 * math.exp(-1.6)])
-    laplacian = WeightedReverse(0.4, LaplacianKernel()).message(pick, neighbour, distance)
+    laplacian = WeightedReverse(0.4, LaplacianKernel()).message(pick, neighbor, distance)
     assert laplacian.tolist() == pytest.approx([3 * math.exp(-0.2), -2 * math.exp(-0.8)])
 
 
@@ -60,8 +60,8 @@ def test_bad_gamma():
 
 def test_a_new_message_does_not_inherit_the_claims_of_the_old():
     class Capped(WeightedReverse):
-        def message(self, pick_score, neighbour_score, distance):
-            return super().message(pick_score, neighbour_score, distance).clamp(max=1.0)
+        def message(self, pick_score, neighbor_score, distance):
+            return super().message(pick_score, neighbor_score, distance).clamp(max=1.0)
 
     class Renamed(WeightedReverse):
         pass
@@ -69,7 +69,7 @@ def test_a_new_message_does_not_inherit_the_claims_of_the_old():
     class Restated(WeightedReverse):
         monotone = True
 
-        def message(self, pick_score, neighbour_score, distance):
+        def message(self, pick_score, neighbor_score, distance):
             return pick_score * 0
 
     assert Capped.monotone is Capped.linear is False
@@ -77,7 +77,7 @@ def test_a_new_message_does_not_inherit_the_claims_of_the_old():
     assert (Restated.monotone, Restated.linear) == (True, False)
 
     class Fading(AbsoluteReverse):
-        def message(self, pick_score, neighbour_score, distance):
+        def message(self, pick_score, neighbor_score, distance):
             return self.weight(distance) * pick_score
 
     assert Fading.uses_distance

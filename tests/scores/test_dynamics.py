@@ -113,7 +113,7 @@ def test_borderline_is_highest_where_a_sample_is_right_in_two_of_three_epochs():
     found = [score(right, 12) for right in range(13)]
     assert found.index(max(found)) == 8
     assert max(found) == pytest.approx(4 / 27)
-    assert found[0] == pytest.approx(0)  # never learned, as mislabelled samples are
+    assert found[0] == pytest.approx(0)  # never learned, as mislabeled samples are
     assert found[12] == pytest.approx(0)
 
 

@@ -8,7 +8,7 @@ from d2pyg.scores import extrapolate, rank_correlation
 
 
 def by_loops(x, known, value, k, gamma, iterations):
-    """Weighted means over neighbours in either direction, in plain Python."""
+    """Weighted means over neighbors in either direction, in plain Python."""
     count = len(x)
     distance = np.sqrt(np.square(x[:, None] - x).sum(-1))
     lists = [
@@ -63,7 +63,7 @@ def test_the_rank_correlation_is_that_of_hidden_samples(rng):
     assert abs(shuffled.rank_correlation) < 0.6
 
 
-def test_where_no_neighbour_is_known_the_mean_stays():
+def test_where_no_neighbor_is_known_the_mean_stays():
     graph = Data(edge_index=torch.tensor([[0, 1], [1, 0]]), edge_attr=torch.ones(2), num_nodes=6)
     found = extrapolate(graph, [0, 2, 3], [1.0, 2.0, 6.0], held_out=0.7, seed=0)
     assert found.scores.tolist() == [1, 1, 2, 6, 3, 3]

@@ -134,7 +134,7 @@ def test_on_the_graphs_of_a_batch(device):
 
 
 def test_k_of_a_graph_that_is_there_where_nodes_have_fewer(device):
-    """The graphs have 0, 2 and more neighbours a node, and a mask leaves some with fewer."""
+    """The graphs have 0, 2 and more neighbors a node, and a mask leaves some with fewer."""
     near = EmbeddingKNNGraph(k=5)
     graphs = [*some_graphs(device), graph(1, 7, device), graph(3, 8, device)]
     for k in (2, 5):

@@ -15,7 +15,7 @@ class Triangle(d2pyg.nn.Kernel):
 
 @d2pyg.register("forward", "example-attention")
 class Attention(d2pyg.nn.ForwardMessagePassing):
-    """Neighbours share one unit of attention."""
+    """Neighbors share one unit of attention."""
 
     def message(self, score_j, weight, index, ptr, size_i):
         return softmax(weight, index, ptr, size_i) * score_j
@@ -23,11 +23,11 @@ class Attention(d2pyg.nn.ForwardMessagePassing):
 
 @d2pyg.register("reverse", "example-capped")
 class Capped(d2pyg.nn.ReverseMessage):
-    """A pick takes at most 1 from a neighbour."""
+    """A pick takes at most 1 from a neighbor."""
 
     monotone = True
 
-    def message(self, pick_score, neighbour_score, distance):
+    def message(self, pick_score, neighbor_score, distance):
         return (pick_score * self.weight(distance)).clamp(max=1.0)
 
 
@@ -36,11 +36,11 @@ class Silent(d2pyg.nn.ReverseMessage):
 
     monotone = linear = True
 
-    def message(self, pick_score, neighbour_score, distance):
+    def message(self, pick_score, neighbor_score, distance):
         return 0 * pick_score
 
 
 @d2pyg.register("method", "example-smooth")
 def smooth(embeddings, scores=None, **options):
-    """The hardest samples of the hardest neighbourhoods, and no diversity."""
+    """The hardest samples of the hardest neighborhoods, and no diversity."""
     return d2pyg.select(embeddings, scores, reverse=Silent(), **options)

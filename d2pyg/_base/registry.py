@@ -1,0 +1,108 @@
+"""Plug-in points by name: one table for the Python interface and the command line."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from d2pyg._base.scalars import shown
+
+T = TypeVar("T")
+
+_TABLE: dict[str, dict[str, Any]] = {
+    family: {} for family in ("kernel", "forward", "reverse", "metric", "backend", "engine", "method")
+}
+
+
+def register(family: str, name: str) -> Callable[[T], T]:
+    """Makes a class or function available by name.
+
+    Args:
+        family: ``"kernel"``, ``"forward"``, ``"reverse"``, ``"metric"``, ``"backend"``, ``"engine"``
+            or ``"method"`` (of selection: ``d2pyg.select`` is ``"d2"``). A class is made with the
+            arguments that go with the name: a forward layer with ``gamma``, ``kernel`` and
+            ``update``, a reverse message with ``gamma`` and ``kernel``, the others with none.
+        name: What a user passes, as in ``select(..., kernel=name)``.
+
+    Raises:
+        ValueError, TypeError: If there is no such family, it has an entry of that name already, or
+            what is registered cannot be called.
+
+    Example:
+        >>> from d2pyg.nn import Kernel
+        >>> @d2pyg.register("kernel", "doc-example")
+        ... class Triangle(Kernel):
+        ...     def weight(self, distance, gamma):
+        ...         return (1 - gamma * distance).clamp(min=0)
+        >>> d2pyg.nn.ForwardMessagePassing(kernel="doc-example")
+        ForwardMessagePassing(gamma=10.0, kernel=Triangle(), update='sum')
+    """
+
+    def add(entry: T) -> T:
+        if not isinstance(family, str) or family not in _TABLE:
+            raise ValueError(
+                f"Expected the family to be one of {', '.join(_TABLE)} (got {shown(family)}). "
+                f"Choose one of these."
+            )
+        if not isinstance(name, str) or not name or not callable(entry):
+            raise TypeError(
+                f"Expected a name, and a class or function to go by it (got {shown(name)} and "
+                f"{type(entry).__name__}). Use @d2pyg.register({family!r}, 'name')."
+            )
+        entries = _TABLE[family]
+        if name in entries or name == "auto":
+            raise ValueError(
+                f"Expected a {family} name that is free (got {name!r}, which is taken). "
+                f"Choose another name."
+            )
+        entries[name] = entry
+        return entry
+
+    return add
+
+
+def choices(family: str) -> list[str]:
+    """The registered names of a family, sorted."""
+    return sorted(_TABLE.get(family, {}))
+
+
+def name_of(plug_in: object) -> str:
+    """What is recorded of a name or an object: the name, or what the object says it is."""
+    if isinstance(plug_in, str):
+        return plug_in
+    return str(getattr(plug_in, "__name__", None) or repr(plug_in))
+
+
+def look_up(family: str, name: str | Callable[..., Any]) -> Any:
+    """The entry of that name; an unknown name is an error that lists the choices.
+
+    A function or class that is given in place of a name is the entry.
+    """
+    entries = _TABLE.get(family, {})
+    if callable(name):
+        return name
+    if not isinstance(name, str):
+        raise TypeError(
+            f"Expected {family!r} to be a name or an object of that kind "
+            f"(got {type(name).__name__}). Names: {', '.join(choices(family))}."
+        )
+    if name not in entries:
+        raise ValueError(
+            f"Expected {family!r} to be one of {', '.join(choices(family))} (got {name!r}). "
+            f"Add your own with @d2pyg.register({family!r}, {name!r})."
+        )
+    return entries[name]
+
+
+def made(family: str, plug_in: str | Callable[..., Any], *values: Any, **arguments: Any) -> Any:
+    """What the entry of that name, or a class or function that is given, makes of these arguments."""
+    entry = look_up(family, plug_in)
+    try:
+        inspect.signature(entry).bind(*values, **arguments)
+    except (TypeError, ValueError) as error:  # some built-in functions have no signature
+        raise TypeError(
+            f"Expected {family!r} to be called as others of its kind are (got {name_of(plug_in):.60}: "
+            f"{error}). Check its arguments."
+        ) from error
+    return entry(*values, **arguments)

@@ -1,0 +1,180 @@
+"""Coreset: the result of every selection."""
+
+from __future__ import annotations
+
+import numbers
+import operator
+import os
+import platform
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+import torch_geometric
+from torch import Tensor
+
+from d2pyg._base.checks import ArrayLike, as_count, as_index
+from d2pyg._base.io import check_input, readable
+from d2pyg._base.outputs import replacing
+from d2pyg._base.registry import name_of
+from d2pyg._version import __version__
+from d2pyg.coreset import formats
+from d2pyg.coreset.explanation import Explanation, Trace
+
+
+@dataclass(frozen=True, eq=False)
+class Coreset:
+    """The samples kept, in pick order.
+
+    Attributes:
+        index: int64 [B], the picks in order; ``index[:b]`` is the coreset of size b.
+        pick_scores: float64 [B], the score each had when it was picked.
+        scores: float64 [N], all scores after the forward pass; NaN where the cutoff dropped the
+            sample.
+        settings: Every argument, the engine and backend used, and versions: enough to repeat it.
+        ids: The user's own names of all N samples, or None: int64, or text of fixed width, or an
+            array of str objects where one long name would make that too wide.
+        trace: What :meth:`explain` needs: the graph, which it keeps in memory. Not saved.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [0.1], [5.0], [5.2]])
+        >>> coreset = d2pyg.select(x, scores=[1.0, 2.0, 3.0, 1.0], budget=2, k=1)
+        >>> coreset
+        Coreset(2 of 4, engine='heap')
+        >>> coreset.index, coreset.mask
+        (tensor([2, 1]), tensor([False,  True,  True, False]))
+    """
+
+    index: Tensor
+    pick_scores: Tensor
+    scores: Tensor
+    settings: dict[str, Any] = field(default_factory=dict)
+    ids: np.ndarray[Any, Any] | None = None
+    trace: Trace | None = field(default=None, repr=False)
+
+    @property
+    def mask(self) -> Tensor:
+        """bool [N], True for what is kept."""
+        mask = torch.zeros(len(self.scores), dtype=torch.bool, device=self.index.device)
+        return mask.index_fill(0, self.index, True)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __repr__(self) -> str:
+        how = "method" if "method" in self.settings else "engine"
+        return f"Coreset({len(self)} of {len(self.scores)}, {how}={self.settings.get(how)!r})"
+
+    def explain(self, sample: int) -> Explanation:
+        """Why a sample was picked, or which picks lowered it and by how much.
+
+        Args:
+            sample: Its index, 0 to N - 1.
+
+        Returns:
+            An :class:`~d2pyg.coreset.explanation.Explanation`; print it.
+
+        Raises:
+            ValueError: If the coreset was loaded from a file, which does not hold the graph, or made
+                by a method without messages.
+
+        Example:
+            >>> x = torch.tensor([[0.0], [0.0], [5.0]])
+            >>> coreset = d2pyg.select(x, scores=[3.0, 2.0, 1.0], budget=1, k=1, gamma_forward=0)
+            >>> print(coreset.explain(1))
+            sample 1: not picked, with -1 left
+              score 2, after the forward pass 5, rank 2 of 3
+              pick 1, sample 0, took 6
+        """
+        if self.trace is None:
+            raise ValueError(
+                "Expected a coreset fresh from select or greedy_select (got one without a graph: loaded "
+                "from a file, or of another method). Select again, or use 'd2pyg explain'."
+            )
+        last = len(self.scores) - 1
+        remedy = "Samples are numbered from 0."
+        return self.trace.explain(self, as_count("sample", sample, 0, last, "", remedy))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the coreset, in the format that the suffix says.
+
+        - ``.npy``: ``index`` alone.
+        - ``.npz``, ``.pt``, ``.json``: everything, by the names of the attributes, and ``checksum``.
+          In ``.npz``, names of very different lengths are ``ids_utf8``, the bytes of all, and
+          ``ids_end``, int64 [N], where each ends.
+        - ``.csv``, ``.parquet`` (needs pyarrow): everything, a row a sample: ``index``, ``id`` (if
+          there are ids), ``rank`` (place in pick order, empty for what was not picked),
+          ``pick_score``, ``score``. The picks come first, in order. Settings and checksum are JSON
+          in the first row's column ``d2pyg``, or in the schema's metadata.
+
+        Names that are not UTF-8, as ``os.fsdecode`` has them, are written as the bytes that they are
+        on the disk; in Parquet ``id`` is then a column of bytes. The file is written beside the target
+        and then renamed, so a failure leaves an older file as it was.
+
+        Raises:
+            ValueError: If the suffix is unknown, or the parts are not those of a coreset.
+            FileNotFoundError: If the folder does not exist.
+            ImportError: If pyarrow is needed and not installed.
+        """
+        path = formats.check_target("path", path)
+        with replacing(path) as file:
+            formats.write(self, file, path.suffix)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Coreset:
+        """Reads what :meth:`save` wrote, but for ``.npy``, which holds the index alone.
+
+        Nothing is unpickled. The content is checked: what has to hold among its parts, and the
+        checksum that :meth:`save` wrote. To change a file by hand, take the checksum out.
+
+        Raises:
+            ValueError: If the file is not a complete coreset, or damaged.
+            FileNotFoundError: If there is no such file.
+        """
+        path = check_input("path", path, formats.READERS)
+        with readable("path", path):
+            fields = formats.read(path)
+        return cls(fields.index, fields.pick_scores, fields.scores, fields.settings, fields.ids)
+
+
+def picks_of(coreset: Coreset | ArrayLike, num_samples: int | None) -> Tensor:
+    """The index int64 [B] of a coreset, or one that is given as such, on the CPU, in pick order.
+
+    It has to be of ``num_samples`` samples, where that is known.
+    """
+    if not isinstance(coreset, Coreset):
+        return as_index("coreset", coreset, num_samples).cpu()
+    total = len(coreset.scores)
+    if num_samples not in (None, total):
+        raise ValueError(
+            f"Expected 'coreset' to be of the {num_samples} samples of the data set (got one of "
+            f"{total}). Check that both are of the same split."
+        )
+    return coreset.index.cpu()
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a selection depends on, for ``settings``."""
+    return {
+        "d2pyg": __version__,
+        "torch": torch.__version__,
+        "torch_geometric": torch_geometric.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings as any file format can hold them: numbers of all kinds as Python's, objects by name."""
+
+    def value_of(value: Any) -> Any:
+        if value is None or isinstance(value, bool | str | list | dict):
+            return value
+        if isinstance(value, np.bool_):
+            return bool(value)
+        if hasattr(value, "__index__"):
+            return operator.index(value)
+        return float(value) if isinstance(value, numbers.Real) else name_of(value)
+
+    return {name: value_of(value) for name, value in settings.items()}

@@ -1,0 +1,185 @@
+"""Coresets as tables, a row a sample, the picks first: CSV and Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import torch
+
+from d2pyg._base.content import check_size
+from d2pyg._base.extras import require
+from d2pyg._base.names import encoded
+from d2pyg.coreset.integrity import Fields, checksum
+
+Array = np.ndarray[Any, Any]
+Parts = tuple[
+    Any, Any, Any, Any, Any, Any
+]  # fields that are not checked yet, and their checksum or None
+_COLUMNS = ("index", "rank", "pick_score", "score")
+_ROWS = 1 << 16  # written together
+_LONG = 1 << 31  # bytes of text, more than 32-bit offsets hold
+_LIMIT = threading.Lock()  # the csv module has one limit for all
+
+
+def write_csv(fields: Fields, file: IO[bytes]) -> None:
+    """UTF-8, and names that are not UTF-8 as they are on the disk."""
+    columns = {
+        name: values if name == "id" else _with_none(values, is_there)
+        for name, (values, is_there) in _columns(fields).items()
+    }
+    total = len(fields.scores)
+    columns["d2pyg"] = np.full(total, "", dtype=object)
+    columns["d2pyg"][:1] = json.dumps(_meta(fields, "U"))
+    head: list[Any] = [list(columns)]
+    for start in range(0, total, _ROWS):
+        parts = [values[start : start + _ROWS].tolist() for values in columns.values()]
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows([*head, *zip(*parts, strict=True)])
+        file.write(text.getvalue().encode("utf-8", "surrogateescape"))
+        head = []
+
+
+def read_csv(path: Path) -> Parts:
+    """The parts of a coreset, its ids and its checksum, all to be checked."""
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file, _long_fields():
+        head, *rows = [row for row in csv.reader(file) if row]
+    for name in (*_COLUMNS, "d2pyg"):
+        if name not in head:
+            raise ValueError(f"it has no column {name!r}, and begins with {','.join(head)!r:.40}")
+    if not rows:
+        raise ValueError("it has no rows")
+    if any(len(row) != len(head) for row in rows):
+        raise ValueError("its rows are not of one length")
+    columns: dict[str, Any] = dict(zip(head, zip(*rows, strict=True), strict=True))
+    meta = json.loads(columns["d2pyg"][0])
+    ids = None if meta["ids"] is None else list(columns["id"])
+    return _parts(
+        np.array(list(map(int, columns["index"])), dtype=np.int64),
+        np.array([text != "" for text in columns["rank"]]),
+        np.array([int(text or 0) for text in columns["rank"]], dtype=np.int64),
+        np.array([float(text or "nan") for text in columns["pick_score"]]),
+        np.array([float(text or "nan") for text in columns["score"]]),
+        list(map(int, ids)) if ids is not None and meta["ids"] == "i" else ids,
+        meta,
+    )
+
+
+def write_parquet(fields: Fields, file: IO[bytes]) -> None:
+    """Names of which some are not UTF-8 are a column of bytes."""
+    arrow = require("pyarrow", "pyarrow")
+    columns, kind = {}, "U"
+    for name, (values, is_there) in _columns(fields).items():
+        if values.dtype.kind in "UO":
+            text = encoded(values)
+            kind = "U" if all(map(_is_utf8, text)) else "S"
+            large = "large_" if sum(map(len, text)) >= _LONG else ""
+            if kind == "U":
+                columns[name] = arrow.array(values.tolist(), getattr(arrow, f"{large}string")())
+            else:
+                columns[name] = arrow.array(text, getattr(arrow, f"{large}binary")())
+        else:
+            columns[name] = arrow.array(values, mask=~is_there)
+    meta = {"d2pyg": json.dumps(_meta(fields, kind))}
+    table = arrow.table(columns).replace_schema_metadata(meta)
+    require("pyarrow.parquet", "pyarrow").write_table(table, file, write_page_checksum=True)
+
+
+def read_parquet(path: Path) -> Parts:
+    """The parts of a coreset, its ids and its checksum, all to be checked."""
+    parquet = require("pyarrow.parquet", "pyarrow")
+    with path.open("rb") as file:
+        content = parquet.ParquetFile(file, page_checksum_verification=True)
+        groups = map(content.metadata.row_group, range(content.metadata.num_row_groups))
+        numbers = 8 * len(_COLUMNS) * content.metadata.num_rows
+        check_size(numbers + sum(part.total_byte_size for part in groups), path.stat().st_size)
+        table = content.read()
+    meta = json.loads((table.schema.metadata or {})[b"d2pyg"])
+    rank = table.column("rank")
+    return _parts(
+        table.column("index").to_numpy(),
+        rank.is_valid().to_numpy(),
+        rank.fill_null(0).to_numpy(),
+        table.column("pick_score").fill_null(np.nan).to_numpy(),
+        table.column("score").fill_null(np.nan).to_numpy(),
+        None if meta["ids"] is None else table.column("id").to_pylist(),
+        meta,
+    )
+
+
+def _columns(fields: Fields) -> dict[str, tuple[Array, Array]]:
+    """The values of each column, and where there are any."""
+    picks, total = fields.index.numpy(), len(fields.scores)
+    rest = np.ones(total, dtype=bool)
+    rest[picks] = False
+    order = np.concatenate([picks, rest.nonzero()[0]])
+    everywhere, rank = np.ones(total, dtype=bool), np.arange(total)
+    pick_score = np.full(total, np.nan)
+    pick_score[: len(picks)] = fields.pick_scores.numpy()
+    score = fields.scores.numpy()[order]
+    return {
+        "index": (order, everywhere),
+        **({} if fields.ids is None else {"id": (fields.ids[order], everywhere)}),
+        "rank": (rank, rank < len(picks)),
+        "pick_score": (pick_score, ~np.isnan(pick_score)),
+        "score": (score, ~np.isnan(score)),
+    }
+
+
+def _parts(
+    index: Array, is_pick: Array, rank: Array, pick_score: Array, score: Array, ids: Any, meta: Any
+) -> Parts:
+    """From columns, whatever the order of the rows."""
+    order = np.argsort(index)
+    if not np.array_equal(index[order], np.arange(len(index))):
+        raise ValueError("its rows are not one a sample")
+    picks = is_pick.nonzero()[0]
+    picks = picks[np.argsort(rank[picks])]
+    if not np.array_equal(rank[picks], np.arange(len(picks))):
+        raise ValueError("its ranks are not 0, 1, 2, ...")
+    return (
+        torch.from_numpy(index[picks]),
+        torch.from_numpy(pick_score[picks]),
+        torch.from_numpy(score[order]),
+        meta["settings"],
+        None if ids is None else [ids[row] for row in order],
+        meta.get("checksum"),
+    )
+
+
+def _meta(fields: Fields, text: str) -> dict[str, Any]:
+    """What a table has no column for; ``ids``: i for integers, U for text, S for text as bytes."""
+    kind = None if fields.ids is None else "i" if fields.ids.dtype.kind == "i" else text
+    return {"settings": fields.settings, "ids": kind, "checksum": checksum(fields)}
+
+
+def _with_none(values: Array, is_there: Array) -> Array:
+    filled = values.astype(object)
+    filled[~is_there] = None
+    return filled
+
+
+def _is_utf8(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+@contextmanager
+def _long_fields() -> Iterator[None]:
+    """Settings and names longer than the csv module reads."""
+    with _LIMIT:
+        before = csv.field_size_limit(2**31 - 1)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)

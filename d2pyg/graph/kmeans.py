@@ -1,0 +1,74 @@
+"""Spherical k-means: clusters of directions."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from d2pyg._base.chance import draws
+from d2pyg._base.grid import snap
+from d2pyg.graph.joined import Joined
+from d2pyg.graph.metric import CosineMetric
+
+_ITERATIONS = 25
+_ELEMENTS = 1 << 22  # float64 elements of a chunk
+_SPACE = CosineMetric()
+_STEP = 2.0**-30  # of similarities: those to equal centroids tie on every device
+
+
+class Directions:
+    """The directions of the samples of a pool, in float64, made from the embeddings chunk by chunk."""
+
+    def __init__(self, embeddings: Tensor | Joined, pool: Tensor) -> None:
+        self.embeddings, self.pool = embeddings, pool
+
+    def __len__(self) -> int:
+        return len(self.pool)
+
+    def __getitem__(self, rows: slice | Tensor) -> Tensor:
+        index = self.pool[rows]
+        x = self.embeddings[index.to(self.embeddings.device)].to(self.pool.device).double()
+        if isinstance(self.embeddings, Joined):
+            x = self.embeddings.metric.embed(x)
+        return _SPACE.embed(x)
+
+    def chunks(self, width: int) -> list[slice]:
+        """Ranges of rows for which matrices of this width fit into a chunk."""
+        step = max(1, _ELEMENTS // max(width, self.embeddings.shape[1] + 1))
+        return [slice(s, min(s + step, len(self))) for s in range(0, len(self), step)]
+
+
+def spherical_kmeans(x: Directions, clusters: int, seed: int) -> tuple[Tensor, Tensor]:
+    r"""Each sample's nearest centroid, int64 [M], and its cosine distance to it, float64 [M].
+
+    Lloyd's iterations on directions :math:`u_i = x_i / \lVert x_i \rVert`: each sample goes to the
+    centroid with the largest :math:`u_i \cdot c_k` (ties to the first), each centroid becomes the
+    direction of the sum of its samples; one without samples stays. Up to 25 times, from randomly chosen
+    samples, or until nothing changes. Directions are summed on a grid, so that no order of them matters.
+    """
+    place = x.pool.device
+    drawn = draws(seed, len(x.embeddings)).to(place)[x.pool]
+    centroid = x[drawn.argsort(stable=True)[:clusters]]
+    cluster = torch.full((len(x),), -1, dtype=torch.int64, device=place)
+    step = 2.0 ** -min(30, 52 - len(x).bit_length())
+    for _ in range(_ITERATIONS):
+        before = cluster.clone()
+        total = torch.zeros_like(centroid)
+        for rows in x.chunks(clusters):
+            here = x[rows]
+            cluster[rows] = _nearest(here, centroid)
+            total.index_add_(0, cluster[rows], snap(here, step))
+        if cluster.equal(before):
+            break
+        length = total.norm(dim=1, keepdim=True)
+        centroid = torch.where(length > 0, total / length.clamp(min=1e-300), centroid)
+    distance = torch.empty(len(x), dtype=torch.float64, device=place)
+    for rows in x.chunks(clusters):
+        here = x[rows]
+        cluster[rows] = _nearest(here, centroid)
+        distance[rows] = (here - centroid[cluster[rows]]).square().sum(dim=1) / 2
+    return cluster, distance
+
+
+def _nearest(directions: Tensor, centroid: Tensor) -> Tensor:
+    return snap(directions @ centroid.T, _STEP).argmax(dim=1)

@@ -1,0 +1,72 @@
+"""spread: the forward step of a selection, difficulty sent along the edges of a graph."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from d2pyg._base.checks import as_real, check_choice
+from d2pyg.graph.edges import Edges, both_directions, median_distance
+from d2pyg.nn.forward import ForwardMessagePassing
+
+
+class Spread(NamedTuple):
+    """Scores after the forward step, and the edges they went along."""
+
+    score: Tensor  # float64 [N]
+    edges: Edges  # in units of the scale, in both directions where that was asked for
+    unit: float  # what distances were divided by
+
+
+def spread(
+    score: Tensor,
+    edges: Edges,
+    layer: ForwardMessagePassing,
+    scale: str | float | None,
+    undirected: bool,
+) -> Spread:
+    """The scores [N] or [N, F] after one pass of the layer, [N]; arguments have been checked.
+
+    A copy of the layer computes them, in float64, on the device of the scores and without dropout;
+    the layer stays as it is.
+    """
+    if len(score) == 0:  # the cutoff left no sample
+        return Spread(score.new_empty(0), edges, _unit(scale, edges))
+    unit = _unit(scale, edges)
+    edges = (both_directions(edges) if undirected else edges).in_units_of(unit)
+    with torch.no_grad():
+        ours = deepcopy(layer).to(score.device, torch.float64).eval()
+        updated = ours(score, edges.edge_index, edges.distance)
+    if updated.shape != score.shape[:1] or not updated.is_floating_point():
+        raise ValueError(
+            f"Expected the forward pass of {layer} to end in one number a sample, [{len(score)}] (got "
+            f"{updated.dtype} of shape {tuple(updated.shape)}). Check its message and update; where it "
+            f"takes several columns, override scalarize."
+        )
+    if not bool(updated.isfinite().all()):
+        raise ValueError(
+            f"Expected scores after the forward pass to be finite (got NaN or infinity). Divide "
+            f"'scores' by a constant, or check {layer}."
+        )
+    return Spread(updated.double(), edges, unit)
+
+
+def _unit(scale: str | float | None, edges: Edges) -> float:
+    """What distances are divided by."""
+    if isinstance(scale, str):
+        return median_distance(edges)
+    return 1.0 if scale is None else float(scale)
+
+
+def check_scale(scale: str | float | None) -> None:
+    """A number above 0, ``"median"`` or None."""
+    if isinstance(scale, str):
+        check_choice("scale", scale, ("median",))
+    elif scale is not None and as_real("scale", scale, "Pass a number, 'median' or None.") <= 0:
+        raise ValueError(
+            f"Expected 'scale' to be above 0 (got {scale:g}). Distances are divided by it; "
+            f"pass None to leave them as they are."
+        )

@@ -1,0 +1,127 @@
+"""Scores without labels: from embeddings alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from d2pyg._base.chance import draws
+from d2pyg._base.checks import as_count, as_device, as_flag
+from d2pyg._base.grid import largest_magnitude, power_of_two
+from d2pyg.graph.given import Given
+from d2pyg.graph.kmeans import Directions, spherical_kmeans
+from d2pyg.graph.knn import Embeddings, as_embedded, knn_graph
+from d2pyg.graph.metric import Metric, PairwiseMetric
+from d2pyg.room import room_for
+
+
+def prototypicality(
+    embeddings: Embeddings, num_prototypes: int = 100, *, seed: int, raw: bool = False
+) -> Tensor:
+    r"""Distance to the nearest prototype (Sorscher et al. 2022): the untypical are hard.
+
+    Prototypes are the centers of a spherical k-means from random samples, as in
+    :func:`d2pyg.baselines.prototypes`. The score is one minus the largest cosine, in 0 to 2.
+
+    Args:
+        embeddings: [N, d], any float type.
+        num_prototypes: Centers, 1 to N. The paper takes the number of classes or more; results hardly
+            depend on it.
+        seed: Of the first centers. There is no default: another seed gives other scores.
+        raw: The largest cosine itself, low is hard.
+
+    Returns:
+        float64 [N] on the device of the embeddings (on the CPU for MPS).
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+
+    Example:
+        >>> x = torch.tensor([[1.0, 0.0], [1.0, 0.1], [1.0, -0.1], [0.0, 3.0]])
+        >>> prototypicality(x, num_prototypes=1, seed=0).argmax()
+        tensor(3)
+    """
+    given = as_embedded(embeddings, "euclidean")
+    count = as_count(
+        "num_prototypes",
+        num_prototypes,
+        1,
+        len(given),
+        ", the samples",
+        "Sorscher et al. take the number of classes.",
+    )
+    raw = as_flag("raw", raw)
+    pool = torch.arange(len(given), device=as_device(None, given.device))
+    _, distance = spherical_kmeans(Directions(given, pool), count, seed)
+    return 1 - distance if raw else distance
+
+
+def neighbor_distance(
+    embeddings: Embeddings,
+    k: int = 5,
+    *,
+    metric: str | Metric | PairwiseMetric = "euclidean",
+    backend: str = "auto",
+    device: str | torch.device | None = None,
+    progress: bool = False,
+) -> Tensor:
+    r"""Mean distance to the k nearest others: the isolated are hard. At least 0.
+
+    Args:
+        embeddings: [N, d], any float type.
+        k: 1 to N - 1.
+        metric: A distance, as in :func:`d2pyg.knn_graph`.
+        backend, device, progress: As in :func:`d2pyg.knn_graph`.
+
+    Returns:
+        float64 [N] on the device of the graph.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+
+    Example:
+        >>> neighbor_distance(torch.tensor([[0.0], [1.0], [5.0]]), k=1)
+        tensor([1., 1., 4.], dtype=torch.float64)
+    """
+    graph = knn_graph(embeddings, k, metric=metric, backend=backend, device=device, progress=progress)
+    Given.of(graph, None)  # which refuses what is no distance
+    distance: Tensor = graph.edge_attr.view(graph.num_nodes, k)
+    unit = power_of_two(largest_magnitude(distance))
+    return (distance / unit).mean(dim=1) * unit
+
+
+def shuffled(num_samples: int, *, seed: int) -> Tensor:
+    """All equally hard but for their order, which is drawn: in 1 to 1 + 2^-8. float64 [N].
+
+    Without a forward pass D2 then keeps random samples, less those that are like others already kept:
+    ``select(x)`` is ``select(x, shuffled(N, seed=0), update="none", reverse_flow="source_to_target")``.
+    Where all scores are the same, by contrast, ties go to the lowest index: the order of the data set.
+
+    Args:
+        num_samples: N.
+        seed: Of the order, a whole number >= 0.
+
+    Example:
+        >>> shuffled(3, seed=0)
+        tensor([1.0038, 1.0028, 1.0018], dtype=torch.float64)
+    """
+    count = as_count("num_samples", num_samples, 1, None, "", "It is len(dataset).")
+    with room_for("num_samples", count):
+        return 1 + draws(seed, count) / 256
+
+
+def without_scores(num_samples: int) -> Tensor:
+    """What :func:`d2pyg.select` goes by where no scores are given: one order, the same every time."""
+    return shuffled(num_samples, seed=0)
+
+
+def ones(num_samples: int) -> Tensor:
+    """All equally hard: the paper's scores without labels. float64 [N].
+
+    Example:
+        >>> ones(2)
+        tensor([1., 1.], dtype=torch.float64)
+    """
+    count = as_count("num_samples", num_samples, 1, None, "", "It is len(dataset).")
+    with room_for("num_samples", count):
+        return torch.ones(count, dtype=torch.float64)

@@ -1,0 +1,185 @@
+"""greedy_select: scores and a graph in, coreset out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from d2pyg._base.checks import ArrayLike, as_flag, as_integers, as_labels, as_scores
+from d2pyg._base.progress import progress_bar
+from d2pyg._base.registry import look_up, name_of
+from d2pyg.coreset.coreset import Coreset, plain, versions
+from d2pyg.coreset.explanation import Trace
+from d2pyg.graph.edges import Edges, edges_of
+from d2pyg.greedy import heap, rounds, sequential  # noqa: F401  # they register themselves
+from d2pyg.greedy.problem import Picks, Problem, not_finite
+from d2pyg.nn.claims import check_claims
+from d2pyg.nn.reverse import ReverseMessage, as_reverse
+from d2pyg.selection.budget import check_available, num_kept
+from d2pyg.selection.initial import as_initial
+
+
+def greedy_select(
+    scores: ArrayLike,
+    graph: Data,
+    budget: int | ArrayLike,
+    reverse: str | ReverseMessage = "weighted",
+    *,
+    gamma_reverse: float | None = None,
+    clamp: bool = False,
+    batch: ArrayLike | None = None,
+    initial: ArrayLike | Coreset | None = None,
+    engine: str = "auto",
+    debug: bool = False,
+    progress: bool = False,
+) -> Coreset:
+    r"""Picks ``budget`` nodes: always the highest score, which then lowers its neighbors'.
+
+    .. math:: k = \arg\max_{i \text{ unpicked}} x_i, \qquad x_j \leftarrow x_j - e_{kj} x_k
+
+    for each neighbor j of k, the sources of the edges into k (arXiv:2310.07931, equation 3). Ties
+    go to the lowest index. Scores and messages are rounded to one power-of-two grid, about 1e-9 of
+    the largest score (:mod:`d2pyg._base.grid`), so that the picks are the same in every edge order.
+
+    Args:
+        scores: [N], finite; higher is picked earlier.
+        graph: ``edge_index`` [2, E] and distances in ``edge_attr`` [E], as from
+            :func:`d2pyg.knn_graph`, without self-loops. Taken as it is: directed where it is.
+        budget: Number of picks; with ``batch``, of each group, one number for all or one a group, by
+            ascending number of the group.
+        reverse: ``"weighted"``, ``"absolute"`` or a :class:`~d2pyg.nn.ReverseMessage`.
+        gamma_reverse: Decay of the message with squared distance, for ``"weighted"``; default 3.
+        clamp: Picks at or below 0 send no message.
+        batch: Group of each node [N], integers, as PyG's ``Batch.batch``: every group is a selection of
+            its own, all at once. Edges join nodes of one group.
+        initial: Nodes taken first, in the order given, whatever their scores; they are not in the
+            result, and ``initial=index[:b]`` gives the rest. Distinct indices, a mask [N], whose nodes
+            go by index, or a coreset, for its own initial nodes and then its picks.
+        engine: ``"heap"`` (a priority queue on the CPU, for messages that are ``linear``), ``"rounds"``
+            (many picks at once on any device, for messages that are ``monotone``), ``"sequential"``
+            (any message, an argmax over all nodes for every pick), or ``"auto"``: the heap on the CPU,
+            rounds on CUDA, as far as the message allows. The picks are the same.
+        debug: Try first whether the message keeps its claims (:func:`d2pyg.nn.check_claims`): one
+            that does not would give other picks on another engine.
+        progress: Show a bar of picks done.
+
+    Returns:
+        A :class:`~d2pyg.Coreset` on the graph's device; with ``batch``, the picks of the first group
+        in their order, then those of the second. ``settings["engine"]`` is the engine used and
+        ``settings["engine_report"]`` how it went, such as ``picks_per_round``.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [0.1], [5.0]])
+        >>> graph = d2pyg.knn_graph(x, k=1)
+        >>> greedy_select([3.0, 2.9, 1.0], graph, budget=2).index  # 1 is close to 0, so 2 is next
+        tensor([0, 2])
+        >>> x, batch = torch.tensor([[0.0], [0.1], [5.0], [5.3]]), [0, 0, 1, 1]
+        >>> graph = d2pyg.knn_graph(x, k=1, batch=batch)
+        >>> greedy_select([3.0, 2.9, 1.0, 4.0], graph, budget=1, batch=batch).index
+        tensor([0, 3])
+    """
+    edges = edges_of(graph)
+    place = edges.edge_index.device
+    score = as_scores(scores, edges.num_nodes, signed=True).to(place).clone()
+    clamp, debug = as_flag("clamp", clamp), as_flag("debug", debug)
+    check_engine(engine)
+    first = as_initial(initial, edges.num_nodes).to(place)
+    group, count = _groups(budget, batch, edges, first)
+    message = as_reverse(reverse, gamma_reverse, None)
+    if debug:
+        check_claims(message, edges.distance)
+
+    problem, node = Problem.build(
+        score=score,
+        edges=edges,
+        group=group,
+        count=count,
+        first=first,
+        reverse=message,
+        clamp=clamp,
+    )
+    picks, how = run(problem, engine, progress)
+    settings = plain(
+        {
+            "budget": count.tolist() if batch is not None else int(count),
+            "reverse": reverse,
+            "gamma_reverse": message.gamma if message.uses_distance else None,
+            "clamp": clamp,
+            "num_groups": None if batch is None else len(count),
+            "initial": first.tolist(),
+            **how,
+            "device": str(place),
+            "num_samples": edges.num_nodes,
+            "versions": versions(),
+        }
+    )
+    trace = Trace(score, problem, node)
+    return Coreset(node[picks.index], picks.score, score, settings, trace=trace)
+
+
+def _groups(
+    budget: int | ArrayLike, batch: ArrayLike | None, edges: Edges, first: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The group of each node, 0..G-1, and how many picks each gives."""
+    if batch is None:
+        wanted = num_kept(edges.num_nodes, None, None, budget)
+        taken = len(first)
+        check_available(wanted, edges.num_nodes, edges.num_nodes - taken, taken)
+        return first.new_zeros(edges.num_nodes), torch.tensor([wanted])
+    number, group = (
+        as_labels("batch", batch, edges.num_nodes).to(first.device).unique(return_inverse=True)
+    )
+    across = group[edges.source] != group[edges.target]
+    if bool(across.any()):
+        raise ValueError(
+            f"Expected edges to join nodes of one group of 'batch' (got {int(across.sum())} of "
+            f"{len(across)} that do not). Build the graph with knn_graph(embeddings, k, batch=batch)."
+        )
+    available = (group.bincount() - group[first].bincount(minlength=len(number))).cpu()
+    if isinstance(budget, int | np.integer):
+        budget = [int(budget)] * len(number)
+    count = as_integers("budget", budget, len(number), "groups").cpu()
+    wrong = (count < 0) | (count > available)
+    if bool(wrong.any()):
+        at = int(wrong.nonzero()[0])
+        raise ValueError(
+            f"Expected 'budget' to be between 0 and {int(available[at])}, the nodes that can be "
+            f"picked, for group {int(number[at])} of 'batch' (got {int(count[at])}). Pass one budget "
+            f"a group."
+        )
+    return group, count
+
+
+def run(problem: Problem, engine: str, progress: bool) -> tuple[Picks, dict[str, Any]]:
+    """The picks, their scores in the caller's units, and which engine found them, and how."""
+    if engine == "auto":
+        engine = _best_engine(problem)
+    solve = look_up("engine", engine)
+    wanted, none = sum(problem.count), problem.score[:0]
+    with torch.no_grad(), progress_bar(wanted, "selection", "picks", progress) as bar:
+        picks = solve(problem, bar) if wanted else Picks(none.long(), none)
+    picks = replace(picks, score=picks.score * problem.unit)
+    if not bool(picks.score.isfinite().all()):
+        raise not_finite(problem.reverse)
+    return picks, {"engine": name_of(engine), "engine_report": picks.report}
+
+
+def check_engine(engine: str) -> None:
+    """A name that is known; asked before the graph is built."""
+    if engine != "auto":
+        look_up("engine", engine)
+
+
+def _best_engine(problem: Problem) -> str:
+    """The fastest engine that runs this message on this device."""
+    if problem.reverse.linear and problem.score.device.type == "cpu":
+        return "heap"
+    return "rounds" if problem.reverse.monotone else "sequential"

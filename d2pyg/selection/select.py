@@ -1,0 +1,240 @@
+"""select: the whole way, from embeddings and scores to the coreset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from d2pyg._base.checks import ArrayLike, as_columns, as_device, as_flag
+from d2pyg._base.registry import register
+from d2pyg.coreset.coreset import Coreset
+from d2pyg.coreset.explanation import Trace
+from d2pyg.graph.given import Given
+from d2pyg.graph.knn import Embeddings
+from d2pyg.graph.metric import Metric, PairwiseMetric
+from d2pyg.greedy.problem import Problem
+from d2pyg.nn.claims import check_claims
+from d2pyg.nn.forward import ForwardMessagePassing, as_forward
+from d2pyg.nn.kernel import Kernel
+from d2pyg.nn.reverse import ReverseMessage, as_reverse
+from d2pyg.nn.spread import check_scale, spread
+from d2pyg.scores.dynamics import TrainingDynamics
+from d2pyg.scores.unlabeled import without_scores
+from d2pyg.selection.flow import as_flow
+from d2pyg.selection.greedy_select import check_engine, run
+from d2pyg.selection.request import Task
+
+DEFAULT_K = 15
+
+
+@register("method", "d2")
+def select(
+    embeddings: Embeddings | Data,
+    scores: ArrayLike | TrainingDynamics | None = None,
+    *,
+    keep: float | None = None,
+    prune: float | None = None,
+    budget: int | None = None,
+    k: int | None = None,
+    gamma_forward: float | None = None,
+    gamma_reverse: float | None = None,
+    kernel: str | Kernel | None = None,
+    scale: str | float | None = "median",
+    update: str | None = None,
+    forward: str | ForwardMessagePassing = "weighted",
+    reverse: str | ReverseMessage = "weighted",
+    clamp: bool = False,
+    undirected: bool | None = None,
+    reverse_flow: str | None = None,
+    labels: ArrayLike | None = None,
+    balance: str = "proportional",
+    min_per_class: int = 0,
+    cutoff: float | str = 0.0,
+    initial: ArrayLike | Coreset | None = None,
+    ids: Sequence[Any] | Tensor | np.ndarray[Any, Any] | None = None,
+    metric: str | Metric | PairwiseMetric | None = None,
+    backend: str = "auto",
+    engine: str = "auto",
+    device: str | torch.device | None = None,
+    debug: bool = False,
+    progress: bool = False,
+) -> Coreset:
+    r"""Keeps the samples that are hard and diverse: D2 Pruning (arXiv:2310.07931).
+
+    Samples become nodes of a kNN graph with edge weights
+    :math:`e_{ij} = \exp(-\gamma\, (d_{ij} / s)^2)`. Forward messages spread difficulty,
+
+    .. math:: x_i \leftarrow x_i + \sum_{j \in \mathcal{N}(i)} e_{ij}\, x_j ,
+
+    and then, until the budget is spent, the highest score is picked and its reverse messages lower
+    its neighbors', :math:`x_j \leftarrow x_j - e_{kj}\, x_k`, so that the next pick lies elsewhere.
+
+    Args:
+        embeddings: [N, d], a tensor or array of any float type, finite; or a graph from
+            :func:`d2pyg.knn_graph`, to build it once for many settings. Several embeddings of the same
+            samples, as a list or a :class:`d2pyg.graph.Joined`, count together.
+        scores: Difficulty [N], >= 0, higher is harder; floats or integers. Default: all alike, in an
+            order drawn once and for all (:func:`d2pyg.scores.shuffled` with seed 0), with
+            ``update="none"`` and ``reverse_flow="source_to_target"``. Or a
+            :class:`d2pyg.scores.TrainingDynamics`, which stands for its ``borderline()``. For a
+            ``forward`` layer with ``in_channels = F``, [N, F]: the difficulty first, then whatever
+            else the layer makes one score of, finite. (A sweep, the baselines and greedy_select take
+            one score a sample.)
+        keep: Fraction kept, floor(keep N + 0.5) samples. Exactly one of ``keep``, ``prune``,
+            ``budget`` is given.
+        prune: Fraction removed, floor(prune N + 0.5) samples.
+        budget: Number of samples kept. ``initial`` samples do not count.
+        k: Neighbors a sample, 1 to N - 1; default 15 (N - 1 if that is less), or all that a given
+            graph has.
+        gamma_forward: Decay of forward messages with distance, >= 0; default 10. Not with a ``forward``
+            object.
+        gamma_reverse: Decay of reverse messages; default 3. Not with ``reverse="absolute"``, nor with
+            an object, which has its own.
+        kernel: ``"rbf"`` (paper, the default), ``"laplacian"`` (authors' code) or a
+            :class:`d2pyg.nn.Kernel`, of both messages. Not with a ``forward`` object, which has its
+            own; a ``reverse`` given by name takes that.
+        scale: What distances are divided by: ``"median"``, the lower median of the positive directed
+            edge distances over all classes (1 if there is none); a number > 0; or None.
+        update: ``"sum"`` (paper, the default), ``"product"``, :math:`x_i \sum_j e_{ij} x_j`, or
+            ``"none"``, the default without scores: no forward pass, scores stay as they are. Not
+            with a ``forward`` object.
+        forward: ``"weighted"`` (the formula above) or a :class:`d2pyg.nn.ForwardMessagePassing` of
+            your own; a copy of it computes, in float64 and evaluation mode. From its scores on every
+            engine makes the same picks. The scores themselves are the same in every order of the edges
+            if it sums by the default :class:`d2pyg.nn.ExactSum` and each message is a function of its
+            own edge; else, as with a softmax over neighbors, their last bits can differ, on CUDA from
+            run to run.
+        reverse: ``"weighted"`` (paper), ``"absolute"`` (neighbors lose :math:`x_k` itself) or a
+            :class:`d2pyg.nn.ReverseMessage`.
+        clamp: Picks at or below 0 send no message. Without it the formula holds to the letter, and
+            picks below 0 raise their neighbors.
+        undirected: An edge in either direction joins both samples, the default with scores and without
+            a ``reverse_flow``; else i has its own k alone, in the forward pass too.
+        reverse_flow: For directed edges, which it makes them: ``"target_to_source"``, a pick lowers its
+            own k nearest (authors' code, the default with scores); or ``"source_to_target"``, it lowers
+            those that have it among their k nearest. Then all samples are lowered by just k others, and
+            one that lies apart is not picked sooner for it: the default without scores.
+        labels: Classes [N], integers: a graph and a budget a class. A class with fewer than k + 1
+            samples uses the neighbors it has.
+        balance: Seats of the classes: ``"proportional"`` to their sizes (Sainte-Lague) or
+            ``"uniform"`` (in turn). A class that runs out passes its seats on.
+        min_per_class: Seats each class gets first. A budget or a cutoff that leaves a class fewer is
+            a warning.
+        cutoff: Fraction of the hardest samples that is dropped first (mislabeled data), at least 0
+            and below 1. It ranks ``scores`` (the first column), or the mean margins of a
+            TrainingDynamics. With one of these, ``"auto"`` drops the samples of negative mean margin:
+            on average the model preferred another class. A dropped sample sends and receives no
+            message. If ``"auto"`` leaves fewer samples than the budget, the dropped ones follow, the
+            largest margin first; their pick scores are NaN. A class that loses all of its samples is
+            a warning.
+        initial: Samples chosen already, as in active learning: distinct indices, a mask [N], or a
+            :class:`d2pyg.Coreset`, for its own ``initial`` and then its picks. They are taken first,
+            in the order given (a mask: by index), whatever their scores. They count as seats of their
+            classes and are not in the result.
+        ids: Your own names of the samples [N], integers or strings, each once, carried into files.
+        metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`; not with a
+            graph, which has its own.
+        backend: See :func:`d2pyg.knn_graph`; not with a graph.
+        engine: See :func:`d2pyg.greedy_select`.
+        device: Where to compute; default: where ``embeddings`` are. On MPS, which knows no float64,
+            selection runs on the CPU.
+        debug: Try first whether the reverse message keeps what it claims, as in
+            :func:`d2pyg.greedy_select`.
+        progress: Show bars of rows and picks done.
+
+    Returns:
+        A :class:`d2pyg.Coreset` on the device of ``embeddings`` (on the CPU for MPS). ``index[:b]`` is
+        the coreset of size b, with classes too. ``initial=index[:b]`` gives the rest, in this order;
+        after an ``initial`` of your own, pass that and ``index[:b]`` in one list.
+
+    Raises:
+        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
+        ImportError: If the backend's package is not installed.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]])
+        >>> coreset = select(x, scores=[1, 9, 1, 1, 2, 1], budget=3, k=2)
+        >>> coreset.index
+        tensor([1, 4, 3])
+        >>> select(x, scores=[1, 9, 1, 1, 2, 1], budget=3, k=2, labels=[0, 0, 0, 1, 1, 1]).index
+        tensor([1, 4, 0])
+    """
+    hardness = None
+    if isinstance(scores, TrainingDynamics):
+        hardness = -scores.aum(raw=True)
+        scores = scores.borderline()
+    given = Given.of(embeddings, metric, backend)
+    default = isinstance(forward, str) and forward == "weighted"
+    if scores is None and gamma_forward is None and update is None and default:
+        update = "none"
+    undirected, reverse_flow = as_flow(undirected, reverse_flow, scores is not None)
+    layer = as_forward(forward, gamma_forward, kernel, update)
+    if scores is None and layer.in_channels is None:
+        scores = without_scores(len(given))
+    message = as_reverse(reverse, gamma_reverse, layer.kernel)
+    columns = as_columns(scores, len(given), layer.in_channels)
+    task = Task.of(
+        len(given),
+        home=as_device(None, given.device),
+        scores=scores if columns is None else columns[:, 0],
+        keep=keep,
+        prune=prune,
+        budget=budget,
+        labels=labels,
+        balance=balance,
+        min_per_class=min_per_class,
+        cutoff=cutoff,
+        hardness=hardness,
+        initial=initial,
+        ids=ids,
+        device=device,
+    )
+    place, pool, group = task.place, task.pool, task.group
+    clamp, debug = as_flag("clamp", clamp), as_flag("debug", debug)
+    check_scale(scale)
+    check_engine(engine)
+
+    with torch.no_grad():
+        edges, source = given.edges(k, DEFAULT_K, pool, group, place, progress)
+        score = (task.score if columns is None else columns.to(place))[pool]
+        updated, edges, unit = spread(score, edges, layer, scale, undirected)
+
+    if debug:
+        check_claims(message, edges.distance)
+    problem, node = Problem.build(
+        score=updated,
+        edges=edges.turned() if reverse_flow == "source_to_target" else edges,
+        group=group[pool],
+        count=task.count,
+        first=task.first_in_pool,
+        reverse=message,
+        clamp=clamp,
+    )
+    picks, how = run(problem, engine, progress)
+
+    return task.coreset(
+        pool[node[picks.index]],
+        picks.score,
+        updated,
+        {
+            "gamma_forward": None if layer.combine == "none" else layer.gamma,
+            "gamma_reverse": message.gamma if message.uses_distance else None,
+            "kernel": layer.kernel if layer is forward else "rbf" if kernel is None else kernel,
+            "scale": scale,
+            "scale_value": unit,
+            "update": layer.combine,
+            "forward": forward,
+            "reverse": reverse,
+            "clamp": clamp,
+            "undirected": undirected,
+            "reverse_flow": reverse_flow,
+            **source,
+            **how,
+        },
+        Trace(task.score, problem, pool[node]),
+    )
