@@ -82,7 +82,7 @@ def load_graph(path: str | os.PathLike[str]) -> Data:
 
 
 def read_graph_or_array(name: str, spec: str) -> Data | Tensor | np.ndarray[Any, Any]:
-    """The graph of a ``.pt`` file that holds one, or an array as :func:`~d2pyg._base.io.read_array` does."""
+    """The graph of a ``.pt`` file that holds one, or else its array."""
     path = path_of(spec)
     if path.suffix not in SUFFIXES or str(path) != str(Path(spec)):
         return read_array(name, spec)

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from test_kmeans import kmeans, unit
+from kmeans_cases import kmeans, unit
 
 import d2pyg
 from d2pyg import baselines

@@ -3,17 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from kmeans_cases import kmeans, unit
 
 from d2pyg.graph.kmeans import Directions, spherical_kmeans
-
-
-def unit(x):
-    return x / np.linalg.norm(x, axis=1, keepdims=True)
-
-
-def kmeans(x, clusters, seed=0, device="cpu"):
-    pool = torch.arange(len(x), device=device)
-    return spherical_kmeans(Directions(torch.as_tensor(x), pool), clusters, seed)
 
 
 def test_kmeans_ends_where_centroids_and_clusters_agree(rng):
