@@ -1,0 +1,121 @@
+"""Draws the figures of the documentation: python docs/figures.py (needs matplotlib)."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.collections import LineCollection
+
+import d2pyg
+
+OUT = Path(__file__).parent / "images"
+K, GAMMA_FORWARD, GAMMA_REVERSE = 5, 1.0, 1.0
+GREY, KEPT = "#c3c7ce", "#d1495b"
+
+
+def samples():
+    """Two classes of 60 samples in the plane, harder toward the border between them."""
+    rng = np.random.default_rng(3)
+    x = np.concatenate([rng.normal(size=(60, 2)), rng.normal(size=(60, 2)) + [3.2, 0.6]])
+    difficulty = np.exp(-((x @ [1.0, 0.2] - 1.7) ** 2) / 1.2) + 0.15 * rng.random(120)
+    return x, difficulty
+
+
+def clean(axes, title):
+    axes.set(xticks=[], yticks=[], title=title)
+    axes.set_aspect("equal")
+    axes.spines[:].set_visible(False)
+
+
+def edges(graph, x):
+    source, target = graph.edge_index.numpy()
+    return np.stack([x[source], x[target]], axis=1)
+
+
+def save(figure, name):
+    OUT.mkdir(exist_ok=True)
+    figure.savefig(OUT / f"{name}.png", dpi=110)
+    plt.close(figure)
+
+
+def draw_select(x, difficulty):
+    coreset = d2pyg.select(x, difficulty, keep=0.2, k=K)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    points = left.scatter(*x.T, c=difficulty, s=26, cmap="viridis", linewidths=0)
+    figure.colorbar(points, ax=left, label="difficulty", shrink=0.8)
+    right.scatter(*x.T, color=GREY, s=26, linewidths=0)
+    right.scatter(*x[coreset.index].T, color=KEPT, s=34, linewidths=0)
+    clean(left, f"{len(x)} samples")
+    clean(right, f"the {len(coreset)} that are kept")
+    save(figure, "select")
+
+
+def draw_graph(x):
+    graph = d2pyg.knn_graph(x, K)
+    weight = np.exp(-((graph.edge_attr / graph.edge_attr.median()) ** 2).numpy())
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    lines = LineCollection(edges(graph, x), array=weight, cmap="Greys", linewidths=1.2, clim=(-0.2, 1))
+    axes.add_collection(lines)
+    axes.scatter(*x.T, color="#30638e", s=20, zorder=2, linewidths=0)
+    figure.colorbar(lines, ax=axes, label="weight of the edge", shrink=0.8).ax.set_ylim(0, 1)
+    clean(axes, f"every sample and its {K} nearest")
+    save(figure, "graph")
+
+
+def draw_forward(x, difficulty):
+    after = d2pyg.select(x, difficulty, keep=0.2, k=K, gamma_forward=GAMMA_FORWARD).scores
+    figure, pair = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    for axes, values, title in zip(pair, (difficulty, after), ("before", "after"), strict=True):
+        points = axes.scatter(*x.T, c=values, s=30, cmap="viridis", linewidths=0)
+        figure.colorbar(points, ax=axes, shrink=0.8)
+        clean(axes, f"difficulty {title} the forward pass")
+    save(figure, "forward")
+
+
+def draw_reverse(x, difficulty):
+    settings = {"k": K, "gamma_forward": GAMMA_FORWARD, "gamma_reverse": GAMMA_REVERSE}
+    whole = d2pyg.select(x, difficulty, budget=12, **settings)
+    start = whole.scores.numpy()
+    figure, several = plt.subplots(1, 3, figsize=(9, 2.8), layout="constrained")
+    for axes, count in zip(several, (1, 4, 12), strict=True):
+        coreset = d2pyg.select(x, difficulty, budget=count, **settings)
+        left = np.array([coreset.explain(i).score_last for i in range(len(x))])
+        axes.scatter(*x.T, c=left, s=26, cmap="viridis", linewidths=0, vmin=start.min(), vmax=start.max())
+        axes.scatter(*x[coreset.index].T, facecolors="none", edgecolors=KEPT, s=70, linewidths=1.6)
+        clean(axes, f"scores after {count} pick{'s' if count > 1 else ''}")
+    save(figure, "reverse")
+
+
+def draw_rounds(x, difficulty):
+    """The rounds by plain loops: a sample that beats all its open neighbors is picked."""
+    graph = d2pyg.knn_graph(x, K)
+    near = torch.zeros(len(x), len(x), dtype=torch.bool)
+    near[graph.edge_index[0], graph.edge_index[1]] = True
+    near = (near | near.T).numpy()
+    far = np.linalg.norm(x[:, None] - x, axis=2) / float(graph.edge_attr.median())
+    score = d2pyg.select(x, difficulty, keep=0.2, k=K, gamma_forward=GAMMA_FORWARD).scores.numpy().copy()
+    turn, still = np.zeros(len(x), dtype=int), np.ones(len(x), dtype=bool)
+    for number in range(1, 7):
+        rivals = np.where(near & still, score, -np.inf).max(axis=1)
+        picked = still & (score > rivals) & (score > 0)
+        turn[picked], still[picked] = number, False
+        score = score - (np.exp(-GAMMA_REVERSE * far**2) * near * score)[picked].sum(axis=0)
+    figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    axes.scatter(*x[turn == 0].T, color=GREY, s=22, linewidths=0)
+    for number in range(1, turn.max() + 1):
+        here = turn == number
+        axes.scatter(*x[here].T, s=40, linewidths=0, label=f"round {number}: {here.sum()} picks")
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    clean(axes, "many picks at once")
+    save(figure, "rounds")
+
+
+if __name__ == "__main__":
+    plt.rcParams.update({"font.size": 10, "axes.titlesize": 10})
+    where, hard = samples()
+    draw_select(where, hard)
+    draw_graph(where)
+    draw_forward(where, hard)
+    draw_reverse(where, hard)
+    draw_rounds(where, hard)
