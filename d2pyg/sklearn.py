@@ -1,0 +1,97 @@
+"""CoresetSelector: :func:`d2pyg.select` with scikit-learn's interface. Needs scikit-learn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from d2pyg._base.extras import require
+from d2pyg.data.dataset import take
+from d2pyg.selection.select import select
+
+_base = require("sklearn.base", "scikit-learn")
+_validation = require("sklearn.utils.validation", "scikit-learn")
+_multiclass = require("sklearn.utils.multiclass", "scikit-learn")
+
+
+class CoresetSelector(_base.BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+    """Keeps samples that are hard and diverse, as an estimator.
+
+    It follows the convention of imbalanced-learn's samplers: :meth:`fit_resample` returns the samples that
+    are kept. Targets ``y`` are classes: each class has a graph and a budget of its own.
+
+    Args:
+        keep: Fraction kept, above 0 to 1.
+        k: Neighbors a sample; None for the default of :func:`d2pyg.select`, and less where there are
+            fewer samples.
+        gamma_forward, gamma_reverse, metric: As in :func:`d2pyg.select`; None for its defaults.
+        stratify: Whether targets count as classes; if not, they are carried along.
+
+    Attributes:
+        sample_indices_: int64 [B], the samples kept, in pick order.
+        coreset_: The :class:`d2pyg.Coreset`.
+        n_features_in_: Number of features seen in :meth:`fit`.
+
+    Example:
+        >>> from sklearn.datasets import load_digits
+        >>> x, y = load_digits(return_X_y=True)
+        >>> few_x, few_y = CoresetSelector(keep=0.3).fit_resample(x, y)
+        >>> few_x.shape, few_y.shape
+        ((539, 64), (539,))
+    """
+
+    def __init__(
+        self,
+        keep: float = 0.3,
+        *,
+        k: int | None = None,
+        gamma_forward: float | None = None,
+        gamma_reverse: float | None = None,
+        metric: str | None = None,
+        stratify: bool = True,
+    ) -> None:
+        self.keep = keep
+        self.k = k
+        self.gamma_forward = gamma_forward
+        self.gamma_reverse = gamma_reverse
+        self.metric = metric
+        self.stratify = stratify
+
+    def fit(self, X: Any, y: Any = None, *, scores: Any = None) -> CoresetSelector:  # noqa: N803
+        """Selects.
+
+        Args:
+            X: [N, d], finite numbers.
+            y: [N], classes, numbers or names; None for one graph over all samples.
+            scores: Difficulty [N], at least 0, higher is harder; None for a random order.
+        """
+        x = _validation.validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        labels = None
+        if y is not None:
+            y = _validation.column_or_1d(y, warn=True)
+            _validation.check_consistent_length(x, y)
+            if self.stratify:
+                _multiclass.check_classification_targets(y)
+                labels = np.unique(y, return_inverse=True)[1]
+        self.coreset_ = select(
+            x,
+            scores,
+            keep=self.keep,
+            k=None if self.k is None else min(self.k, len(x) - 1),
+            gamma_forward=self.gamma_forward,
+            gamma_reverse=self.gamma_reverse,
+            metric=self.metric,
+            labels=labels,
+        )
+        self.sample_indices_ = self.coreset_.index.numpy()
+        return self
+
+    def fit_resample(self, X: Any, y: Any = None, *, scores: Any = None) -> Any:  # noqa: N803
+        """:meth:`fit`, and then the samples that are kept, in the order of the data set.
+
+        Returns:
+            The part of ``X``, or with ``y`` the parts of both, of their own kind (frames stay frames).
+        """
+        self.fit(X, y, scores=scores)
+        return take(X if y is None else (X, y), self.coreset_)
