@@ -81,7 +81,9 @@ def draw_reverse(x, difficulty):
     for axes, count in zip(several, (1, 4, 12), strict=True):
         coreset = d2pyg.select(x, difficulty, budget=count, **settings)
         left = np.array([coreset.explain(i).score_last for i in range(len(x))])
-        axes.scatter(*x.T, c=left, s=26, cmap="viridis", linewidths=0, vmin=start.min(), vmax=start.max())
+        axes.scatter(
+            *x.T, c=left, s=26, cmap="viridis", linewidths=0, vmin=start.min(), vmax=start.max()
+        )
         axes.scatter(*x[coreset.index].T, facecolors="none", edgecolors=KEPT, s=70, linewidths=1.6)
         clean(axes, f"scores after {count} pick{'s' if count > 1 else ''}")
     save(figure, "reverse")

@@ -43,7 +43,9 @@ def test_resamples_in_the_order_of_the_data_set(digits):
     assert np.array_equal(few_x, x[kept])
     assert np.array_equal(few_y, y[kept])
     assert LogisticRegression(max_iter=2000).fit(few_x / 16, few_y).score(x / 16, y) > 0.9
-    assert np.array_equal(CoresetSelector(keep=0.3).fit_resample(x), x[np.sort(d2pyg.select(x, keep=0.3).index)])
+    assert np.array_equal(
+        CoresetSelector(keep=0.3).fit_resample(x), x[np.sort(d2pyg.select(x, keep=0.3).index)]
+    )
 
 
 def test_classes_may_have_names_and_targets_may_be_numbers(digits):

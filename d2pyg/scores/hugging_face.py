@@ -1,0 +1,115 @@
+"""RecordDynamics: a callback of Hugging Face's Trainer that records a training run. Needs transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from d2pyg._base.extras import require
+from d2pyg.scores.dynamics import TrainingDynamics
+
+_callbacks = require("transformers.trainer_callback", "transformers")
+_FILE = "training_dynamics.pt"
+
+
+class RecordDynamics(_callbacks.TrainerCallback):  # type: ignore[misc]  # transformers is untyped
+    """Feeds a :class:`~d2pyg.scores.TrainingDynamics` with every training batch of a ``Trainer``.
+
+    A recorder has to know which sample a row of logits belongs to, and a Trainer does not tell. So each
+    item of the training set carries its index under the name ``"index"``; the collator puts the indices
+    into the batch like any other number; and this callback takes them out again before the model sees
+    the batch, which also works with several workers and processes. It reads logits and labels where the
+    model returns them. Batches of evaluation are left alone.
+
+    The recorder is saved in every checkpoint, and a run that resumes goes on from there.
+
+    Args:
+        dynamics: The recorder, of as many samples as the training set.
+        column: The name of the index in an item of the data set.
+        labels: The name of the classes in a batch.
+
+    Raises:
+        ValueError: When training begins, if the Trainer would drop the index: it needs
+            ``TrainingArguments(remove_unused_columns=False)``; or if a batch comes without it.
+
+    Example::
+
+        data = data.map(lambda _, i: {"index": i}, with_indices=True)
+        record = RecordDynamics(TrainingDynamics(len(data)))
+        arguments = TrainingArguments(..., remove_unused_columns=False)
+        Trainer(model, arguments, train_dataset=data, callbacks=[record]).train()
+        record.dynamics.borderline()
+    """
+
+    def __init__(
+        self, dynamics: TrainingDynamics, column: str = "index", labels: str = "labels"
+    ) -> None:
+        if not isinstance(dynamics, TrainingDynamics):
+            raise TypeError(
+                f"Expected 'dynamics' to be a TrainingDynamics (got {type(dynamics).__name__}). Pass "
+                f"TrainingDynamics(len(dataset))."
+            )
+        self.dynamics, self.column, self.labels = dynamics, column, labels
+        self._index: Tensor | None = None
+        self._target: Tensor | None = None
+        self._handles: list[Any] = []
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Watches the model, and resumes the recorder where the run resumes."""
+        if args.remove_unused_columns:
+            raise ValueError(
+                f"Expected 'remove_unused_columns' to be False in TrainingArguments (got True, which "
+                f"drops {self.column!r}). Pass TrainingArguments(remove_unused_columns=False)."
+            )
+        saved = Path(args.output_dir) / f"checkpoint-{state.global_step}" / _FILE
+        if state.global_step and saved.exists():
+            self.dynamics.load_state_dict(TrainingDynamics.load(saved).state_dict())
+        model: nn.Module = kwargs["model"]
+        self._handles = [
+            model.register_forward_pre_hook(self._before, with_kwargs=True),
+            model.register_forward_hook(self._after),
+        ]
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Closes the epoch, in all processes together."""
+        self.dynamics.end_epoch()
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Puts the recorder into the checkpoint."""
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        if state.is_world_process_zero and folder.is_dir():
+            self.dynamics.save(folder / _FILE)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Leaves the model as it was."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def _before(
+        self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Takes the index out of the batch."""
+        index = kwargs.pop(self.column, None)
+        if model.training and (index is None or kwargs.get(self.labels) is None):
+            lacking = self.column if index is None else self.labels
+            raise ValueError(
+                f"Expected {lacking!r} in every training batch (got {', '.join(kwargs) or 'none'}). Give "
+                f"each item of the data set its index, and collate it like a label."
+            )
+        self._index = index if model.training else None
+        self._target = kwargs.get(self.labels)
+        return args, kwargs
+
+    def _after(self, model: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        """Records what the model made of the batch."""
+        if self._index is None or self._target is None:
+            return
+        logits = output["logits"] if isinstance(output, Mapping) else output[1]
+        with torch.no_grad():
+            self.dynamics.update(self._index, logits, self._target)
+        self._index = self._target = None
