@@ -10,16 +10,17 @@ from d2pyg._base.extras import require
 from d2pyg.data.dataset import take
 from d2pyg.selection.select import select
 
-_base = require("sklearn.base", "scikit-learn")
-_validation = require("sklearn.utils.validation", "scikit-learn")
-_multiclass = require("sklearn.utils.multiclass", "scikit-learn")
+require("sklearn", "scikit-learn")
+from sklearn.base import BaseEstimator  # noqa: E402
+from sklearn.utils.multiclass import check_classification_targets  # noqa: E402
+from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data  # noqa: E402
 
 
-class CoresetSelector(_base.BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+class CoresetSelector(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     """Keeps samples that are hard and diverse, as an estimator.
 
-    It follows the convention of imbalanced-learn's samplers: :meth:`fit_resample` returns the samples that
-    are kept. Targets ``y`` are classes: each class has a graph and a budget of its own.
+    It follows imbalanced-learn's samplers: :meth:`fit_resample` returns the samples that are kept.
+    Targets ``y`` are classes: each class has a graph and a budget of its own.
 
     Args:
         keep: Fraction kept, above 0 to 1.
@@ -66,13 +67,13 @@ class CoresetSelector(_base.BaseEstimator):  # type: ignore[misc]  # scikit-lear
             y: [N], classes, numbers or names; None for one graph over all samples.
             scores: Difficulty [N], at least 0, higher is harder; None for a random order.
         """
-        x = _validation.validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        x = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
         labels = None
         if y is not None:
-            y = _validation.column_or_1d(y, warn=True)
-            _validation.check_consistent_length(x, y)
+            y = column_or_1d(y, warn=True)
+            check_consistent_length(x, y)
             if self.stratify:
-                _multiclass.check_classification_targets(y)
+                check_classification_targets(y)
                 labels = np.unique(y, return_inverse=True)[1]
         self.coreset_ = select(
             x,

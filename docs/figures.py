@@ -17,7 +17,7 @@ GREY, KEPT = "#c3c7ce", "#d1495b"
 def samples():
     """Two classes of 60 samples in the plane, harder toward the border between them."""
     rng = np.random.default_rng(3)
-    x = np.concatenate([rng.normal(size=(60, 2)), rng.normal(size=(60, 2)) + [3.2, 0.6]])
+    x = np.concatenate([rng.normal(size=(60, 2)), rng.normal(size=(60, 2)) + np.array([3.2, 0.6])])
     difficulty = np.exp(-((x @ [1.0, 0.2] - 1.7) ** 2) / 1.2) + 0.15 * rng.random(120)
     return x, difficulty
 

@@ -1,4 +1,4 @@
-"""RecordDynamics: a callback of Hugging Face's Trainer that records a training run. Needs transformers."""
+"""RecordDynamics: a callback of Hugging Face's Trainer. Needs transformers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from torch import Tensor, nn
 from d2pyg._base.extras import require
 from d2pyg.scores.dynamics import TrainingDynamics
 
-_callbacks = require("transformers.trainer_callback", "transformers")
+require("transformers", "transformers")
+from transformers import TrainerCallback  # noqa: E402
+
 _FILE = "training_dynamics.pt"
 
 
-class RecordDynamics(_callbacks.TrainerCallback):  # type: ignore[misc]  # transformers is untyped
+class RecordDynamics(TrainerCallback):  # type: ignore[misc]  # where it is not installed
     """Feeds a :class:`~d2pyg.scores.TrainingDynamics` with every training batch of a ``Trainer``.
 
     A recorder has to know which sample a row of logits belongs to, and a Trainer does not tell. So each
@@ -98,8 +100,8 @@ class RecordDynamics(_callbacks.TrainerCallback):  # type: ignore[misc]  # trans
         if model.training and (index is None or kwargs.get(self.labels) is None):
             lacking = self.column if index is None else self.labels
             raise ValueError(
-                f"Expected {lacking!r} in every training batch (got {', '.join(kwargs) or 'none'}). Give "
-                f"each item of the data set its index, and collate it like a label."
+                f"Expected {lacking!r} in every training batch (got {', '.join(kwargs) or 'none'}). "
+                f"Give each item of the data set its index, and collate it like a label."
             )
         self._index = index if model.training else None
         self._target = kwargs.get(self.labels)

@@ -9,8 +9,8 @@ pytestmark = pytest.mark.extensions
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("accelerate")
 
-from d2pyg.scores import TrainingDynamics
-from d2pyg.scores.hugging_face import RecordDynamics
+from d2pyg.scores import TrainingDynamics  # noqa: E402
+from d2pyg.scores.hugging_face import RecordDynamics  # noqa: E402
 
 N, CLASSES, EPOCHS = 30, 3, 3
 
@@ -104,7 +104,7 @@ class TestTrainer:
         assert record.dynamics.state_dict()["samples"]["seen"].tolist() == [EPOCHS] * N
 
     def test_refuses(self, tmp_path):
-        with pytest.raises(TypeError, match="'dynamics' to be a TrainingDynamics .got int"):
+        with pytest.raises(TypeError, match=r"'dynamics' to be a TrainingDynamics .got int"):
             RecordDynamics(3)
         with pytest.raises(ValueError, match="'remove_unused_columns' to be False"):
             recorded(tmp_path, remove_unused_columns=True)
