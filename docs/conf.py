@@ -1,6 +1,7 @@
-"""How the reference is built: python -m sphinx -W -n docs docs/_build (make docs does)."""
+"""How the documentation is built: python -m sphinx -W -n docs docs/_build (make docs does)."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,13 +14,22 @@ project = "d2pyg"
 author = "The d2pyg authors"
 version = release = d2pyg.__version__
 
+# Notebooks are shown with the outputs that they are kept with.
+HERE = Path(__file__).parent
+shutil.copytree(HERE.parent / "notebooks", HERE / "notebooks", dirs_exist_ok=True)
+nb_execution_mode = "off"
+
 extensions = [
+    "myst_nb",
     "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "sphinx_copybutton",
     "sphinxcontrib.programoutput",
 ]
+myst_enable_extensions = ["dollarmath"]
 html_theme = "furo"
 html_title = f"d2pyg {version}"
 exclude_patterns = ["_build"]
@@ -31,9 +41,19 @@ autodoc_inherit_docstrings = False
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
+# Links into other projects' references, where they can be reached; D2PYG_OFFLINE builds without.
+intersphinx_mapping = {
+    "python": ("https://docs.python.org/3", None),
+    "numpy": ("https://numpy.org/doc/stable", None),
+    "torch": ("https://docs.pytorch.org/docs/stable", None),
+    "torch_geometric": ("https://pytorch-geometric.readthedocs.io/en/latest", None),
+}
+if "D2PYG_OFFLINE" in os.environ:
+    intersphinx_mapping = {}
+
 nitpicky = True  # a reference that leads nowhere is a warning, and make docs takes warnings as errors
 nitpick_ignore_regex = [
-    ("py:.*", r"(torch|torch_geometric|numpy|lightning|abc|sklearn)\..*"),
+    ("py:.*", r"(torch|torch_geometric|numpy|lightning|abc|sklearn|transformers)\..*"),
     ("py:exc", r"[A-Z]\w+Error(, [A-Z]\w+Error)*"),
-    ("py:class", r"d2pyg\.explanation\.Trace"),  # what Coreset.explain reads, and no user
+    ("py:class", r"d2pyg\.coreset\.explanation\.Trace"),  # what Coreset.explain reads, and no user
 ]
