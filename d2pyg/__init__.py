@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING
 from d2pyg._version import __version__
 
 if TYPE_CHECKING:
-    from d2pyg import baselines, graph, nn, scores, transforms
+    from d2pyg import baselines, graph, metrics, nn, scores, transforms
     from d2pyg._base.registry import register
     from d2pyg.coreset.coreset import Coreset
     from d2pyg.data.dataset import prune_dataset, take
     from d2pyg.data.embedding import embed
     from d2pyg.data.sampler import CoresetSampler
-    from d2pyg.evaluate import metrics
     from d2pyg.evaluate.comparison import compare
     from d2pyg.evaluate.sweeping import sweep
     from d2pyg.graph import knn_graph, load_graph, save_graph
@@ -31,14 +30,7 @@ if TYPE_CHECKING:
     from d2pyg.selection.repeat import repeat
     from d2pyg.selection.select import select
 
-_MODULES = {
-    "baselines": "baselines",
-    "graph": "graph",
-    "metrics": "evaluate.metrics",
-    "nn": "nn",
-    "scores": "scores",
-    "transforms": "transforms",
-}
+_MODULES = ("baselines", "graph", "metrics", "nn", "scores", "transforms")
 _HOME = {
     "Coreset": "coreset.coreset",
     "CoresetSampler": "data.sampler",
@@ -91,8 +83,8 @@ if not TYPE_CHECKING:  # which sees the imports above
         """Imports everything at the first name asked for, so that all plug-ins are registered."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        for public, module in _MODULES.items():
-            globals()[public] = import_module(f"{__name__}.{module}")
+        for module in _MODULES:
+            globals()[module] = import_module(f"{__name__}.{module}")
         for public, module in _HOME.items():
             globals()[public] = getattr(import_module(f"{__name__}.{module}"), public)
         return globals()[name]

@@ -32,9 +32,10 @@ extensions = [
 myst_enable_extensions = ["dollarmath"]
 html_theme = "furo"
 html_title = f"d2pyg {version}"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "jupyter_execute"]
 highlight_language = "python"
 
+autodoc_mock_imports = ["transformers"]  # its callback is described without it
 autodoc_member_order = "groupwise"
 autodoc_typehints = "none"  # docstrings say what an argument may be
 autodoc_inherit_docstrings = False

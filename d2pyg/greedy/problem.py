@@ -22,7 +22,7 @@ class Problem:
     First the nodes ``first`` are taken, in their order, whatever their scores. Then ``count`` others
     of each group are picked: always the highest current score, ties to the lowest node. Each
     neighbor j of what is taken loses :math:`\text{message}(x_k, x_j, d_{kj})`, rounded to a whole
-    number of units (:mod:`d2pyg._base.grid`). Nodes are numbered so that each group is a range.
+    number of units. Nodes are numbered so that each group is a range.
     """
 
     score: Tensor  # float64 [N], whole numbers of units

@@ -44,7 +44,7 @@ def greedy_select(
 
     for each neighbor j of k, the sources of the edges into k (arXiv:2310.07931, equation 3). Ties
     go to the lowest index. Scores and messages are rounded to one power-of-two grid, about 1e-9 of
-    the largest score (:mod:`d2pyg._base.grid`), so that the picks are the same in every edge order.
+    the largest score, so that the picks are the same in every edge order.
 
     Args:
         scores: [N], finite; higher is picked earlier.
