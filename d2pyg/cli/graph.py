@@ -7,6 +7,7 @@ import json
 import time
 from typing import Any
 
+from d2pyg._base import defaults
 from d2pyg._base.checks import as_labels
 from d2pyg._base.io import read_array
 from d2pyg._base.outputs import check_output
@@ -17,9 +18,9 @@ from d2pyg.graph.knn import knn_graph
 _EPILOG = """
 examples:
   A graph with all the neighbors that later settings may need:
-    d2pyg graph embeddings.npy --k 15 --out graph.pt
+    d2pyg graph embeddings.npy --out graph.pt
   One graph a class, for selections with the same labels:
-    d2pyg graph embeddings.npy --labels labels.npy --k 15 --out graph.pt
+    d2pyg graph embeddings.npy --labels labels.npy --out graph.pt
   What it is for:
     d2pyg select graph.pt --scores scores.npy --k 5 --keep 0.3 --out coreset.npz
     d2pyg sweep graph.pt --scores scores.npy --keep 0.1 0.3 --k 1 5 15 --out sweep.csv
@@ -53,7 +54,7 @@ def add_to(commands: Any) -> None:
     add(
         "--k",
         type=common.whole,
-        default=5,
+        default=defaults.K,
         metavar="K",
         help="neighbors a sample (default %(default)s)",
     )

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from d2pyg._base import defaults
 from d2pyg._base.checks import as_index
 from d2pyg._base.outputs import check_output, replacing_all
 from d2pyg._base.registry import choices, look_up
@@ -46,9 +47,9 @@ examples:
     d2pyg select --method ccs --scores scores.npy --cutoff 0.1 --seed 0 --keep 0.3 --out ccs.npz
 
   A graph that is built once, for two selections:
-    d2pyg graph embeddings.npy --k 15 --out graph.pt
+    d2pyg graph embeddings.npy --out graph.pt
     d2pyg select graph.pt --scores scores.npy --k 5 --keep 0.1 --out small.npz
-    d2pyg select graph.pt --scores scores.npy --k 15 --keep 0.3 --out large.npz
+    d2pyg select graph.pt --scores scores.npy --keep 0.3 --out large.npz
 
 --json prints one object on stdout:
   out            the file written
@@ -97,11 +98,13 @@ def add_to(commands: Any) -> None:
     add("--method", default="d2", metavar="NAME",
         help=f"{', '.join(choices('method'))} (default %(default)s)")  # fmt: skip
     add("--k", type=common.whole, metavar="K",
-        help="neighbors a sample (default 15, or all that a graph has)")  # fmt: skip
+        help=f"neighbors a sample (default {defaults.K}, or all that a graph has)")  # fmt: skip
     add("--gamma-forward", type=common.real, metavar="G",
-        help="decay of forward messages with distance (default 10.0)")  # fmt: skip
+        help="decay of forward messages with distance (default "
+        f"{defaults.GAMMA_FORWARD:g})")  # fmt: skip
     add("--gamma-reverse", type=common.real, metavar="G",
-        help="decay of reverse messages with distance (default 3.0)")  # fmt: skip
+        help="decay of reverse messages with distance (default "
+        f"{defaults.GAMMA_REVERSE:g})")  # fmt: skip
     add("--clamp", action=argparse.BooleanOptionalAction,
         help="picks at or below 0 send no message")  # fmt: skip
     add("--cutoff", type=common.fraction_or_auto, metavar="F",

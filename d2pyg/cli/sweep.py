@@ -7,6 +7,7 @@ import json
 import time
 from typing import Any
 
+from d2pyg._base import defaults
 from d2pyg._base.outputs import check_output, replacing
 from d2pyg.cli import common, streams
 from d2pyg.evaluate.sweeping import sweep
@@ -73,11 +74,13 @@ def add_to(commands: Any) -> None:
 
     add = parser.add_argument_group("tried in every combination").add_argument
     add("--k", type=common.whole, nargs="+", metavar="K",
-        help="neighbors a sample (default 15, or all that a graph has)")  # fmt: skip
+        help=f"neighbors a sample (default {defaults.K}, or all that a graph has)")  # fmt: skip
     add("--gamma-forward", type=common.real, nargs="+", metavar="G",
-        help="decays of forward messages with distance (default 10.0)")  # fmt: skip
+        help="decays of forward messages with distance (default "
+        f"{defaults.GAMMA_FORWARD:g})")  # fmt: skip
     add("--gamma-reverse", type=common.real, nargs="+", metavar="G",
-        help="decays of reverse messages with distance (default 3.0)")  # fmt: skip
+        help="decays of reverse messages with distance (default "
+        f"{defaults.GAMMA_REVERSE:g})")  # fmt: skip
     add("--clamp", type=_flag, nargs="+", metavar="yes|no",
         help="whether picks at or below 0 send no message (default no)")  # fmt: skip
     add("--cutoff", type=common.real, nargs="+", metavar="F",

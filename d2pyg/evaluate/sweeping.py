@@ -22,6 +22,7 @@ from d2pyg._base.checks import (
     check_unmasked,
     shown,
 )
+from d2pyg._base.defaults import K
 from d2pyg._base.progress import progress_bar
 from d2pyg.coreset.coreset import plain
 from d2pyg.graph.cover import covering_radii
@@ -34,7 +35,7 @@ from d2pyg.metrics import overlap, score_entropy
 from d2pyg.scores.dynamics import check_numbers
 from d2pyg.scores.unlabeled import without_scores
 from d2pyg.selection.budget import after_cutoff, check_available, num_kept
-from d2pyg.selection.select import DEFAULT_K, select
+from d2pyg.selection.select import select
 
 _SWEPT = ("k", "gamma_forward", "gamma_reverse", "clamp", "cutoff")
 _OF_ONE_RESULT = ("ids", "initial")
@@ -131,7 +132,7 @@ def sweep(
     amounts, budgets = _budgets(num_samples, {"keep": keep, "prune": prune, "budget": budget})
     cutoffs, many_k = _values("cutoff", cutoff), _values("k", k)
     if ready is None:
-        many_k = [k_of(value, num_samples, DEFAULT_K) for value in many_k]
+        many_k = [k_of(value, num_samples, K) for value in many_k]
     most = max(many_k) if ready is None else own_k(given, ready)
     others = _combinations(gamma_forward=gamma_forward, gamma_reverse=gamma_reverse, clamp=clamp)
     shared = {"labels": labels, "device": device, **fixed}

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
 from d2pyg._base.checks import as_count, check_choice, check_gamma, shown
+from d2pyg._base.defaults import GAMMA_FORWARD
 from d2pyg._base.registry import made, register
 from d2pyg.nn.exact_sum import ExactSum
 from d2pyg.nn.inputs import check_edges
@@ -83,7 +84,7 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
 
     def __init__(
         self,
-        gamma: float = 10.0,
+        gamma: float = GAMMA_FORWARD,
         kernel: str | Kernel = "rbf",
         update: str = "sum",
         hops: int = 1,
@@ -196,7 +197,7 @@ def as_forward(
         layer = made(
             "forward",
             forward,
-            gamma=10.0 if gamma is None else check_gamma("gamma_forward", gamma),
+            gamma=GAMMA_FORWARD if gamma is None else check_gamma("gamma_forward", gamma),
             kernel="rbf" if kernel is None else kernel,
             update="sum" if update is None else update,
         )

@@ -8,6 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from d2pyg._base.checks import check_gamma, shown
+from d2pyg._base.defaults import GAMMA_REVERSE
 from d2pyg._base.registry import made, register
 from d2pyg.nn.kernel import Kernel, as_kernel
 
@@ -49,7 +50,7 @@ class ReverseMessage(ABC):
                 if claim not in cls.__dict__:
                     setattr(cls, claim, void)
 
-    def __init__(self, gamma: float = 3.0, kernel: str | Kernel = "rbf") -> None:
+    def __init__(self, gamma: float = GAMMA_REVERSE, kernel: str | Kernel = "rbf") -> None:
         self.gamma = check_gamma("gamma", gamma)
         self.kernel = as_kernel(kernel)
 
@@ -120,7 +121,7 @@ def as_reverse(
     message = made(
         "reverse",
         reverse,
-        gamma=3.0 if gamma is None else check_gamma("gamma_reverse", gamma),
+        gamma=GAMMA_REVERSE if gamma is None else check_gamma("gamma_reverse", gamma),
         kernel="rbf" if kernel is None else kernel,
     )
     if not isinstance(message, ReverseMessage):

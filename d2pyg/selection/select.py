@@ -11,6 +11,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from d2pyg._base.checks import ArrayLike, as_columns, as_device, as_flag
+from d2pyg._base.defaults import K
 from d2pyg._base.registry import register
 from d2pyg.coreset.coreset import Coreset
 from d2pyg.coreset.explanation import Trace
@@ -28,8 +29,6 @@ from d2pyg.scores.unlabeled import without_scores
 from d2pyg.selection.flow import as_flow
 from d2pyg.selection.greedy_select import check_engine, run
 from d2pyg.selection.request import Task
-
-DEFAULT_K = 15
 
 
 @register("method", "d2")
@@ -200,7 +199,7 @@ def select(
     check_engine(engine)
 
     with torch.no_grad():
-        edges, source = given.edges(k, DEFAULT_K, pool, group, place, progress)
+        edges, source = given.edges(k, K, pool, group, place, progress)
         score = (task.score if columns is None else columns.to(place))[pool]
         updated, edges, unit = spread(score, edges, layer, scale, undirected)
 
