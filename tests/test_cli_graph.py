@@ -46,7 +46,7 @@ def test_graph_equals_knn_graph(files, capsys):
     summary = json.loads(capsys.readouterr().out)
     assert summary.pop("seconds") > 0
     assert summary == {
-        "out": "g.pt", "nodes": 80, "edges": 400, "k": 5, "metric": "euclidean", "backend": "torch",
+        "out": "g.pt", "nodes": 80, "edges": 1200, "k": 15, "metric": "euclidean", "backend": "torch",
     }  # fmt: skip
 
 
@@ -155,7 +155,14 @@ def test_errors_are_one_line_and_leave_files_alone(command, message, files, tmp_
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("graph", ["--k 15 --out graph.pt", "file.npz:key", "backend        the backend used"]),
+        (
+            "graph",
+            [
+                "d2pyg graph embeddings.npy --out graph.pt",
+                "file.npz:key",
+                "backend        the backend used",
+            ],
+        ),
         ("sweep", ["--gamma-reverse 0 0.1 1", "score_entropy", "stand in place of the embeddings"]),
         ("select", ["d2pyg select graph.pt", "stand in place of the embeddings"]),
     ],
