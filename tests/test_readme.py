@@ -6,9 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-
-import d2pyg
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -41,6 +40,9 @@ def environment(code, folder):
 def test_code_blocks_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     subprocess.run([sys.executable, "-m", "venv", "venv"], check=True)
+    x = np.random.default_rng(0).normal(size=(1797, 4))
+    np.save("embeddings.npy", x)
+    np.save("scores.npy", np.abs(x[:, 0]))
     names = {}
     printed = ""
     for language, code in blocks(name):
@@ -62,19 +64,7 @@ def test_code_blocks_run(name, tmp_path, monkeypatch):
     if name == "README.md":
         assert (tmp_path / "venv" / "bin" / "d2pyg").exists()
         assert len(names["coreset"]) == 539
-        assert len(names["more"]) == 100
-        assert len(names["rows"]) == 18
-        differ = [tuple(names[n].index.tolist()) for n in ("attentive", "further", "trusted", "capped")]
-        assert len(set(differ)) == 4
-        assert names["widest"]["kept"] == 539
-        assert names["found"].rank_correlation > 0
-        assert names["dynamics"].epochs == 12
-        assert int(names["few"].train_mask.sum()) == 300
-        assert names["kept"].indices == names["same"].indices
-        assert (tmp_path / "compared.png").stat().st_size > 10_000
-        assert "sample 7: " in printed
-        assert d2pyg.load_graph(tmp_path / "graph.pt").k == 15
-        assert len((tmp_path / "sweep.csv").read_text().splitlines()) == 7
+        assert (tmp_path / "coreset.csv").stat().st_size > 10_000
         assert len((tmp_path / "delete.txt").read_text().splitlines()) == 1258
         assert (tmp_path / "demo-output" / "coreset.png").stat().st_size > 10_000
         # The demo's output in the README has the lines that it prints today, numbers apart.
@@ -95,3 +85,7 @@ def test_the_map_names_files_that_exist():
         assert (ROOT / path).exists(), path
     for path in re.findall(r"\]\((?!https?:)([^)#]+)\)", readme):
         assert (ROOT / path).exists(), path
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
