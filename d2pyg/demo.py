@@ -63,17 +63,16 @@ def digits(seed: int = 0) -> Split:
     return Split(train_x, train_y, test_x, test_y)
 
 
-def train(x: Tensor, y: Tensor, seed: int) -> tuple[Network, Tensor]:
-    """Trains a network with Adam and a cosine schedule, and records training dynamics.
+def train(
+    x: Tensor, y: Tensor, seed: int, dynamics: d2pyg.scores.TrainingDynamics | None = None
+) -> Network:
+    """Trains a network with Adam and a cosine schedule.
 
     Args:
         x: Inputs [N, 64].
         y: Classes [N].
         seed: Of initial weights and order.
-
-    Returns:
-        The network, and for each sample the mean probability of its class, [N], over the visits
-        during training (the confidence of data maps, Swayamdipta et al. 2020).
+        dynamics: Records every batch, and closes an epoch whenever all samples were seen.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
@@ -81,20 +80,23 @@ def train(x: Tensor, y: Tensor, seed: int) -> tuple[Network, Tensor]:
         network = Network()
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-3, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
-    confidence, visits = torch.zeros(len(x)), torch.zeros(len(x))
     order = torch.empty(0, dtype=torch.int64)
     for _ in range(STEPS):
         if len(order) < min(BATCH, len(x)):
+            if dynamics is not None and optimizer.state:
+                dynamics.end_epoch()
             order = torch.randperm(len(x), generator=generator)
         rows, order = order[:BATCH], order[BATCH:]
         logits = network(x[rows])
-        confidence[rows] += logits.detach().softmax(dim=1)[torch.arange(len(rows)), y[rows]]
-        visits[rows] += 1
+        if dynamics is not None:
+            dynamics.update(rows, logits, y[rows])
         optimizer.zero_grad()
         nn.functional.cross_entropy(logits, y[rows]).backward()
         optimizer.step()
         schedule.step()
-    return network, confidence / visits
+    if dynamics is not None:
+        dynamics.end_epoch()
+    return network
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -115,42 +117,40 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _demo(keep: float, seeds: int, out: Path) -> None:
     data = digits()
-    network, confidence = train(data.train_x, data.train_y, seed=0)
-    difficulty = 1 - confidence
-    scores = confidence.square() * difficulty  # borderline: nearly learned
-    with torch.no_grad():
-        embeddings = network.body(data.train_x)
+    dynamics = d2pyg.scores.TrainingDynamics(len(data.train_x))
+    network = train(data.train_x, data.train_y, seed=0, dynamics=dynamics)
+    loader = torch.utils.data.DataLoader(data.train_x, batch_size=256)
+    embeddings = torch.as_tensor(d2pyg.embed(network, loader, layer="body"))
 
-    coreset = d2pyg.select(embeddings, scores, keep=keep, labels=data.train_y)
+    coreset = d2pyg.select(embeddings, dynamics, labels=data.train_y, keep=keep)
     kept = len(coreset)
     print(f"Digits: {len(data.train_x)} to train on, {len(data.test_x)} to test on; kept {kept}.\n")
     print(f"{'trained on':<24}samples   test accuracy, mean ± std of {seeds} seeds")
     subsets: dict[str, Callable[[int], Tensor]] = {
         "everything": lambda seed: torch.arange(len(data.train_x)),
         "D2 coreset": lambda seed: coreset.index,
-        "random samples": lambda seed: _random(len(data.train_x), kept, seed),
-        "the hardest": lambda seed: difficulty.argsort(descending=True)[:kept],
+        "random samples": lambda seed: d2pyg.baselines.random(data.train_x, keep=keep, seed=seed).index,
+        "the hardest": lambda seed: (
+            d2pyg.baselines.hardest(scores=dynamics.confidence(), keep=keep).index
+        ),
     }
     for name, subset in subsets.items():
         accuracy = []
         for seed in range(seeds):
             rows = subset(seed)
-            trained, _ = train(data.train_x[rows], data.train_y[rows], seed=seed + 1)
+            trained = train(data.train_x[rows], data.train_y[rows], seed=seed + 1)
             with torch.no_grad():
                 right = trained(data.test_x).argmax(dim=1) == data.test_y
             accuracy.append(100 * right.double().mean().item())
         print(f"{name:<24}{len(rows):>7}   {np.mean(accuracy):.1f} ± {np.std(accuracy):.1f} %")
 
+    scores = dynamics.borderline()
     np.save(out / "embeddings.npy", embeddings.numpy())
     np.save(out / "scores.npy", scores.numpy())
     np.save(out / "labels.npy", data.train_y.numpy())
     coreset.save(out / "coreset.npz")
     plot_coreset(coreset, embeddings, scores, out / "coreset.png")
     print(f"\nWrote {out}/coreset.npz, its inputs, and the figure {out}/coreset.png", end=" ")
-
-
-def _random(total: int, kept: int, seed: int) -> Tensor:
-    return torch.randperm(total, generator=torch.Generator().manual_seed(seed))[:kept]
 
 
 if __name__ == "__main__":
