@@ -119,20 +119,17 @@ def _demo(keep: float, seeds: int, out: Path) -> None:
     data = digits()
     dynamics = d2pyg.scores.TrainingDynamics(len(data.train_x))
     network = train(data.train_x, data.train_y, seed=0, dynamics=dynamics)
-    loader = torch.utils.data.DataLoader(data.train_x, batch_size=256)
-    embeddings = torch.as_tensor(d2pyg.embed(network, loader, layer="body"))
+    embeddings = torch.as_tensor(d2pyg.embed(network, data.train_x.split(256), layer="body"))
 
     coreset = d2pyg.select(embeddings, dynamics, labels=data.train_y, keep=keep)
-    kept = len(coreset)
+    kept, difficulty = len(coreset), dynamics.confidence()
     print(f"Digits: {len(data.train_x)} to train on, {len(data.test_x)} to test on; kept {kept}.\n")
     print(f"{'trained on':<24}samples   test accuracy, mean ± std of {seeds} seeds")
     subsets: dict[str, Callable[[int], Tensor]] = {
         "everything": lambda seed: torch.arange(len(data.train_x)),
         "D2 coreset": lambda seed: coreset.index,
         "random samples": lambda seed: d2pyg.baselines.random(data.train_x, keep=keep, seed=seed).index,
-        "the hardest": lambda seed: (
-            d2pyg.baselines.hardest(scores=dynamics.confidence(), keep=keep).index
-        ),
+        "the hardest": lambda seed: d2pyg.baselines.hardest(scores=difficulty, keep=keep).index,
     }
     for name, subset in subsets.items():
         accuracy = []

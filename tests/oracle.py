@@ -99,7 +99,7 @@ def seats(size, available, taken, budget, balance, min_per_class):
 
 def select(
     x, scores, budget, k=15, gamma_forward=10.0, gamma_reverse=3.0, scale="median", update="sum",
-    clamp=False, undirected=True, reverse_flow=None, labels=None, balance="proportional", min_per_class=0, cutoff=0.0,
+    clamp=False, flow="both", labels=None, balance="proportional", min_per_class=0, cutoff=0.0,
     initial=(),
 ):  # fmt: skip
     """The whole way with the paper's kernel: index, pick scores, scores after the forward pass."""
@@ -113,7 +113,7 @@ def select(
     lists = neighbors(distance, k, group)
     positive = [distance[i][j] for i, js in enumerate(lists) for j in js if distance[i][j] > 0]
     unit = {"median": lower_median(positive) if positive else 1.0, None: 1.0}.get(scale, scale)
-    if undirected:
+    if flow == "both":
         pairs = {(i, j) for i, js in enumerate(lists) for j in js}
         pairs |= {(j, i) for i, j in pairs}
         lists = [sorted(j for i, j in pairs if i == node) for node in range(len(pool))]
@@ -128,7 +128,7 @@ def select(
         after.append({"sum": own + got, "product": own * got, "none": own}[update])
 
     lowered = lists
-    if reverse_flow == "source_to_target":
+    if flow == "source_to_target":
         lowered = [[j for j, js in enumerate(lists) if i in js] for i in range(len(pool))]
 
     names = sorted(set(labels))

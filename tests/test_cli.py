@@ -110,15 +110,15 @@ def test_every_argument_reaches_select(files):
     x, scores, labels = files
     arguments = (
         "--prune 0.6 --k 3 --gamma-forward 0.5 --gamma-reverse 2 --kernel laplacian --scale none "
-        "--update product --reverse weighted --clamp --no-undirected --reverse-flow source_to_target --metric cosine --cutoff 0.1 "
+        "--update product --reverse weighted --clamp --flow source_to_target --metric cosine --cutoff 0.1 "
         "--balance uniform --min-per-class 2 --backend torch --engine sequential --device cpu "
         "--initial initial.npy --ids ids.txt --labels y.pt --scores s.npz:el2n --no-progress"
     )
     assert main(["select", "x.npy", "--out", "c.json", *arguments.split()]) == 0
     expected = d2pyg.select(
         x, scores, prune=0.6, k=3, gamma_forward=0.5, gamma_reverse=2.0, kernel="laplacian",
-        scale=None, update="product", reverse="weighted", clamp=True, undirected=False,
-        reverse_flow="source_to_target",
+        scale=None, update="product", reverse="weighted", clamp=True,
+        flow="source_to_target",
         metric="cosine", cutoff=0.1, balance="uniform", min_per_class=2, labels=labels,
         engine="sequential", initial=[7, 3], ids=[f"img {i}" for i in range(80)],
     )  # fmt: skip

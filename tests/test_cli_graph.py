@@ -77,7 +77,7 @@ def test_sweep_equals_sweep(files, capsys):
     run(
         "sweep x.npy --scores s.npy --labels y.pt --keep 0.2 0.4 --k 2 6 --gamma-forward 1 0.5 "
         "--gamma-reverse 0 1 --clamp no yes --cutoff 0 0.1 --kernel laplacian --scale none "
-        "--update product --reverse weighted --no-undirected --metric cosine --balance uniform "
+        "--update product --reverse weighted --flow target_to_source --metric cosine --balance uniform "
         "--min-per-class 2 --backend torch --engine heap --device cpu --out t.csv --json"
     )
     out, err = capsys.readouterr()
@@ -85,7 +85,7 @@ def test_sweep_equals_sweep(files, capsys):
     expected = d2pyg.sweep(
         x, scores, labels=labels, keep=[0.2, 0.4], k=[2, 6], gamma_forward=[1.0, 0.5],
         gamma_reverse=[0.0, 1.0], clamp=[False, True], cutoff=[0.0, 0.1], kernel="laplacian",
-        scale=None, update="product", reverse="weighted", undirected=False, metric="cosine",
+        scale=None, update="product", reverse="weighted", flow="target_to_source", metric="cosine",
         balance="uniform", min_per_class=2, engine="heap",
     )  # fmt: skip
     summary = json.loads(out)

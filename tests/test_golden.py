@@ -29,7 +29,7 @@ def test_select_repeats_the_authors_run(path, engine, device):
         gamma_reverse=float(case["gamma"]) if weighted else None,
         update=str(case["graph_mode"]),
         reverse=str(case["sampling_mode"]),
-        undirected=not case["directed"],
+        flow="target_to_source" if case["directed"] else "both",
         engine=engine,
         device=device,
     )

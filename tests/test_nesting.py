@@ -67,7 +67,7 @@ def test_whatever_the_settings(seed, data):
         options["labels"] = rng.choice([5, -1, 2], total, p=[0.7, 0.2, 0.1])
         options["balance"] = data.draw(st.sampled_from(["proportional", "uniform"]))
         options["min_per_class"] = data.draw(st.sampled_from([0, 3]))
-    flows = [{}, {"undirected": True}, {"reverse_flow": "source_to_target"}, {"undirected": False}]
+    flows = [{}, {"flow": "both"}, {"flow": "source_to_target"}, {"flow": "target_to_source"}]
     options |= data.draw(st.sampled_from(flows))
     options |= {
         "k": data.draw(st.integers(1, 6)),

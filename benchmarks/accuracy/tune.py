@@ -19,7 +19,7 @@ CANDIDATES = {
         "d2 kernel=laplacian",
         "d2 scale=null",
         "d2 classes=false",
-        "d2 undirected=false",
+        "d2 flow=target_to_source",
         "d2-auto",
         "d2-aum",
         "d2-aum-margin",

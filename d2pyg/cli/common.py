@@ -34,7 +34,7 @@ GRAPHS = """\
 """
 
 METHOD = (
-    "kernel", "scale", "update", "forward", "reverse", "undirected", "reverse_flow", "metric", "balance",
+    "kernel", "scale", "update", "forward", "reverse", "flow", "metric", "balance",
     "min_per_class",
 )  # fmt: skip
 
@@ -58,11 +58,10 @@ def add_method(add: Add) -> None:
         help=f"{', '.join(choices('forward'))} (default weighted)")  # fmt: skip
     add("--reverse", metavar="NAME",
         help=f"{', '.join(choices('reverse'))} (default weighted)")  # fmt: skip
-    add("--undirected", action=argparse.BooleanOptionalAction,
-        help="an edge in either direction joins both samples (default with scores)")  # fmt: skip
-    add("--reverse-flow", metavar="NAME",
-        help=f"edges are directed: {FLOWS[0]}, a pick lowers its own k nearest, or {FLOWS[1]}, "
-        "those that have it among theirs (default without scores)")  # fmt: skip
+    add("--flow", metavar="NAME",
+        help=f"{FLOWS[0]}, edges join both samples (default with scores); {FLOWS[1]}, a pick lowers its "
+        f"own k nearest; {FLOWS[2]}, those that have it among theirs (default without "
+        "scores)")  # fmt: skip
     add_metric(add)
     add("--balance", metavar="NAME",
         help=f"{', '.join(BALANCES)}: seats of the classes (default proportional)")  # fmt: skip

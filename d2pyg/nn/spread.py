@@ -26,7 +26,7 @@ def spread(
     edges: Edges,
     layer: ForwardMessagePassing,
     scale: str | float | None,
-    undirected: bool,
+    both: bool,
 ) -> Spread:
     """The scores [N] or [N, F] after one pass of the layer, [N]; arguments have been checked.
 
@@ -36,7 +36,7 @@ def spread(
     if len(score) == 0:  # the cutoff left no sample
         return Spread(score.new_empty(0), edges, _unit(scale, edges))
     unit = _unit(scale, edges)
-    edges = (both_directions(edges) if undirected else edges).in_units_of(unit)
+    edges = (both_directions(edges) if both else edges).in_units_of(unit)
     with torch.no_grad():
         ours = deepcopy(layer).to(score.device, torch.float64).eval()
         updated = ours(score, edges.edge_index, edges.distance)

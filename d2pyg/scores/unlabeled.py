@@ -94,7 +94,7 @@ def shuffled(num_samples: int, *, seed: int) -> Tensor:
     """All equally hard but for their order, which is drawn: in 1 to 1 + 2^-8. float64 [N].
 
     Without a forward pass D2 then keeps random samples, less those that are like others already kept:
-    ``select(x)`` is ``select(x, shuffled(N, seed=0), update="none", reverse_flow="source_to_target")``.
+    ``select(x)`` is ``select(x, shuffled(N, seed=0), update="none", flow="source_to_target")``.
     Where all scores are the same, by contrast, ties go to the lowest index: the order of the data set.
 
     Args:

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from d2pyg._base.checks import as_flag, check_choice
+from d2pyg._base.checks import check_choice
 
-FLOWS = ("target_to_source", "source_to_target")  # as PyG has them; the target's neighbors are sources
+FLOWS = ("both", "target_to_source", "source_to_target")  # PyG's words; a target's neighbors are sources
 
 
-def as_flow(
-    undirected: bool | None, reverse_flow: str | None, has_scores: bool
-) -> tuple[bool, str | None]:
-    """Both, with defaults for None; there is no flow to choose where edges go both ways."""
-    if reverse_flow is not None:
-        check_choice("reverse_flow", reverse_flow, FLOWS)
-    both = has_scores and reverse_flow is None
-    undirected = both if undirected is None else as_flag("undirected", undirected)
-    if not undirected:
-        return False, reverse_flow or FLOWS[0 if has_scores else 1]
-    if reverse_flow is not None:
-        raise ValueError(
-            f"Expected 'reverse_flow' to be None with undirected=True, where messages go both ways (got "
-            f"{reverse_flow!r}). Leave one of them out."
-        )
-    return True, None
+def as_flow(flow: str | None, has_scores: bool) -> str:
+    """The flow asked for; without one, that of a selection with or without scores."""
+    if flow is None:
+        return "both" if has_scores else "source_to_target"
+    return check_choice("flow", flow, FLOWS)

@@ -29,8 +29,7 @@ _PASSED: dict[str, tuple[type, ...]] = {  # settings that are arguments of selec
     "forward": (str,),
     "reverse": (str,),
     "clamp": (bool,),
-    "undirected": (bool,),
-    "reverse_flow": (str, _NONE),
+    "flow": (str,),
     "balance": (str,),
     "min_per_class": (int,),
     "cutoff": (str, *_NUMBER),
@@ -82,7 +81,7 @@ def repeat(
           score 2, after the forward pass 5, rank 2 of 3
           pick 1, sample 0, took 6
     """
-    settings = {"reverse_flow": None, **coreset.settings}  # which older files do not have
+    settings = coreset.settings
     lacking = [name for name in _NEEDED if name not in settings]
     if lacking:
         raise ValueError(

@@ -48,8 +48,7 @@ def select(
     forward: str | ForwardMessagePassing = "weighted",
     reverse: str | ReverseMessage = "weighted",
     clamp: bool = False,
-    undirected: bool | None = None,
-    reverse_flow: str | None = None,
+    flow: str | None = None,
     labels: ArrayLike | None = None,
     balance: str = "proportional",
     min_per_class: int = 0,
@@ -79,7 +78,7 @@ def select(
             samples, as a list or a :class:`d2pyg.graph.Joined`, count together.
         scores: Difficulty [N], >= 0, higher is harder; floats or integers. Default: all alike, in an
             order drawn once and for all (:func:`d2pyg.scores.shuffled` with seed 0), with
-            ``update="none"`` and ``reverse_flow="source_to_target"``. Or a
+            ``update="none"`` and ``flow="source_to_target"``. Or a
             :class:`d2pyg.scores.TrainingDynamics`, which stands for its ``borderline()``. For a
             ``forward`` layer with ``in_channels = F``, [N, F]: the difficulty first, then whatever
             else the layer makes one score of, finite. (A sweep, the baselines and greedy_select take
@@ -112,12 +111,11 @@ def select(
             :class:`d2pyg.nn.ReverseMessage`.
         clamp: Picks at or below 0 send no message. Without it the formula holds to the letter, and
             picks below 0 raise their neighbors.
-        undirected: An edge in either direction joins both samples, the default with scores and without
-            a ``reverse_flow``; else i has its own k alone, in the forward pass too.
-        reverse_flow: For directed edges, which it makes them: ``"target_to_source"``, a pick lowers its
-            own k nearest (authors' code, the default with scores); or ``"source_to_target"``, it lowers
-            those that have it among their k nearest. Then all samples are lowered by just k others, and
-            one that lies apart is not picked sooner for it: the default without scores.
+        flow: Which way messages go. ``"both"``, the default with scores: an edge in either direction
+            joins both samples, in the forward pass too. ``"target_to_source"`` (authors' code for
+            precomputed neighbors): a pick lowers its own k nearest. ``"source_to_target"``, the
+            default without scores: a pick lowers the samples that have it among their k nearest. Every
+            sample is then lowered by exactly k others, so outliers are not picked first.
         labels: Classes [N], integers: a graph and a budget a class. A class with fewer than k + 1
             samples uses the neighbors it has.
         balance: Seats of the classes: ``"proportional"`` to their sizes (Sainte-Lague) or
@@ -171,7 +169,7 @@ def select(
     default = isinstance(forward, str) and forward == "weighted"
     if scores is None and gamma_forward is None and update is None and default:
         update = "none"
-    undirected, reverse_flow = as_flow(undirected, reverse_flow, scores is not None)
+    flow = as_flow(flow, scores is not None)
     layer = as_forward(forward, gamma_forward, kernel, update)
     if scores is None and layer.in_channels is None:
         scores = without_scores(len(given))
@@ -201,13 +199,13 @@ def select(
     with torch.no_grad():
         edges, source = given.edges(k, K, pool, group, place, progress)
         score = (task.score if columns is None else columns.to(place))[pool]
-        updated, edges, unit = spread(score, edges, layer, scale, undirected)
+        updated, edges, unit = spread(score, edges, layer, scale, both=flow == "both")
 
     if debug:
         check_claims(message, edges.distance)
     problem, node = Problem.build(
         score=updated,
-        edges=edges.turned() if reverse_flow == "source_to_target" else edges,
+        edges=edges.turned() if flow == "source_to_target" else edges,
         group=group[pool],
         count=task.count,
         first=task.first_in_pool,
@@ -230,8 +228,7 @@ def select(
             "forward": forward,
             "reverse": reverse,
             "clamp": clamp,
-            "undirected": undirected,
-            "reverse_flow": reverse_flow,
+            "flow": flow,
             **source,
             **how,
         },

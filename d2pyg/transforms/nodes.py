@@ -28,6 +28,8 @@ class NodeTransform(BaseTransform):  # type: ignore[misc]  # PyG's base is untyp
     def __repr__(self) -> str:
         defaults = inspect.signature(type(self)).parameters
         values = {**vars(self), **vars(self).get("settings", {})}
+        if "layer" in values:  # whose argument has the name of the method that applies a transform
+            values["forward"] = values.pop("layer")
         shown = [
             f"{name}={value!r}"
             for name, value in values.items()

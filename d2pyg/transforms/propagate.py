@@ -6,10 +6,11 @@ from typing import Any
 
 import torch
 
-from d2pyg._base.checks import as_columns, as_flag, as_scores
+from d2pyg._base.checks import as_columns, as_scores, check_choice
 from d2pyg.nn.forward import ForwardMessagePassing, as_forward
 from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.spread import check_scale, spread
+from d2pyg.selection.flow import FLOWS
 from d2pyg.transforms.nodes import Nodes, NodeTransform, check_names
 
 
@@ -22,13 +23,13 @@ class PropagateDifficulty(NodeTransform):
     :class:`D2Prune` takes this step itself, so give it the scores from before.
 
     Args:
-        gamma_forward: Decay with distance, >= 0; default 10. Not with a ``layer`` object, nor are
+        gamma_forward: Decay with distance, >= 0; default 10. Not with a ``forward`` object, nor are
             ``kernel`` and ``update``.
         kernel: ``"rbf"`` (default), ``"laplacian"`` or a :class:`d2pyg.nn.Kernel`.
         scale: What distances are divided by: ``"median"`` of each graph, a number > 0, or None.
         update: ``"sum"`` (default), ``"product"`` or ``"none"``.
-        layer: ``"weighted"`` (the formula above) or a :class:`d2pyg.nn.ForwardMessagePassing`.
-        undirected: An edge in either direction joins both nodes.
+        forward: ``"weighted"`` (the formula above) or a :class:`d2pyg.nn.ForwardMessagePassing`.
+        flow: ``"both"``: an edge in either direction joins both nodes; else sources send to targets.
         score: The attribute with the difficulty [N], >= 0, higher is harder.
         out: Where the result goes, float64 [N].
         edge_index: The edges int64 [2, E], such as of :class:`EmbeddingKNNGraph`.
@@ -55,8 +56,8 @@ class PropagateDifficulty(NodeTransform):
         kernel: str | Kernel | None = None,
         scale: str | float | None = "median",
         update: str | None = None,
-        layer: str | ForwardMessagePassing = "weighted",
-        undirected: bool = True,
+        forward: str | ForwardMessagePassing = "weighted",
+        flow: str = "both",
         score: str = "score",
         out: str = "difficulty",
         edge_index: str = "edge_index",
@@ -68,8 +69,8 @@ class PropagateDifficulty(NodeTransform):
         self.kernel = kernel
         self.scale = scale
         self.update = update
-        self.layer = layer
-        self.undirected = as_flag("undirected", undirected)
+        self.layer = forward
+        self.flow = check_choice("flow", flow, FLOWS)
         self.score = score
         self.out = out
         self.edge_index = edge_index
@@ -92,6 +93,6 @@ class PropagateDifficulty(NodeTransform):
         after = torch.zeros(len(score), dtype=torch.float64, device=score.device)
         graphs = nodes.graphs(batch)
         for graph, part in zip(graphs, nodes.between(edges, graphs), strict=True):
-            after[graph] = spread(score[graph], part, layer, self.scale, self.undirected).score
+            after[graph] = spread(score[graph], part, layer, self.scale, self.flow == "both").score
         nodes.write(self.node_type, self.out, after, nodes.count(batch))
         return data

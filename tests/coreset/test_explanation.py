@@ -39,11 +39,11 @@ def check(coreset):
 
 
 @pytest.mark.parametrize("clamp", [False, True])
-@pytest.mark.parametrize("undirected", [False, True])
+@pytest.mark.parametrize("flow", ["target_to_source", "both"])
 @pytest.mark.parametrize("reverse", ["weighted", "absolute"])
-def test_messages_sum_to_the_difference(clamp, undirected, reverse, rng, device):
+def test_messages_sum_to_the_difference(clamp, flow, reverse, rng, device):
     x = torch.as_tensor(rng.normal(size=(120, 2)), device=device)
-    options = {"clamp": clamp, "undirected": undirected, "reverse": reverse}
+    options = {"clamp": clamp, "flow": flow, "reverse": reverse}
     check(d2pyg.select(x, rng.exponential(size=120), keep=0.7, **options))
 
 

@@ -79,7 +79,7 @@ def test_without_scores_there_is_no_forward_pass(data):
 
 
 @pytest.mark.parametrize("with_scores", [False, True])
-@pytest.mark.parametrize("flow", [{"reverse_flow": "source_to_target"}, {"undirected": True}])
+@pytest.mark.parametrize("flow", [{"flow": "source_to_target"}, {"flow": "both"}])
 def test_which_way_messages_go(flow, with_scores, data):
     x, scores, labels = data
     scores = scores if with_scores else None

@@ -205,7 +205,7 @@ def test_sizes_are_compared_before_memory_is_taken(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "d2pyg.scores.state.torch.zeros", lambda *a, **k: made.append(a) or zeros(*a, **k)
     )
-    with pytest.raises(ValueError, match="seen as torch.int64"):
+    with pytest.raises(ValueError, match=r"seen as torch.int64"):
         TrainingDynamics.load(tmp_path / "r.pt")
     assert made == []
 

@@ -22,8 +22,8 @@ SETTINGS = {
     "reverse": {"reverse": "absolute"},
     "gamma": {"gamma_reverse": 0.0, "gamma_forward": 0},
     "clamp": {"clamp": True},
-    "directed": {"undirected": False, "k": 2},
-    "turned": {"reverse_flow": "source_to_target", "k": 2},
+    "directed": {"flow": "target_to_source", "k": 2},
+    "turned": {"flow": "source_to_target", "k": 2},
     "balance": {"balance": "uniform", "with_labels": True},
     "labels": {"with_labels": True, "keep": 0.2},
     "min_per_class": {"min_per_class": 3, "with_labels": True},
@@ -34,7 +34,7 @@ SETTINGS = {
     "no scores": {"with_scores": False},
     "all": {
         "kernel": "laplacian", "update": "product", "reverse": "absolute", "clamp": True, "cutoff": 0.1,
-        "undirected": False, "balance": "uniform", "min_per_class": 1, "initial": [1], "metric": "cosine",
+        "flow": "target_to_source", "balance": "uniform", "min_per_class": 1, "initial": [1], "metric": "cosine",
         "k": 3, "with_labels": True, "engine": "sequential",
     },
 }  # fmt: skip
@@ -64,14 +64,6 @@ def test_gives_the_same(name, suffix, data, tmp_path):
         assert again.settings[name] == made.settings[name], name
     for sample in 0, 7, int(made.index[3]):
         assert str(again.explain(sample)) == str(made.explain(sample))
-
-
-@pytest.mark.parametrize("undirected", [True, False])
-def test_of_a_file_that_is_older_than_reverse_flow(undirected, data):
-    x, scores, _ = data
-    made = d2pyg.select(x, scores, budget=20, undirected=undirected)
-    del made.settings["reverse_flow"]
-    assert repeat(made, x, scores).index.tolist() == made.index.tolist()
 
 
 def test_from_a_graph(data, tmp_path):

@@ -52,8 +52,8 @@ OPTIONS = {
     "raw distances": {"scale": None, "gamma_reverse": 1.0},
     "the paper's decays": {"gamma_forward": 1.0, "gamma_reverse": 0.1, "k": 5},
     "scale given": {"scale": 0.5},
-    "directed": {"undirected": False, "k": 3},
-    "turned": {"undirected": False, "reverse_flow": "source_to_target", "k": 3},
+    "directed": {"flow": "target_to_source", "k": 3},
+    "turned": {"flow": "source_to_target", "k": 3},
     "product": {"update": "product"},
     "no forward pass": {"update": "none"},
     "clamp": {"clamp": True, "gamma_reverse": 0.0},
@@ -118,8 +118,8 @@ def test_any_small_problem_equals_the_slow_loop(seed, data):
             st.sampled_from(
                 [
                     {},
-                    {"undirected": False, "reverse_flow": "target_to_source"},
-                    {"undirected": False, "reverse_flow": "source_to_target"},
+                    {"flow": "target_to_source"},
+                    {"flow": "source_to_target"},
                 ]
             )
         ),
@@ -136,7 +136,7 @@ def test_any_small_problem_equals_the_slow_loop(seed, data):
         {"labels": True},
         {"labels": True, "balance": "uniform"},
         {"labels": True, "min_per_class": 4, "cutoff": 0.2},
-        {"undirected": False, "cutoff": 0.1},
+        {"flow": "target_to_source", "cutoff": 0.1},
     ],
     ids=str,
 )
@@ -232,7 +232,7 @@ def test_arrays_that_are_not_plain_memory(rng):
 def test_a_graph_in_place_of_embeddings(rng):
     x, scores, labels = make("plain", rng)
     graph = d2pyg.knn_graph(x, k=8)
-    for options in {"k": 8}, {"k": 3}, {"k": 3, "undirected": False, "clamp": True}:
+    for options in {"k": 8}, {"k": 3}, {"k": 3, "flow": "target_to_source", "clamp": True}:
         built = d2pyg.select(x, scores, budget=30, **options)
         given_ = d2pyg.select(graph, scores, budget=30, **options)
         assert given_.index.tolist() == built.index.tolist()
@@ -284,27 +284,27 @@ class TestWithoutScores:
         ways, those near to few have few edges to be lowered by."""
         x, k = torch.as_tensor(rng.normal(size=(2000, 20))), 5
         near = d2pyg.knn_graph(x, k).edge_index[0].bincount(minlength=2000).double()  # mean k
-        both = d2pyg.select(x, budget=200, k=k, undirected=True)
+        both = d2pyg.select(x, budget=200, k=k, flow="both")
         turned = d2pyg.select(x, budget=200, k=k)
-        assert turned.settings["reverse_flow"] == "source_to_target"
+        assert turned.settings["flow"] == "source_to_target"
         assert near.std() > 4
         assert near[both.index].mean() + 0.4 < near[turned.index].mean()
         assert near[turned.index].mean() == pytest.approx(k, abs=1.2)
         scores = d2pyg.scores.shuffled(2000, seed=0)
-        same = d2pyg.select(x, scores, budget=200, k=k, update="none", reverse_flow="source_to_target")
+        same = d2pyg.select(x, scores, budget=200, k=k, update="none", flow="source_to_target")
         assert torch.equal(same.index, turned.index)
 
     def test_flow(self):
         """Sample 1 is nearest to both others, 0 is nearest to it: when it is picked, 0 alone is lowered,
         or both are."""
         x, scores = torch.tensor([[0.0], [1.0], [3.0]]), [2.0, 3.0, 2.5]
-        given = {"budget": 3, "k": 1, "update": "none", "gamma_reverse": 0.0, "undirected": False}
+        given = {"budget": 3, "k": 1, "update": "none", "gamma_reverse": 0.0, "flow": "target_to_source"}
         plain = d2pyg.select(x, scores, **given)
-        assert plain.settings["reverse_flow"] == "target_to_source"
+        assert plain.settings["flow"] == "target_to_source"
         assert plain.pick_scores.tolist() == [3.0, 2.5, -1.0]
-        turned = d2pyg.select(x, scores, reverse_flow="source_to_target", **given)
+        turned = d2pyg.select(x, scores, **{**given, "flow": "source_to_target"})
         assert turned.pick_scores.tolist() == [3.0, -0.5, -1.0]
-        assert d2pyg.select(x, budget=2, undirected=True).settings["reverse_flow"] is None
+        assert d2pyg.select(x, budget=2, flow="both").settings["flow"] == "both"
 
     def test_no_forward_pass_unless_it_is_asked_for(self):
         x = torch.arange(6.0).unsqueeze(1)

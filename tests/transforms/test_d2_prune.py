@@ -80,7 +80,7 @@ def test_a_graph_of_one_node():
     assert D2Prune(budget=1)(batch).coreset_mask.sum() == 2
 
 
-@pytest.mark.parametrize("settings", [{"keep": 0.3}, {"prune": 0.5, "reverse_flow": "source_to_target"}])
+@pytest.mark.parametrize("settings", [{"keep": 0.3}, {"prune": 0.5, "flow": "source_to_target"}])
 def test_of_the_train_mask(device, settings):
     data = graph(60, seed=6, device=device)
     done = D2Prune(mask="train_mask", **settings)(data)
@@ -153,12 +153,12 @@ def test_k_of_a_graph_that_is_there_where_nodes_have_fewer(device):
     assert torch.equal(*masked)
 
 
-@pytest.mark.parametrize("undirected", [True, False])
-def test_on_the_graph_of_the_data_class_by_class(device, undirected):
+@pytest.mark.parametrize("flow", ["both", "target_to_source"])
+def test_on_the_graph_of_the_data_class_by_class(device, flow):
     data = graph(50, seed=8, device=device, classes=3)
-    prune = D2Prune(keep=0.5, graph=True, undirected=undirected)
+    prune = D2Prune(keep=0.5, graph=True, flow=flow)
     done = Compose([EmbeddingKNNGraph(k=4, label="y"), prune])(data)
-    assert torch.equal(done.coreset_index, selected(data, keep=0.5, k=4, undirected=undirected))
+    assert torch.equal(done.coreset_index, selected(data, keep=0.5, k=4, flow=flow))
     with pytest.raises(ValueError, match="without edges between samples of different labels"):
         Compose([EmbeddingKNNGraph(k=4), prune])(data)
 

@@ -16,7 +16,7 @@ from d2pyg.transforms import D2Prune, EmbeddingKNNGraph, PropagateDifficulty
     [
         {},
         {"gamma_forward": 0.3, "kernel": "laplacian"},
-        {"scale": None, "undirected": False},
+        {"scale": None, "flow": "target_to_source"},
         {"scale": 0.7, "update": "product"},
     ],
 )
@@ -32,7 +32,7 @@ def test_equals_the_scores_of_select(device, settings):
 def test_equals_simple_conv(device):
     """Written as PyG's own layer on the same weights."""
     data = EmbeddingKNNGraph(k=3)(graph(50, seed=5, device=device))
-    done = PropagateDifficulty(0.5, scale=2.0, undirected=False)(data)
+    done = PropagateDifficulty(0.5, scale=2.0, flow="target_to_source")(data)
     weight = (-0.5 * (data.edge_attr / 2.0).square()).exp()
     layer = SimpleConv("sum", combine_root="sum")
     expected = layer(data.score.view(-1, 1), data.edge_index, weight).flatten()
@@ -52,7 +52,7 @@ def test_a_layer_of_ones_own(device):
     data = graph(50, seed=6, device=device)
     data.score = torch.stack([data.score, data.score.flip(0)], dim=1)
     layer = Trusted(gamma=0.5)
-    done = Compose([EmbeddingKNNGraph(k=4), PropagateDifficulty(layer=layer)])(data)
+    done = Compose([EmbeddingKNNGraph(k=4), PropagateDifficulty(forward=layer)])(data)
     pruned = D2Prune(keep=0.2, k=4, label=None, forward=layer)(data)
     coreset = d2pyg.select(data.x, data.score, keep=0.2, k=4, forward=layer)
     assert torch.equal(done.difficulty, coreset.scores)
@@ -97,7 +97,7 @@ def test_one_node_type_and_other_names(device):
         ({"kernel": "x"}, ValueError, r"'kernel' to be one of"),
         ({"scale": 0}, ValueError, r"'scale' to be above 0"),
         ({"update": "max"}, ValueError, r"'update' to be one of sum, product"),
-        ({"undirected": 1}, TypeError, r"'undirected' to be True or False"),
+        ({"flow": "up"}, ValueError, r"'flow' to be one of both, target_to_source"),
     ],
 )
 def test_wrong_settings(settings, error, match):
