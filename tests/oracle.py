@@ -112,7 +112,14 @@ def select(
     group = [labels[i] for i in pool]
     lists = neighbors(distance, k, group)
     positive = [distance[i][j] for i, js in enumerate(lists) for j in js if distance[i][j] > 0]
-    unit = {"median": lower_median(positive) if positive else 1.0, None: 1.0}.get(scale, scale)
+    median = lower_median(positive) if positive else 1.0
+    if scale == "local":
+        own = [max((distance[i][j] for j in js), default=0.0) or median for i, js in enumerate(lists)]
+        distance = [
+            [d / math.sqrt(own[i]) / math.sqrt(own[j]) for j, d in enumerate(row)]
+            for i, row in enumerate(distance)
+        ]
+    unit = {"median": median, "local": 1.0, None: 1.0}.get(scale, scale)
     if flow == "both":
         pairs = {(i, j) for i, js in enumerate(lists) for j in js}
         pairs |= {(j, i) for i, j in pairs}

@@ -206,7 +206,10 @@ BAD = [
     ("x.npy --ids s.npz:el2n --keep 0.5 --out c.npz", "'ids' to be integers or strings"),
     ("x.npy --k 80 --keep 0.5 --out c.npz", "'k' to be between 1 and 79"),
     ("x.npy --kernel cubic --keep 0.5 --out c.npz", "'kernel' to be one of laplacian, rbf"),
-    ("x.npy --scale wide --keep 0.5 --out c.npz", "expected median, none or a number (got 'wide')"),
+    (
+        "x.npy --scale wide --keep 0.5 --out c.npz",
+        "expected median, local, none or a number (got 'wide')",
+    ),
     ("x.npy --scale 0 --keep 0.5 --out c.npz", "'scale' to be above 0 (got 0)"),
     ("x.npy --keep 0.5 --out x.npy", "'out' to differ from the inputs (got 'x.npy')"),
     ("x.npy --scores s.npz:el2n --keep 0.5 --out ./s.npz", "'out' to differ from the inputs"),

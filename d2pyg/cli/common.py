@@ -18,6 +18,7 @@ from d2pyg._base.io import path_of, read_array
 from d2pyg._base.registry import choices
 from d2pyg.cli.streams import on_terminal
 from d2pyg.graph.files import read_graph_or_array
+from d2pyg.graph.scale import SCALES
 from d2pyg.nn.forward import UPDATES
 from d2pyg.scores.dynamics import TrainingDynamics
 from d2pyg.scores.state import NotARecorderError
@@ -51,7 +52,7 @@ def add_method(add: Add) -> None:
     add("--kernel", metavar="NAME",
         help=f"{', '.join(choices('kernel'))} (default rbf)")  # fmt: skip
     add("--scale", type=_scale, metavar="S",
-        help="distances are divided by: median, none or a number (default median)")  # fmt: skip
+        help="distances are divided by: median, local, none or a number (default median)")  # fmt: skip
     add("--update", metavar="NAME",
         help=f"{', '.join(UPDATES)} (default sum; without scores none)")  # fmt: skip
     add("--forward", metavar="NAME",
@@ -198,9 +199,11 @@ def fraction_or_auto(text: str) -> str | float:
 
 
 def _scale(text: str) -> str | float | None:
-    if text in ("median", "none"):
+    if text in (*SCALES, "none"):
         return None if text == "none" else text
     try:
         return real(text)
     except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(f"expected median, none or a number (got {text!r})") from None
+        raise argparse.ArgumentTypeError(
+            f"expected {', '.join(SCALES)}, none or a number (got {text!r})"
+        ) from None

@@ -12,15 +12,14 @@ import torch
 from torch import Tensor
 
 from d2pyg._base import defaults
-from d2pyg._base.checks import as_index
+from d2pyg._base.checks import as_index, as_tensor
 from d2pyg._base.outputs import check_output, replacing_all
 from d2pyg._base.registry import choices, look_up
 from d2pyg.cli import common, methods, streams
 from d2pyg.coreset import formats
 from d2pyg.coreset.coreset import Coreset
 from d2pyg.metrics import class_counts
-from d2pyg.scores.dynamics import TrainingDynamics
-from d2pyg.scores.unlabeled import without_scores
+from d2pyg.selection.difficulty import difficulty_of
 from d2pyg.selection.select import select
 
 _INPUTS = ("embeddings", "scores", "labels", "initial", "ids")
@@ -137,9 +136,9 @@ def _select(arguments: argparse.Namespace) -> None:
     coreset = method(**{**options, **files})
     coreset.settings["files"] = {key: given.get(key) for key in (*_INPUTS, *given)}
     total = len(coreset.scores)
-    alike = without_scores(total) if method is select else torch.ones(total)
-    score = files.get("scores", alike)
-    score = score.borderline() if isinstance(score, TrainingDynamics) else score.double()
+    score = torch.ones(total)  # where a method has no use for scores
+    if method is select or "scores" in files:
+        score = as_tensor("scores", difficulty_of(files.get("scores"), total).scores).double()
     summary = {"out": str(out), **_summary(coreset, score, files.get("labels"), method is select)}
 
     with replacing_all(*(path for path in (out, removed) if path)) as targets:

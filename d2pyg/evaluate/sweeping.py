@@ -33,8 +33,8 @@ from d2pyg.graph.knn import Embeddings, build_graph, points_of
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.metrics import overlap, score_entropy
 from d2pyg.scores.dynamics import check_numbers
-from d2pyg.scores.unlabeled import without_scores
 from d2pyg.selection.budget import after_cutoff, check_available, num_kept
+from d2pyg.selection.difficulty import difficulty_of
 from d2pyg.selection.select import select
 
 _SWEPT = ("k", "gamma_forward", "gamma_reverse", "clamp", "cutoff")
@@ -126,8 +126,7 @@ def sweep(
     start = Given.of(embeddings, metric, backend)
     given, ready, num_samples = start.data, start.ready, len(start)
     place = as_device(device, start.device)
-    score = torch.ones(num_samples) if scores is None else as_scores(scores, num_samples)
-    ranked = without_scores(num_samples) if scores is None else score  # what the cutoff goes by
+    score = as_scores(difficulty_of(scores, num_samples).scores, num_samples)
     groups = None if labels is None else as_labels("labels", labels, num_samples)
     amounts, budgets = _budgets(num_samples, {"keep": keep, "prune": prune, "budget": budget})
     cutoffs, many_k = _values("cutoff", cutoff), _values("k", k)
@@ -148,7 +147,7 @@ def sweep(
         for dropped in cutoffs:
             whole = given
             if not isinstance(given, Data):
-                pool = after_cutoff(ranked.to(place), dropped)
+                pool = after_cutoff(score.to(place), dropped)
                 whole = _graph(given, pool, most, metric, backend, groups, place, progress)
                 if points is None and not isinstance(as_metric(metric or "euclidean"), PairwiseMetric):
                     points = points_of(given, metric or "euclidean", place)
@@ -173,7 +172,7 @@ def sweep(
                                 **used,
                                 "kept": kept,
                                 "coverage_radius": radius,
-                                "score_entropy": score_entropy(score, index),
+                                "score_entropy": 0.0 if scores is None else score_entropy(score, index),
                                 "overlap": overlap(first, index),
                                 "seconds": seconds,
                             }

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from d2pyg._base.checks import as_real, check_choice
-from d2pyg.graph.edges import Edges, both_directions, median_distance
+from d2pyg.graph.edges import Edges, both_directions
+from d2pyg.graph.scale import scaled
 from d2pyg.nn.forward import ForwardMessagePassing
 
 
@@ -18,7 +18,7 @@ class Spread(NamedTuple):
 
     score: Tensor  # float64 [N]
     edges: Edges  # in units of the scale, in both directions where that was asked for
-    unit: float  # what distances were divided by
+    unit: float  # what distances were divided by; of local scales the median
 
 
 def spread(
@@ -33,10 +33,11 @@ def spread(
     A copy of the layer computes them, in float64, on the device of the scores and without dropout;
     the layer stays as it is.
     """
+    edges, unit = scaled(edges, scale)
     if len(score) == 0:  # the cutoff left no sample
-        return Spread(score.new_empty(0), edges, _unit(scale, edges))
-    unit = _unit(scale, edges)
-    edges = (both_directions(edges) if both else edges).in_units_of(unit)
+        return Spread(score.new_empty(0), edges, unit)
+    if both:
+        edges = both_directions(edges)
     with torch.no_grad():
         ours = deepcopy(layer).to(score.device, torch.float64).eval()
         updated = ours(score, edges.edge_index, edges.distance)
@@ -52,21 +53,3 @@ def spread(
             f"'scores' by a constant, or check {layer}."
         )
     return Spread(updated.double(), edges, unit)
-
-
-def _unit(scale: str | float | None, edges: Edges) -> float:
-    """What distances are divided by."""
-    if isinstance(scale, str):
-        return median_distance(edges)
-    return 1.0 if scale is None else float(scale)
-
-
-def check_scale(scale: str | float | None) -> None:
-    """A number above 0, ``"median"`` or None."""
-    if isinstance(scale, str):
-        check_choice("scale", scale, ("median",))
-    elif scale is not None and as_real("scale", scale, "Pass a number, 'median' or None.") <= 0:
-        raise ValueError(
-            f"Expected 'scale' to be above 0 (got {scale:g}). Distances are divided by it; "
-            f"pass None to leave them as they are."
-        )

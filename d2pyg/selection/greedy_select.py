@@ -16,6 +16,7 @@ from d2pyg._base.registry import look_up, name_of
 from d2pyg.coreset.coreset import Coreset, plain, versions
 from d2pyg.coreset.explanation import Trace
 from d2pyg.graph.edges import Edges, edges_of
+from d2pyg.graph.scale import check_scale, scaled
 from d2pyg.greedy import heap, rounds, sequential  # noqa: F401  # they register themselves
 from d2pyg.greedy.problem import Picks, Problem, not_finite
 from d2pyg.nn.claims import check_claims
@@ -31,6 +32,7 @@ def greedy_select(
     reverse: str | ReverseMessage = "weighted",
     *,
     gamma_reverse: float | None = None,
+    scale: str | float | None = None,
     clamp: bool = False,
     batch: ArrayLike | None = None,
     initial: ArrayLike | Coreset | None = None,
@@ -54,6 +56,7 @@ def greedy_select(
             ascending number of the group.
         reverse: ``"weighted"``, ``"absolute"`` or a :class:`~d2pyg.nn.ReverseMessage`.
         gamma_reverse: Decay of the message with squared distance, for ``"weighted"``; default 3.
+        scale: What distances are divided by, as in :func:`d2pyg.select`; default: nothing.
         clamp: Picks at or below 0 send no message.
         batch: Group of each node [N], integers, as PyG's ``Batch.batch``: every group is a selection of
             its own, all at once. Edges join nodes of one group.
@@ -89,6 +92,8 @@ def greedy_select(
     edges = edges_of(graph)
     place = edges.edge_index.device
     score = as_scores(scores, edges.num_nodes, signed=True).to(place).clone()
+    check_scale(scale)
+    edges, unit = scaled(edges, scale)
     clamp, debug = as_flag("clamp", clamp), as_flag("debug", debug)
     check_engine(engine)
     first = as_initial(initial, edges.num_nodes).to(place)
@@ -112,6 +117,8 @@ def greedy_select(
             "budget": count.tolist() if batch is not None else int(count),
             "reverse": reverse,
             "gamma_reverse": message.gamma if message.uses_distance else None,
+            "scale": scale,
+            "scale_value": unit,
             "clamp": clamp,
             "num_groups": None if batch is None else len(count),
             "initial": first.tolist(),

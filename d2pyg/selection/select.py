@@ -18,15 +18,15 @@ from d2pyg.coreset.explanation import Trace
 from d2pyg.graph.given import Given
 from d2pyg.graph.knn import Embeddings
 from d2pyg.graph.metric import Metric, PairwiseMetric
+from d2pyg.graph.scale import check_scale
 from d2pyg.greedy.problem import Problem
 from d2pyg.nn.claims import check_claims
 from d2pyg.nn.forward import ForwardMessagePassing, as_forward
 from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
-from d2pyg.nn.spread import check_scale, spread
+from d2pyg.nn.spread import spread
 from d2pyg.scores.dynamics import TrainingDynamics
-from d2pyg.scores.unlabeled import without_scores
-from d2pyg.selection.flow import as_flow
+from d2pyg.selection.difficulty import difficulty_of
 from d2pyg.selection.greedy_select import check_engine, run
 from d2pyg.selection.request import Task
 
@@ -97,7 +97,9 @@ def select(
             :class:`d2pyg.nn.Kernel`, of both messages. Not with a ``forward`` object, which has its
             own; a ``reverse`` given by name takes that.
         scale: What distances are divided by: ``"median"``, the lower median of the positive directed
-            edge distances over all classes (1 if there is none); a number > 0; or None.
+            edge distances over all classes (1 if there is none); ``"local"``,
+            :math:`\sqrt{s_i s_j}` with :math:`s_i` the distance of i to its k-th neighbor (Zelnik-Manor
+            & Perona 2004; the median where it is 0); a number > 0; or None.
         update: ``"sum"`` (paper, the default), ``"product"``, :math:`x_i \sum_j e_{ij} x_j`, or
             ``"none"``, the default without scores: no forward pass, scores stay as they are. Not
             with a ``forward`` object.
@@ -161,24 +163,18 @@ def select(
         >>> select(x, scores=[1, 9, 1, 1, 2, 1], budget=3, k=2, labels=[0, 0, 0, 1, 1, 1]).index
         tensor([1, 4, 0])
     """
-    hardness = None
-    if isinstance(scores, TrainingDynamics):
-        hardness = -scores.aum(raw=True)
-        scores = scores.borderline()
     given = Given.of(embeddings, metric, backend)
-    default = isinstance(forward, str) and forward == "weighted"
-    if scores is None and gamma_forward is None and update is None and default:
-        update = "none"
-    flow = as_flow(flow, scores is not None)
-    layer = as_forward(forward, gamma_forward, kernel, update)
-    if scores is None and layer.in_channels is None:
-        scores = without_scores(len(given))
+    found = difficulty_of(
+        scores, len(given), gamma_forward=gamma_forward, update=update, forward=forward, flow=flow
+    )
+    flow = found.flow
+    layer = as_forward(forward, gamma_forward, kernel, found.update)
     message = as_reverse(reverse, gamma_reverse, layer.kernel)
-    columns = as_columns(scores, len(given), layer.in_channels)
+    columns = as_columns(None if scores is None else found.scores, len(given), layer.in_channels)
     task = Task.of(
         len(given),
         home=as_device(None, given.device),
-        scores=scores if columns is None else columns[:, 0],
+        scores=found.scores if columns is None else columns[:, 0],
         keep=keep,
         prune=prune,
         budget=budget,
@@ -186,7 +182,7 @@ def select(
         balance=balance,
         min_per_class=min_per_class,
         cutoff=cutoff,
-        hardness=hardness,
+        hardness=None if found.margin is None else -found.margin,
         initial=initial,
         ids=ids,
         device=device,

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 
 from d2pyg._base.checks import as_columns, as_scores, check_choice
+from d2pyg.graph.scale import check_scale
 from d2pyg.nn.forward import ForwardMessagePassing, as_forward
 from d2pyg.nn.kernel import Kernel
-from d2pyg.nn.spread import check_scale, spread
+from d2pyg.nn.spread import spread
 from d2pyg.selection.flow import FLOWS
 from d2pyg.transforms.nodes import Nodes, NodeTransform, check_names
 
@@ -26,7 +27,8 @@ class PropagateDifficulty(NodeTransform):
         gamma_forward: Decay with distance, >= 0; default 10. Not with a ``forward`` object, nor are
             ``kernel`` and ``update``.
         kernel: ``"rbf"`` (default), ``"laplacian"`` or a :class:`d2pyg.nn.Kernel`.
-        scale: What distances are divided by: ``"median"`` of each graph, a number > 0, or None.
+        scale: What distances are divided by: ``"median"`` of each graph, ``"local"``, a number > 0, or
+            None, as in :func:`d2pyg.select`.
         update: ``"sum"`` (default), ``"product"`` or ``"none"``.
         forward: ``"weighted"`` (the formula above) or a :class:`d2pyg.nn.ForwardMessagePassing`.
         flow: ``"both"``: an edge in either direction joins both nodes; else sources send to targets.

@@ -70,7 +70,7 @@ ONES = np.ones(10)
         ({"k": 0}, ValueError, r"\(got 0\)"),
         ({"gamma_forward": -1}, ValueError, r"at least 0 \(got -1\).*distant samples more than close ones"),
         ({"gamma_reverse": np.inf}, ValueError, r"'gamma_reverse' to be finite"),
-        ({"scale": "mean"}, ValueError, r"'scale' to be one of median \(got 'mean'\)"),
+        ({"scale": "mean"}, ValueError, r"'scale' to be one of median, local \(got 'mean'\)"),
         ({"scale": -1}, ValueError, r"'scale' to be above 0 \(got -1\)"),
         ({"kernel": "cubic"}, ValueError, r"'kernel' to be one of .*laplacian, rbf \(got 'cubic'\)"),
         ({"update": "max"}, ValueError, r"'update' to be one of sum, product"),

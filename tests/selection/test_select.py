@@ -54,6 +54,7 @@ OPTIONS = {
     "scale given": {"scale": 0.5},
     "directed": {"flow": "target_to_source", "k": 3},
     "turned": {"flow": "source_to_target", "k": 3},
+    "local scale": {"scale": "local", "k": 4},
     "product": {"update": "product"},
     "no forward pass": {"update": "none"},
     "clamp": {"clamp": True, "gamma_reverse": 0.0},

@@ -1,0 +1,46 @@
+"""What the difficulty is, and all that follows from having none."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from d2pyg._base.checks import ArrayLike
+from d2pyg.scores.dynamics import TrainingDynamics
+from d2pyg.scores.unlabeled import without_scores
+from d2pyg.selection.flow import as_flow
+
+
+class Difficulty(NamedTuple):
+    """Scores as numbers, and the defaults that depend on them."""
+
+    scores: ArrayLike  # [N], or [N, F] for a forward layer that takes columns
+    margin: Tensor | None  # float64 [N], mean margins, where a recorder has them
+    update: str | None
+    flow: str
+
+
+def difficulty_of(
+    scores: ArrayLike | TrainingDynamics | None,
+    num_samples: int,
+    *,
+    gamma_forward: float | None = None,
+    update: str | None = None,
+    forward: Any = "weighted",
+    flow: str | None = None,
+) -> Difficulty:
+    """What a selection goes by.
+
+    A recorder stands for its borderline scores. Without scores, samples go in an order that is drawn
+    once and for all; there is nothing to spread, so no forward pass is made unless one is asked for; and
+    every sample is lowered by exactly k others (``flow="source_to_target"``).
+    """
+    flow = as_flow(flow, scores is not None)
+    if isinstance(scores, TrainingDynamics):
+        return Difficulty(scores.borderline(), scores.aum(raw=True), update, flow)
+    if scores is not None:
+        return Difficulty(scores, None, update, flow)
+    if gamma_forward is None and update is None and isinstance(forward, str) and forward == "weighted":
+        update = "none"
+    return Difficulty(without_scores(num_samples), None, update, flow)
