@@ -38,7 +38,6 @@ _RECORDERS = ("window", "el2n_epochs", "margin")  # options a recorder got when 
 _PARAMETERS = {"el2n_epochs": "epochs", "prototypes": "num_prototypes"}
 _WRITTEN = {
     "num_prototypes": "prototypes",
-    "target": "labels",
     "path": "dynamics",
     "epochs": "el2n_epochs",
 }

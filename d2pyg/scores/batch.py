@@ -11,14 +11,14 @@ LARGEST = 1e300  # of logits: sums of their margins over millions of epochs stay
 
 
 def measured(
-    index: ArrayLike, logits: ArrayLike, target: ArrayLike, num_samples: int, margin: str
+    index: ArrayLike, logits: ArrayLike, labels: ArrayLike, num_samples: int, margin: str
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Indices int64 [B], and what is recorded of each, float64 [B] by name; checked, on the CPU."""
     logits = as_logits(logits)
     index = _whole_numbers("index", index, len(logits), num_samples)
-    target = _whole_numbers("target", target, len(logits), logits.shape[1])
+    labels = _whole_numbers("labels", labels, len(logits), logits.shape[1])
     _check_range(logits, index)
-    chosen = target.to(logits.device).unsqueeze(1)
+    chosen = labels.to(logits.device).unsqueeze(1)
     probability = logits.softmax(dim=1)
     between = logits if margin == "logits" else probability
     others = between.scatter(1, chosen, -torch.inf).amax(dim=1)

@@ -63,19 +63,19 @@ class TrainingDynamics:
         settings = as_settings(num_samples, window, el2n_epochs, margin)
         self._take(settings, 0, nothing_seen(settings))
 
-    def update(self, index: ArrayLike, logits: Tensor, target: ArrayLike) -> None:
+    def update(self, index: ArrayLike, logits: Tensor, labels: ArrayLike) -> None:
         """Records a batch, or nothing of it where it raises an error.
 
         Args:
             index: int [B], the samples' places in the data set.
             logits: [B, C], any float type and device, before softmax. At least 2 classes. From -1e300 to
                 1e300, or minus infinity for masked classes.
-            target: int [B], 0..C-1.
+            labels: int [B], 0..C-1.
 
         Raises:
             ValueError, TypeError: If an argument breaks its rule; the message names the sample.
         """
-        index, values = measured(index, logits, target, self.num_samples, self.margin)
+        index, values = measured(index, logits, labels, self.num_samples, self.margin)
         # The first of the epoch counts: of the batch, too.
         first = first_places(index)
         new = first[~self._state["here"][index[first]]]
@@ -128,7 +128,7 @@ class TrainingDynamics:
         return mean if as_flag("raw", raw) else mean.max() - mean
 
     def el2n(self) -> Tensor:
-        """Length of softmax(logits) - onehot(target), mean over the first epochs (Paul et al. 2021).
+        """Length of softmax(logits) - onehot(label), mean over the first epochs (Paul et al. 2021).
 
         In 0 to sqrt(2).
         """

@@ -17,7 +17,7 @@ Logits = Tensor | np.ndarray[Any, Any] | Sequence[Tensor] | Sequence[np.ndarray[
 
 
 def recorded(
-    logits: Logits, target: ArrayLike, margin: str = "probabilities", **options: Any
+    logits: Logits, labels: ArrayLike, margin: str = "probabilities", **options: Any
 ) -> TrainingDynamics:
     """A recorder fed with saved logits.
 
@@ -25,12 +25,12 @@ def recorded(
         logits: [T, N, C], the logits of all samples in each epoch, in data set order, or [N, C] for one
             epoch, or a list of such [N, C], one an epoch; any float type. Memory-mapped arrays are read
             in chunks.
-        target: int [N].
+        labels: int [N].
         margin: Those of probabilities exist whatever classes are masked.
         options: Of :class:`TrainingDynamics`.
     """
     epochs = _epochs(logits)
-    return _fed(epochs, as_integers("target", target, len(epochs[0])), margin=margin, **options)
+    return _fed(epochs, as_integers("labels", labels, len(epochs[0])), margin=margin, **options)
 
 
 def _fed(epochs: list[Tensor], label: Tensor | None, **options: Any) -> TrainingDynamics:
@@ -41,8 +41,8 @@ def _fed(epochs: list[Tensor], label: Tensor | None, **options: Any) -> Training
         for start in range(0, num_samples, _ROWS_TOGETHER):
             rows = slice(start, min(start + _ROWS_TOGETHER, num_samples))
             batch = as_logits(values[rows])
-            target = batch.argmax(dim=1) if label is None else label[rows]
-            dynamics.update(np.arange(rows.start, rows.stop), batch, target)
+            labels = batch.argmax(dim=1) if label is None else label[rows]
+            dynamics.update(np.arange(rows.start, rows.stop), batch, labels)
         dynamics.end_epoch()
     return dynamics
 
@@ -67,33 +67,33 @@ def _epochs(logits: Logits) -> list[Tensor]:
     return [values] if values.dim() == 2 else list(values)
 
 
-def forgetting(logits: Logits, target: ArrayLike) -> Tensor:
+def forgetting(logits: Logits, labels: ArrayLike) -> Tensor:
     """See :meth:`TrainingDynamics.forgetting`.
 
     Args:
         logits: [T, N, C], or one epoch [N, C], or a list of epochs, as for all functions here. Minus
             infinity masks a class, as :class:`TrainingDynamics` has it.
-        target: int [N].
+        labels: int [N].
 
     Example:
         >>> logits = torch.tensor([[[2.0, 0.0]], [[0.0, 2.0]], [[2.0, 0.0]]])  # right, wrong, right
         >>> forgetting(logits, [0])
         tensor([1.], dtype=torch.float64)
     """
-    return recorded(logits, target).forgetting()
+    return recorded(logits, labels).forgetting()
 
 
-def aum(logits: Logits, target: ArrayLike, margin: str = "logits", raw: bool = False) -> Tensor:
+def aum(logits: Logits, labels: ArrayLike, margin: str = "logits", raw: bool = False) -> Tensor:
     """See :meth:`TrainingDynamics.aum`.
 
     Example:
         >>> aum(torch.tensor([[3.0, 1.0], [1.0, 2.0]]), [0, 0], raw=True)
         tensor([ 2., -1.], dtype=torch.float64)
     """
-    return recorded(logits, target, margin=margin).aum(raw)
+    return recorded(logits, labels, margin=margin).aum(raw)
 
 
-def el2n(logits: Logits, target: ArrayLike, epochs: int = 10) -> Tensor:
+def el2n(logits: Logits, labels: ArrayLike, epochs: int = 10) -> Tensor:
     """See :meth:`TrainingDynamics.el2n`.
 
     Example:
@@ -101,76 +101,76 @@ def el2n(logits: Logits, target: ArrayLike, epochs: int = 10) -> Tensor:
         tensor([0.7071], dtype=torch.float64)
     """
     epochs = as_count("epochs", epochs, 1, None, "", "CCS uses 10 epochs.")
-    return recorded(logits, target, el2n_epochs=epochs).el2n()
+    return recorded(logits, labels, el2n_epochs=epochs).el2n()
 
 
-def entropy(logits: Logits, target: ArrayLike | None = None) -> Tensor:
+def entropy(logits: Logits, labels: ArrayLike | None = None) -> Tensor:
     """See :meth:`TrainingDynamics.entropy`. It needs no targets.
 
     Example:
         >>> entropy(torch.tensor([[0.0, 0.0]]))
         tensor([0.6931], dtype=torch.float64)
     """
-    if target is None:
+    if labels is None:
         return _fed(_epochs(logits), None, margin="probabilities").entropy()
-    return recorded(logits, target).entropy()
+    return recorded(logits, labels).entropy()
 
 
-def variance(logits: Logits, target: ArrayLike) -> Tensor:
+def variance(logits: Logits, labels: ArrayLike) -> Tensor:
     """See :meth:`TrainingDynamics.variance`.
 
     Example:
         >>> variance(torch.tensor([[[0.0, 0.0]], [[0.0, 50.0]]]), [1])  # 1/2, then 1
         tensor([0.0625], dtype=torch.float64)
     """
-    return recorded(logits, target).variance()
+    return recorded(logits, labels).variance()
 
 
-def confidence(logits: Logits, target: ArrayLike, raw: bool = False) -> Tensor:
+def confidence(logits: Logits, labels: ArrayLike, raw: bool = False) -> Tensor:
     """See :meth:`TrainingDynamics.confidence`.
 
     Example:
         >>> confidence(torch.tensor([[[0.0, 0.0]], [[0.0, 50.0]]]), [1])
         tensor([0.2500], dtype=torch.float64)
     """
-    return recorded(logits, target).confidence(raw)
+    return recorded(logits, labels).confidence(raw)
 
 
-def correctness(logits: Logits, target: ArrayLike, raw: bool = False) -> Tensor:
+def correctness(logits: Logits, labels: ArrayLike, raw: bool = False) -> Tensor:
     """See :meth:`TrainingDynamics.correctness`.
 
     Example:
         >>> correctness(torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]]), [1])
         tensor([0.5000], dtype=torch.float64)
     """
-    return recorded(logits, target).correctness(raw)
+    return recorded(logits, labels).correctness(raw)
 
 
-def borderline(logits: Logits, target: ArrayLike) -> Tensor:
+def borderline(logits: Logits, labels: ArrayLike) -> Tensor:
     """See :meth:`TrainingDynamics.borderline`.
 
     Example:
         >>> borderline(torch.tensor([[0.0, 0.0], [0.0, 50.0]]), [1, 1])  # unsure, and sure
         tensor([0.1250, 0.0000], dtype=torch.float64)
     """
-    return recorded(logits, target).borderline()
+    return recorded(logits, labels).borderline()
 
 
-def dyn_unc(logits: Logits, target: ArrayLike, window: int = 10) -> Tensor:
+def dyn_unc(logits: Logits, labels: ArrayLike, window: int = 10) -> Tensor:
     """See :meth:`TrainingDynamics.dyn_unc`.
 
     Example:
         >>> dyn_unc(torch.tensor([[[0.0, 0.0]], [[0.0, 50.0]]]), [1], window=2)  # of 1/2 and 1
         tensor([0.3536], dtype=torch.float64)
     """
-    return recorded(logits, target, window=window).dyn_unc()
+    return recorded(logits, labels, window=window).dyn_unc()
 
 
-def dual(logits: Logits, target: ArrayLike, window: int = 10) -> Tensor:
+def dual(logits: Logits, labels: ArrayLike, window: int = 10) -> Tensor:
     """See :meth:`TrainingDynamics.dual`.
 
     Example:
         >>> dual(torch.tensor([[[0.0, 0.0]], [[0.0, 50.0]]]), [1], window=2)  # a quarter of it
         tensor([0.0884], dtype=torch.float64)
     """
-    return recorded(logits, target, window=window).dual()
+    return recorded(logits, labels, window=window).dual()

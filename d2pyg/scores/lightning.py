@@ -34,7 +34,7 @@ class RecordDynamics:
 
     Args:
         dynamics: The recorder.
-        unpack: unpack(outputs, batch, batch_idx) -> (index, logits, target), of what the Trainer passes
+        unpack: unpack(outputs, batch, batch_idx) -> (index, logits, labels), of what the Trainer passes
             to ``on_train_batch_end``; ``outputs`` is what ``training_step`` returned, so let it return
             a dict with the logits. index: the samples' places in the data set.
         name: Tells recorders with the same arguments apart.
@@ -83,7 +83,7 @@ class RecordDynamics:
         found = self.unpack(outputs, batch, batch_idx)
         if not isinstance(found, tuple) or len(found) != 3:
             raise TypeError(
-                f"Expected 'unpack' to return (index, logits, target) (got {type(found).__name__}). "
+                f"Expected 'unpack' to return (index, logits, labels) (got {type(found).__name__}). "
                 f"Return the three as a tuple."
             )
         if self.open_epoch not in (None, trainer.current_epoch):

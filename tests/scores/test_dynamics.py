@@ -303,10 +303,10 @@ class TestErrors:
         self.refused(r"'logits' to be floats of shape \(B, C\)", [0, 1], z[:, :1], [0, 0])
         self.refused(r"'logits' to be floats of shape \(B, C\)", [0, 1], z.long(), [0, 0])
         self.refused("'index' to be integers", [0.0, 1.0], z, [0, 0], error=TypeError)
-        self.refused("'target' to be integers", [0, 1], z, [0.0, 1.0], error=TypeError)
-        self.refused("'target' to have one value for each", [0, 1], z, [0])
+        self.refused("'labels' to be integers", [0, 1], z, [0.0, 1.0], error=TypeError)
+        self.refused("'labels' to have one value for each", [0, 1], z, [0])
         self.refused(r"'index' to lie in 0 to 3 \(got 0 to 4\)", [0, 4], z, [0, 0])
-        self.refused(r"'target' to lie in 0 to 2 \(got -1 to 0\)", [0, 1], z, [0, -1])
+        self.refused(r"'labels' to lie in 0 to 2 \(got -1 to 0\)", [0, 1], z, [0, -1])
         self.refused("'logits' to be finite", [0, 1], z + torch.inf, [0, 0])
 
     def test_epochs(self):

@@ -136,7 +136,7 @@ def test_refuses(module):
     with pytest.raises(TypeError, match=r"'unpack' a function .got TrainingDynamics and NoneType"):
         RecordDynamics(TrainingDynamics(8), None)
     record = RecordDynamics(TrainingDynamics(8), lambda *_: None)
-    with pytest.raises(TypeError, match=r"to return \(index, logits, target\) \(got NoneType\)"):
+    with pytest.raises(TypeError, match=r"to return \(index, logits, labels\) \(got NoneType\)"):
         record.on_train_batch_end(None, None, {}, None, 0)
 
 
