@@ -6,8 +6,6 @@ import torch
 import d2pyg
 from d2pyg._base import registry
 
-_SELECT = d2pyg.select  # the first name asked for registers all plug-ins, here and not inside a test
-
 
 @pytest.fixture(autouse=True)
 def _doctest_names(doctest_namespace: dict[str, object]) -> None:

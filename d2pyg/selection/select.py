@@ -119,7 +119,7 @@ def select(
             own k nearest (authors' code, the default with scores); or ``"source_to_target"``, it lowers
             those that have it among their k nearest. Then all samples are lowered by just k others, and
             one that lies apart is not picked sooner for it: the default without scores.
-        labels: Classes [N], integers: a graph and a budget a class. A class with fewer than k + 1
+        labels: Classes [N], integers >= 0: a graph and a budget a class. A class with fewer than k + 1
             samples uses the neighbors it has.
         balance: Seats of the classes: ``"proportional"`` to their sizes (Sainte-Lague) or
             ``"uniform"`` (in turn). A class that runs out passes its seats on.
