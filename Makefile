@@ -1,5 +1,6 @@
 # make demo   prune real data, train on what is left, draw a figure (in demo-output/)
 # make test   run the tests;  make test-extensions   those of packages that d2pyg does not bring
+# make test-processors   the numerical tests as other processors would run them
 # make lint   check style;  make types   check types;  make docs   the reference, in docs/_build
 # make notebooks   run the notebooks, small
 # make accuracy-small   coresets of digits, trained on; fails if D2's are clearly worse than random ones
@@ -8,7 +9,7 @@
 # Each makes a virtual environment in .venv first, with everything it needs. To use an environment
 # that has torch already:   make demo PYTHON=/path/to/its/python
 
-.PHONY: demo test test-extensions accuracy-small gpu notebooks lint types docs clean own-demo own-dev own-docs own-notebooks
+.PHONY: demo test test-processors test-extensions accuracy-small gpu notebooks lint types docs clean own-demo own-dev own-docs own-notebooks
 
 TORCH ?= torch==2.13.0# what a new .venv gets; any from 2.6 on works
 DEMO_FLAGS ?=
@@ -30,8 +31,13 @@ endif
 demo: $(READY_DEMO)
 	$(PYTHON) -m d2pyg.demo $(DEMO_FLAGS)
 
+# Two processes on one thread each are faster than one on two: most tests are small.
 test: $(READY_DEV)
-	$(PYTHON) -m pytest
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist worksteal
+
+# With other instructions, other numbers of threads, and products off by one unit in the last place.
+test-processors: $(READY_DEV)
+	$(PYTHON) tests/processors.py
 
 # torch-cluster and torch-scatter come as source, and need torch at hand where they are built.
 test-extensions: $(READY_DEV)
@@ -89,7 +95,7 @@ own-demo:
 	$(PYTHON) -c 'import d2pyg, matplotlib, sklearn' || $(PYTHON) -m pip install -q -e '.[demo]'
 
 own-dev:
-	$(PYTHON) -c 'import d2pyg, faiss, hypothesis, mypy, pyarrow, pytest, ruff, safetensors, sklearn' \
+	$(PYTHON) -c 'import d2pyg, faiss, hypothesis, mypy, pyarrow, pytest, ruff, safetensors, sklearn, xdist' \
 		|| $(PYTHON) -m pip install -q -e '.[dev]'
 
 own-docs:

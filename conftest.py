@@ -8,7 +8,7 @@ import torch
 import d2pyg
 from d2pyg._base import registry
 
-_SELECT = d2pyg.select  # the first name asked for registers all plug-ins, here and not inside a test
+d2pyg.register  # noqa: B018  # the first name asked for imports all plug-ins: here, not inside a test
 
 # Their examples are tried where the package is that they are for.
 _NEEDS = {"d2pyg/scores/hugging_face.py": "transformers", "d2pyg/sklearn.py": "sklearn"}
@@ -18,9 +18,6 @@ collect_ignore = [module for module, package in _NEEDS.items() if find_spec(pack
 @pytest.fixture(autouse=True)
 def _doctest_names(doctest_namespace: dict[str, object]) -> None:
     doctest_namespace.update(torch=torch, d2pyg=d2pyg)
-
-
-d2pyg.register  # noqa: B018  # everything is imported by now, and registered
 
 
 @pytest.fixture(autouse=True)

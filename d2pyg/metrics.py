@@ -212,7 +212,7 @@ def class_counts(labels: ArrayLike, index: ArrayLike) -> dict[int, int]:
     """How many samples of each class are kept.
 
     Args:
-        labels: [N], integers.
+        labels: [N], integers >= 0.
         index: Indices of the samples kept [B], at least one.
 
     Returns:
@@ -242,7 +242,7 @@ def class_balance(labels: ArrayLike, index: ArrayLike) -> float:
     Pielou's evenness (1966). :func:`class_counts` has the numbers behind it.
 
     Args:
-        labels: [N], integers.
+        labels: [N], integers >= 0.
         index: Indices of the samples kept [B], at least one.
 
     Returns:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -189,6 +190,11 @@ def test_main_knows_nothing_of_the_run_before(embeddings, monkeypatch, capsys):
     capsys.readouterr()
     assert main(COMMAND.split()) == 130
     assert capsys.readouterr().err == "d2pyg: interrupted, nothing was written\n"
+
+
+def test_the_installed_command_is_this_process():
+    (entry,) = re.findall(r'^d2pyg = "([\w.:]+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert entry == "d2pyg.cli:run"
 
 
 def test_a_command_at_drawn_moments(monkeypatch, tmp_path, capsys):

@@ -156,6 +156,7 @@ def test_a_reader_that_left(files):
         ("print('x')", "| true"),  # as an imported module may
         ("streams.tell('x' * 100_000)", "2>&1 >/dev/null | true"),
         ("streams.tell('x')", "2>/dev/full"),
+        ("import sys\nsys.stdout.close()\nsys.stderr.close()\nstreams.say('x')\nstreams.tell('x')", ""),
         ("streams.say('x')\nstreams.tell('x')", ">&- 2>&- <&-"),
         ("import sys\nprint('x')\nprint('x', file=sys.stderr)\nsys.stdin.read()", ">&- 2>&- <&-"),
     ],

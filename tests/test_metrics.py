@@ -76,14 +76,14 @@ def test_cosine_and_a_metric_of_ones_own(rng):
     assert metrics.near_duplicates(x, kept, 0.05, metric="cosine") == share
 
 
-@pytest.mark.parametrize("bounds", [1, 100])
-def test_chunks_change_nothing(bounds, rng, monkeypatch):
+@pytest.mark.parametrize("memory", [1, 10_000])
+def test_chunks_change_nothing(memory, rng, monkeypatch):
     x = np.concatenate([DATA["ties"], rng.integers(0, 3, (50, 3))]).astype(np.float32)
     x += rng.integers(0, 2, x.shape) * 1e-6
     kept = rng.permutation(len(x))[:50]
     whole = metrics.coverage_radius(x, kept), metrics.aucpr(x, kept)
-    monkeypatch.setattr("d2pyg.graph.cover._BOUNDS_TOGETHER", bounds)
-    monkeypatch.setattr("d2pyg.graph.cover._PAIR_ELEMENTS", 7)
+    monkeypatch.setattr("d2pyg.graph.points.search_bytes", lambda device: memory)
+    monkeypatch.setattr("d2pyg.graph.exact.CHUNK_ELEMENTS", 7)
     assert (metrics.coverage_radius(x, kept), metrics.aucpr(x, kept)) == whole
 
 
@@ -215,3 +215,28 @@ def test_of_a_coreset(rng):
         metrics.overlap(coreset.index, coreset.index[:5]),
     ]
     assert all(type(value) is float for value in values)
+
+
+@pytest.mark.parametrize("scale", [2.0**490, 2.0**-490, 2.0**600, 2.0**-600])
+def test_embeddings_of_any_size_scale_distances_or_are_refused(scale, rng):
+    """No distance is infinite, or 0 where samples differ; cosines stay as they are."""
+    x, kept = rng.normal(size=(30, 3)), [0, 5, 9, 20]
+    for measure in (
+        metrics.coverage_radius,
+        metrics.aucpr,
+        lambda x, kept: metrics.aucpr(x, kept, held_out=x[10:20]),
+    ):
+        if 2.0**-500 < scale < 2.0**500:
+            assert measure(x * scale, kept) == pytest.approx(measure(x, kept) * scale, rel=1e-12)
+        else:
+            with pytest.raises(ValueError, match="'embeddings' to differ by 1e-150 to 1e150"):
+                measure(x * scale, kept)
+    for measure in metrics.coverage_radius, metrics.aucpr:
+        assert measure(x * scale, kept, "cosine") == pytest.approx(measure(x, kept, "cosine"), rel=1e-12)
+
+
+def test_many_bins():
+    assert metrics.score_entropy([0.0, 1.0, 2.0], bins=10**6) == pytest.approx(math.log(3))
+    for bins in 10**30, 2**63, True, 1.5, None, 0:
+        with pytest.raises((ValueError, TypeError), match="'bins' to be "):
+            metrics.score_entropy([0.0, 1.0, 2.0], bins=bins)

@@ -75,6 +75,13 @@ def test_registering():
         d2pyg.register("engine", "auto")(Flat)
     with pytest.raises(ValueError, match=r"family to be one of kernel, .*got 'kernal'"):
         d2pyg.register("kernal", "flat")(Flat)
+    for family, name, entry in (("kernel", 3, Flat), ("kernel", "", Flat), ("kernel", "flat", Flat())):
+        with pytest.raises(TypeError, match=r"a name, and a class or function to go by it \(got "):
+            d2pyg.register(family, name)(entry)
+    with pytest.raises(ValueError, match=r"family to be one of kernel, .*got \['kernel'\]"):
+        d2pyg.register(["kernel"], "flat")(Flat)
+    with pytest.raises(ValueError, match=r"family to be one of kernel, .*got a number of too many"):
+        d2pyg.register(10**5000, "flat")(Flat)
 
 
 def test_a_registered_message_works_by_name(rng):

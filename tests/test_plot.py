@@ -35,6 +35,9 @@ def test_refuses(tmp_path, rng):
     coreset = d2pyg.select(x, budget=2)
     with pytest.raises(ValueError, match=r"'path' to end in one of .png, .pdf, .svg"):
         plot_coreset(coreset, x, np.ones(10), tmp_path / "figure.bmp")
+    for coresets in {}, [coreset], None:
+        with pytest.raises(TypeError, match=r"'coresets' to be a dict of at least one coreset by name"):
+            plot_coresets(coresets, x, np.ones(10))
     with pytest.raises(ValueError, match="'scores' to have one value for each of the 10"):
         plot_coreset(coreset, x, np.ones(9), tmp_path / "figure.png")
 

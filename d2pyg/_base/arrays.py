@@ -19,8 +19,8 @@ _UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)  # torch computes little 
 
 def as_tensor(name: str, values: ArrayLike) -> Tensor:
     """A tensor that shares the memory of an array where it can, detached."""
-    check_unmasked(name, values)
     if isinstance(values, Tensor):
+        check_unmasked(name, values)
         return _dense(name, values)
     if isinstance(values, list | tuple) and values and all(isinstance(v, Tensor) for v in values):
         return _stacked(name, values)

@@ -59,15 +59,16 @@ def as_embeddings(values: ArrayLike, name: str = "embeddings") -> Tensor:
         )
     tensor = as_tensor(name, values)
     if tensor.dtype not in FLOATS:
-        convert = (
-            f"{name}.float()" if isinstance(values, Tensor) else f"numpy.asarray({name}, 'float32')"
-        )
+        convert = f"numpy.asarray({name}, dtype='float32')"
+        if isinstance(values, Tensor):
+            convert = f"{name}.abs()" if tensor.is_complex() else f"{name}.float()"
         raise TypeError(
             f"Expected {name!r} to be floating point of 16, 32 or 64 bits (got {tensor.dtype}). "
-            f"Convert them, such as with {f'{name}.abs()' if tensor.is_complex() else convert}."
+            f"Convert them, such as with {convert}."
         )
     if tensor.dim() != 2:
-        whole = name if isinstance(values, Tensor | np.ndarray) else f"numpy.stack({name})"
+        column = not hasattr(values, "dtype") or values.dtype == np.dtype(object)
+        whole = f"numpy.stack({name})" if column else name
         raise ValueError(
             f"Expected {name!r} to have two dimensions, samples and features "
             f"(got shape {tuple(tensor.shape)}). Reshape to (N, d), such as with "

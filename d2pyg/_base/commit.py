@@ -83,7 +83,7 @@ def rename(moves: Sequence[Move], journals: Sequence[Journal]) -> None:
 
 def settle(path: str | os.PathLike[str]) -> None:
     """Makes the moves that a killed run had decided and that concern this path."""
-    with suppress(OSError):  # where they cannot be made, what is there stays
+    with suppress(OSError, ValueError):  # where they cannot be made, or the path is none
         _settle(_journal_path(Path(os.path.realpath(path))))
 
 

@@ -25,7 +25,8 @@ _BEGINNINGS = {
     ".json": (b"{", b"["),
 }
 _PICKLED = "it holds pickled objects, which are never loaded"
-_SMALL, _RATIO = 1 << 28, 200  # 256 MiB; more is hardly ever reached by data that tell samples apart
+_SMALL = 1 << 28  # bytes that are read in any case: 256 MiB
+_RATIO = 200  # more is hardly ever reached by data that tell samples apart
 
 
 class UnfitError(ValueError):
@@ -69,13 +70,15 @@ def load_pt(path: Path) -> Any:
 
 def check_size(needed: int, stored: int | None = None) -> None:
     """Refuses what does not fit into memory, and what was compressed beyond all use."""
+    if needed <= _SMALL:
+        return
     free = free_bytes(torch.device("cpu"))
     if needed > free:
         raise UnfitError(
             f"it takes {needed / 1e6:,.0f} MB of memory, and {free / 1e6:,.0f} MB are free",
             "Use more memory, or for embeddings a .npy file, which is not read into memory.",
         )
-    if stored is not None and needed > _SMALL and needed > _RATIO * stored:
+    if stored is not None and needed > _RATIO * stored:
         raise UnfitError(
             f"{stored / 1e6:,.1f} MB hold {needed / 1e6:,.0f} MB, more than {_RATIO} to 1, as in files "
             f"made to fill the memory",

@@ -20,7 +20,7 @@ def shown(value: Any) -> str:
     try:
         text = repr(value)
     except ValueError:  # Python writes no integer of more than 4300 digits
-        text = "of too many digits"
+        text = "a number of too many digits"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 

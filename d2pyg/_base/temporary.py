@@ -160,18 +160,18 @@ def is_at(path: Path, descriptor: int) -> bool:
 
 
 def _create(target: Path) -> tuple[Path, int, bool]:
-    """A new file of the target's mode: its path, its descriptor, and whether it is locked."""
+    """A new file with the target's permissions: its path, its descriptor, and whether it is locked."""
     try:
-        mode = target.stat().st_mode & 0o777
+        status = target.stat()
     except FileNotFoundError:
-        mode = None
+        status = None
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
     while True:
         path = new_name(target, ".tmp")
         _OPEN[path] = os.getpid()
         try:
             with naming(target):
-                descriptor = os.open(path, flags, 0o666 if mode is None else 0o600)
+                descriptor = os.open(path, flags, 0o666 if status is None else 0o600)
         except OSError:
             del _OPEN[path]
             raise
@@ -186,7 +186,17 @@ def _create(target: Path) -> tuple[Path, int, bool]:
             break
         os.close(descriptor)
         del _OPEN[path]
-    if mode is not None:
-        with suppress(OSError):  # some file systems have no modes
-            os.fchmod(descriptor, mode)
+    if status is not None and fcntl is not None:
+        _permit(descriptor, status)
     return path, descriptor, is_locked
+
+
+def _permit(descriptor: int, like: os.stat_result) -> None:
+    """Gives a file the permissions of another, and those of its group to that group alone."""
+    mode = like.st_mode & 0o777
+    with suppress(OSError):  # this user need not be in the group
+        os.fchown(descriptor, -1, like.st_gid)
+    if os.fstat(descriptor).st_gid != like.st_gid:
+        mode &= ~0o070
+    with suppress(OSError):  # some file systems have no modes
+        os.fchmod(descriptor, mode)

@@ -18,7 +18,12 @@ USAGE_STATUS = 2
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The arguments, of which ``command`` is the function to call with them."""
     _import_modules(argv)
-    parser = _Parser(prog="d2pyg", description="Keep the part of a training set worth training on.")
+    parser = _Parser(
+        prog="d2pyg",
+        description="Keep the part of a training set worth training on.",
+        epilog="exit status: 0 if all went well, 2 if an argument or a file is wrong, 1 for a fault of "
+        "d2pyg itself, 130 or 143 if interrupted or terminated",
+    )
     parser.add_argument("--version", action="version", version=f"d2pyg {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (select, graph, sweep, score, explain, compare):

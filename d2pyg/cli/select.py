@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from d2pyg._base import defaults
-from d2pyg._base.checks import as_index, as_tensor
+from d2pyg._base.checks import as_tensor
 from d2pyg._base.outputs import check_output, replacing_all
 from d2pyg._base.registry import choices, look_up
 from d2pyg.cli import common, methods, streams
@@ -20,6 +20,7 @@ from d2pyg.coreset import formats
 from d2pyg.coreset.coreset import Coreset
 from d2pyg.metrics import class_counts
 from d2pyg.selection.difficulty import difficulty_of
+from d2pyg.selection.initial import as_initial
 from d2pyg.selection.select import select
 
 _INPUTS = ("embeddings", "scores", "labels", "initial", "ids")
@@ -86,7 +87,7 @@ def add_to(commands: Any) -> None:
         "TrainingDynamics.save wrote, for its borderline scores")  # fmt: skip
     add("--labels", metavar="FILE", help="N integers: a graph and a budget a class")
     add("--ids", metavar="FILE", help="N names of the samples, carried into the output")
-    add("--initial", metavar="FILE", help="indices chosen already; they are not chosen again")
+    add("--initial", metavar="FILE", help="indices chosen already, in order, or a mask; they come first")
 
     group = parser.add_argument_group("how many (exactly one)")
     group.add_argument("--keep", type=common.real, metavar="F", help="fraction kept")
@@ -191,8 +192,7 @@ def _report(summary: dict[str, Any]) -> None:
 def _left_out(coreset: Coreset, initial: Tensor | None) -> np.ndarray[Any, Any]:
     """The samples that are neither kept nor chosen already, by name or else by index."""
     left_out = ~coreset.mask
-    if initial is not None:
-        left_out[as_index("initial", initial, len(left_out))] = False
+    left_out[as_initial(initial, len(left_out))] = False
     index = left_out.nonzero().flatten().numpy()
     return index if coreset.ids is None else coreset.ids[index]
 

@@ -43,7 +43,8 @@ def tell_at_once(text: str, new_line: bool) -> None:
         new_line: Another line, such as a progress bar, has to end first.
     """
     line = one_line(_in_characters_of(sys.stderr, text), _LIMIT)
-    os.write(2, f"{chr(10) * new_line}{line}\n".encode(_encoding(sys.stderr)))
+    start = "\n" if new_line else ""
+    os.write(2, f"{start}{line}\n".encode(_encoding(sys.stderr)))
 
 
 def on_terminal() -> bool:
@@ -70,7 +71,8 @@ def settle() -> None:
     """Writes what is left, as Python itself complains about a stream that takes no more."""
     for stream in sys.stdout, sys.stderr:
         try:
-            stream.flush()
+            if _is_open(stream):
+                stream.flush()
         except OSError:
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, stream.fileno())

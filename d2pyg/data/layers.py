@@ -41,6 +41,11 @@ def layer_of(model: nn.Module, layer: str | nn.Module | None) -> nn.Module:
 @contextmanager
 def listening(module: nn.Module, side: str) -> Iterator[list[Any]]:
     """What goes out of a module, or in; copies, as later layers may write to it in place."""
+    if isinstance(module, torch.jit.ScriptModule):
+        raise TypeError(
+            f"Expected a layer that can be listened to (got {type(module).__name__}, which takes no "
+            f"hooks). Pass the model as it was before torch.jit, or a torch.nn.Module that calls it."
+        )
     caught: list[Any] = []
 
     def before(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

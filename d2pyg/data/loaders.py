@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,11 +33,13 @@ def num_samples(loader: Any) -> int | None:
     A DataLoader that mixes or loses samples is refused, and so is one with a sampler of an unknown
     kind. Any other iterable of batches is taken as it comes.
     """
-    if isinstance(loader, str | bytes | Dataset | _ONE_BATCH) or not isinstance(loader, Iterable):
+    rows = hasattr(loader, "__getitem__") and not isinstance(loader, Sequence)
+    dataset, batch = isinstance(loader, Dataset) or rows, isinstance(loader, _ONE_BATCH)
+    if dataset or batch or isinstance(loader, str | bytes) or not isinstance(loader, Iterable):
         remedy = "Pass a torch.utils.data.DataLoader."
-        if isinstance(loader, Dataset):
+        if dataset:
             remedy = "Pass DataLoader(loader, batch_size=256), of torch or PyG."
-        if isinstance(loader, _ONE_BATCH):
+        if batch:
             remedy = "Pass [loader], if it is one batch."
         raise TypeError(
             f"Expected 'loader' to be a DataLoader or another iterable of batches (got "

@@ -28,7 +28,7 @@ def compare(
         coresets: By name: coresets, or indices of the samples kept.
         embeddings: [N, d], any float type.
         scores: [N], finite.
-        labels: [N], integers.
+        labels: [N], integers >= 0.
         metric: ``"euclidean"`` (default), ``"cosine"`` or a :class:`~d2pyg.graph.Metric`.
         threshold: Closer than this is a near-duplicate; default: half the median
             distance of all samples to their nearest other.

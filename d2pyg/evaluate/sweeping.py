@@ -78,7 +78,7 @@ def sweep(
         gamma_reverse: Decays of reverse messages; default 3.
         clamp: Whether picks at or below 0 send no message.
         cutoff: Fractions of the hardest samples that are dropped first.
-        labels: Classes [N], integers.
+        labels: Classes [N], integers >= 0.
         metric: As for :func:`d2pyg.select`; not with a graph.
         backend: As for :func:`d2pyg.select`; not with a graph.
         device: Where to compute; default: where ``embeddings`` are.

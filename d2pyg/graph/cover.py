@@ -28,8 +28,10 @@ def covering_radii(points: Points, index: Tensor, sizes: Sequence[int]) -> list[
         added = index[done:size]
         left_out[added] = False
         rows = left_out.nonzero().flatten()
-        nearest[rows] = nearest[rows].minimum(to_nearest(points, rows, added))
-        radius[size] = float(nearest[rows].max()) if len(rows) else 0.0
+        radius[size] = 0.0
+        if len(rows):
+            nearest[rows] = nearest[rows].minimum(to_nearest(points, rows, added))
+            radius[size] = float(nearest[rows].max())
         done = size
     return [radius[size] for size in sizes]
 
@@ -43,7 +45,7 @@ def to_nearest(points: Points, rows: Tensor, chosen: Tensor) -> Tensor:
 
     Args:
         points: All N points.
-        rows: int64 [R], the points that are asked about.
+        rows: int64 [R], the points that are asked about, at least one.
         chosen: int64 [M], at least one; a row that is among them is at distance 0 from itself.
     """
     found = torch.full((len(rows),), torch.inf, dtype=torch.float64, device=rows.device)

@@ -29,15 +29,21 @@ def nearest_of(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
         Neighbors int64 [C, k] and distances float64 [C, k], by (distance, index), never the point
         itself.
     """
-    found = [_nearest_of(points, part, k) for part in rows.split(points.rows_together)]
-    neighbor, distance = (torch.cat(parts) for parts in zip(*found, strict=True))
+    neighbor, distance = empty(points, len(rows), k)
+    for places in torch.arange(len(rows), device=rows.device).split(points.rows_together):
+        neighbor[places], distance[places] = _nearest_of(points, rows[places], k)
     return neighbor, distance
+
+
+def empty(points: Points, rows: int, k: int) -> tuple[Tensor, Tensor]:
+    """Room for neighbors int64 [C, k] and distances float64 [C, k]."""
+    neighbor = torch.empty(rows, k, dtype=torch.int64, device=points.device)
+    return neighbor, torch.empty(rows, k, dtype=torch.float64, device=points.device)
 
 
 def _nearest_of(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The same for as many points as are searched together."""
-    neighbor = torch.empty(len(rows), k, dtype=torch.int64, device=rows.device)
-    distance = torch.empty(len(rows), k, dtype=torch.float64, device=rows.device)
+    neighbor, distance = empty(points, len(rows), k)
     count = min(k + EXTRA, len(points) - 1)
     unsure = torch.arange(len(rows), device=rows.device)
     for table in points.tables:
@@ -120,23 +126,23 @@ class Comparable(Protocol):
 def rank(points: Comparable, rows: Tensor, candidate: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k nearest among candidates [C, M], by (exact distance, index)."""
     candidate = candidate.sort(dim=1).values
+    distance = torch.empty(candidate.shape, dtype=torch.float64, device=candidate.device)
     pairs = max(1, CHUNK_ELEMENTS // points.dim)
     chunk = max(1, pairs // candidate.shape[1])
-    distance = torch.cat(
-        [
-            torch.cat([points.distance(r.unsqueeze(1), some) for some in c.split(pairs, dim=1)], dim=1)
-            for r, c in zip(rows.split(chunk), candidate.split(chunk), strict=True)
-        ]
-    )
+    for row, others, out in zip(*(t.split(chunk) for t in (rows, candidate, distance)), strict=True):
+        for some, part in zip(others.split(pairs, dim=1), out.split(pairs, dim=1), strict=True):
+            part.copy_(points.distance(row.unsqueeze(1), some))
     distance, order = distance.sort(dim=1, stable=True)
     return candidate.gather(1, order[:, :k]), distance[:, :k].contiguous()
 
 
 def of_pairs(points: Points, rows: Tensor, others: Tensor) -> Tensor:
     """The exact distances of as many pairs as there may be [P], a chunk at a time."""
+    distance = torch.empty(len(rows), dtype=torch.float64, device=rows.device)
     chunk = CHUNK_ELEMENTS // points.dim + 1
-    pairs = zip(rows.split(chunk), others.split(chunk), strict=True)
-    return torch.cat([points.distance(row, other) for row, other in pairs])
+    for row, other, part in zip(*(t.split(chunk) for t in (rows, others, distance)), strict=True):
+        part.copy_(points.distance(row, other))
+    return distance
 
 
 def certify(points: Points, rows: Tensor, candidate: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -164,9 +170,7 @@ def certify(points: Points, rows: Tensor, candidate: Tensor, k: int) -> tuple[Te
         table = points.tables[-1]
         doubt = 2 * (table.error * (points.norm[rows] + points.norm.max()) + table.tiny)
         missing |= points.at_least(farthest - doubt) <= distance[:, -1]
-    again = missing.nonzero().flatten()
-    if len(again):
-        neighbor[again], distance[again] = nearest_of(points, rows[again], k)
+    neighbor[missing], distance[missing] = nearest_of(points, rows[missing], k)
     return neighbor, distance
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from d2pyg._base.extras import require
 from d2pyg._base.progress import Progress
 from d2pyg._base.registry import register
-from d2pyg.graph.exact import EXTRA, certify
+from d2pyg.graph.exact import EXTRA, certify, empty
 from d2pyg.graph.points import CHUNK_ELEMENTS, Points
 
 _ROWS_TOGETHER = 4096  # that are asked about, where they are not too wide
@@ -29,17 +29,17 @@ def faiss_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tens
         index.add(_float32(points, part))
     count = min(k + EXTRA, len(points) - 1)
     together = max(1, min(_ROWS_TOGETHER, CHUNK_ELEMENTS // points.dim))
-    neighbors, distances = [], []
+    neighbor, distance = empty(points, len(points), k)
     for rows in torch.arange(len(points), device=points.device).split(together):
         candidate = torch.from_numpy(index.search(_float32(points, rows), count + 1)[1]).to(rows)
         # faiss does not know which point asks: drop it, or the farthest where ties crowded it out.
         other = candidate != rows.unsqueeze(1)
         other[other.all(dim=1), -1] = False
-        neighbor, distance = certify(points, rows, candidate[other].view(len(rows), count), k)
-        neighbors.append(neighbor)
-        distances.append(distance)
+        neighbor[rows], distance[rows] = certify(
+            points, rows, candidate[other].view(len(rows), count), k
+        )
         bar.update(len(rows))
-    return torch.cat(neighbors), torch.cat(distances)
+    return neighbor, distance
 
 
 def _held(total: int, dim: int, k: int, device: torch.device) -> int:

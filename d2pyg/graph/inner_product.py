@@ -53,7 +53,7 @@ class Products(Points):
 
     def _origin(self) -> Tensor:
         """Products are not the same about another point."""
-        largest = torch.cat([self._given(part).abs().amax(dim=1) for part in self.parts])
+        largest = self._in_parts(lambda part: self._given(part).abs().amax(dim=1))
         wrong = (~in_range(largest)).nonzero().flatten().tolist()
         if wrong:
             raise ValueError(

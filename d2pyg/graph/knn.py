@@ -63,7 +63,7 @@ def knn_graph(
         backend: ``"torch"``; ``"faiss"``, ``"torch_cluster"`` or ``"pyg_lib"``, the same graph with the
             candidates of that package; ``"pynndescent"``, approximate; or ``"auto"``, which is
             ``"torch"``.
-        batch: [N] integers: samples are joined only with samples of the same number.
+        batch: [N] integers >= 0: samples are joined only with samples of the same number.
         device: Where to compute; default: where ``embeddings`` are. The graph is left there.
         memory: Bytes that the search may use there beyond its input and the graph; default: a quarter
             of what is free. What it will take is logged at level INFO, by the logger ``d2pyg``.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from d2pyg._base.grouping import rank_in_group
 from d2pyg._base.progress import Progress
-from d2pyg.graph.exact import EXTRA, certify
+from d2pyg.graph.exact import EXTRA, certify, empty
 from d2pyg.graph.points import Points
 
 # (x [N, dim], y [C, dim], count) -> int64 [2, E]: rows of y, ascending, and for each of them the rows
@@ -37,16 +37,14 @@ def op_neighbors(points: Points, k: int, bar: Progress, op: KnnOp) -> tuple[Tens
         )
     approx = points.approx  # contiguous, as the op reads its memory as it lies
     count = min(k + EXTRA + 1, len(points), most or len(points))
-    neighbors, distances = [], []
+    neighbor, distance = empty(points, len(points), k)
     row_bytes = 4 * points.dim + count * _CANDIDATE_BYTES  # of a row that is asked about
     together = int(min(_CANDIDATES_TOGETHER // count, points.beside / 2 // row_bytes))
     for rows in torch.arange(len(points), device=points.device).split(max(1, together)):
         candidate = as_candidates(op(approx, approx[rows], count), rows, count - 1)
-        neighbor, distance = certify(points, rows, candidate, k)
-        neighbors.append(neighbor)
-        distances.append(distance)
+        neighbor[rows], distance[rows] = certify(points, rows, candidate, k)
         bar.update(len(rows))
-    return torch.cat(neighbors), torch.cat(distances)
+    return neighbor, distance
 
 
 def held(total: int, dim: int, k: int, device: torch.device) -> int:

@@ -60,7 +60,7 @@ def plan(
             what = (
                 f", of which backend {backend!r} holds {held}"
                 if held
-                else ", what the smallest tiles take"
+                else "what the smallest tiles take"
             )
             other = ", or backend='torch'" if held else ""
             raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -47,10 +48,10 @@ class Points:
         memory = search_bytes(device) if memory is None else memory
         keeps = memory / 2 - self._keep_places(memory / 2)
         self._centre = self._origin()
-        largest = torch.stack([(self._mapped(p) - self._centre).abs().max() for p in self.parts])
-        check_range(largest.max().unsqueeze(0))
-        self.scale = 2.0 ** math.frexp(float(largest.max()))[1]
-        self.norm = torch.cat([self.centered(p).square().sum(dim=1) for p in self.parts])
+        largest = max(float((self._mapped(p) - self._centre).abs().max()) for p in self.parts)
+        check_range(torch.tensor([largest], dtype=torch.float64))
+        self.scale = 2.0 ** math.frexp(largest)[1]
+        self.norm = self._in_parts(lambda part: self.centered(part).square().sum(dim=1))
         # From the fastest products to the finest: what one leaves in doubt, the next settles.
         first, *finer = precisions(device, self.dim)
         self.tables = [Table(self, first, keeps), *(Table(self, dtype, 0) for dtype in finer)]
@@ -91,18 +92,15 @@ class Points:
 
     def from_centre(self) -> Tensor:
         """The metric's distance of every point to their mean, float64 [N]."""
-        found = [self.metric.between_places(self._mapped(part), self._centre) for part in self.parts]
-        return torch.cat(found)
+        return self._in_parts(lambda part: self.metric.between_places(self._mapped(part), self._centre))
 
     def squared(self, rows: Tensor, others: Tensor) -> Tensor:
         """Float64 [C, M]: scaled squared distances from rows [C] to others [C, M]."""
+        found = torch.empty(others.shape, dtype=torch.float64, device=self.device)
         chunk = max(1, CHUNK_ELEMENTS // (others.shape[1] * self.dim))
-        return torch.cat(
-            [
-                (self.centered(r).unsqueeze(1) - self.centered(o)).square().sum(dim=2)
-                for r, o in zip(rows.split(chunk), others.split(chunk), strict=True)
-            ]
-        )
+        for row, other, out in zip(*(t.split(chunk) for t in (rows, others, found)), strict=True):
+            out.copy_((self.centered(row).unsqueeze(1) - self.centered(other)).square().sum(dim=2))
+        return found
 
     def distance(self, rows: Tensor, others: Tensor) -> Tensor:
         """The metric's exact distances, float64, between points of two broadcast index tensors."""
@@ -115,16 +113,22 @@ class Points:
         size = 8 * len(self) * self.dim
         if not self.metric.costly or size > memory:
             return 0
-        places = torch.empty(len(self), self.dim, dtype=torch.float64, device=self.device)
-        for part in self.parts:
-            places[part] = self._mapped(part)
-        self._places = places
+        self._places = self._in_parts(self._mapped, self.dim)
         return size
 
     def _origin(self) -> Tensor:
         """The mean, [dim]."""
-        total = torch.stack([self._mapped(part).sum(dim=0) for part in self.parts]).sum(dim=0)
+        total = torch.zeros(self.dim, dtype=torch.float64, device=self.device)
+        for part in self.parts:
+            total += self._mapped(part).sum(dim=0)
         return total / len(self)
+
+    def _in_parts(self, of_part: Callable[[slice], Tensor], *shape: int) -> Tensor:
+        """Float64 [N, ...], made part by part. What small tensors a loop leaves behind cut up memory."""
+        made = torch.empty(len(self), *shape, dtype=torch.float64, device=self.device)
+        for part in self.parts:
+            made[part] = of_part(part)
+        return made
 
     def _given(self, rows: slice | Tensor) -> Tensor:
         if self.index is not None:

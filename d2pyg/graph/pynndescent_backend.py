@@ -10,7 +10,7 @@ from torch import Tensor
 from d2pyg._base.extras import require
 from d2pyg._base.progress import Progress
 from d2pyg._base.registry import register
-from d2pyg.graph.exact import nearest_of, rank
+from d2pyg.graph.exact import empty, nearest_of, rank
 from d2pyg.graph.knn_op import as_candidates
 from d2pyg.graph.points import Points
 
@@ -30,18 +30,15 @@ def pynndescent_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor
     """
     count = min(k + _SPARE, len(points) - 1)
     found = _found(points, count + 1)
-    neighbors, distances = [], []
+    neighbor, distance = empty(points, len(points), k)
     for rows in torch.arange(len(points), device=points.device).split(_ROWS_TOGETHER):
         place, column = (found[rows] >= 0).nonzero(as_tuple=True)
         candidate = as_candidates(torch.stack([place, found[rows][place, column]]), rows, count)
-        neighbor, distance = rank(points, rows, candidate.clamp(min=0), k)
-        short = (candidate < 0).any(dim=1).nonzero().flatten()
-        if len(short):
-            neighbor[short], distance[short] = nearest_of(points, rows[short], k)
-        neighbors.append(neighbor)
-        distances.append(distance)
+        neighbor[rows], distance[rows] = rank(points, rows, candidate.clamp(min=0), k)
+        short = rows[(candidate < 0).any(dim=1)]
+        neighbor[short], distance[short] = nearest_of(points, short, k)
         bar.update(len(rows))
-    return torch.cat(neighbors), torch.cat(distances)
+    return neighbor, distance
 
 
 pynndescent_neighbors.exact = False  # type: ignore[attr-defined]  # so that callers can tell

@@ -96,6 +96,8 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
         self.kernel = as_kernel(kernel)
         self.combine = check_choice("update", update, UPDATES)
         self.hops = as_count("hops", hops, 1, None, "", "One hop reaches the neighbors.")
+        if self.in_channels is not None:
+            as_count("in_channels", self.in_channels, 1, None, "", "It is the number of columns.")
         self._needs = self._features()
 
     def forward(self, score: Tensor, edge_index: Tensor, distance: Tensor, **features: Any) -> Tensor:

@@ -106,7 +106,8 @@ class TrainingDynamics:
                 "after the batches of each epoch."
             )
         self._close(epoch["here"].nonzero().flatten(), epoch)
-        self._state["here"].zero_()
+        for name in epoch:
+            self._state[name].zero_()
         self.epochs += 1
 
     def forgetting(self) -> Tensor:
@@ -264,12 +265,15 @@ class TrainingDynamics:
         self.epochs, self._state = epochs, samples
 
     def _check_others(self, others: Sequence[TrainingDynamics]) -> None:
-        for other in others if isinstance(others, Sequence) else [others]:
-            if not isinstance(other, TrainingDynamics):
-                raise TypeError(
-                    f"Expected 'others' to be a list of TrainingDynamics (got {type(other).__name__}). "
-                    f"Pass end_epoch([first, second])."
-                )
+        given = list(others) if isinstance(others, list | tuple) else [None]
+        wrong = [other for other in given if not isinstance(other, TrainingDynamics)]
+        if wrong:
+            got = type(wrong[0] if isinstance(others, list | tuple) else others).__name__
+            raise TypeError(
+                f"Expected 'others' to be a list of TrainingDynamics (got {got}). Pass "
+                f"end_epoch([first, second])."
+            )
+        for other in others:
             if other is self:
                 raise ValueError(
                     "Expected 'others' to be other recorders (got this one itself). Leave it out."

@@ -26,7 +26,7 @@ class EmbeddingKNNGraph(NodeTransform):
             it is given, a Batch at once.
         backend: As in :func:`d2pyg.knn_graph`.
         attr: The attribute with the embeddings [N, d], floating.
-        label: The attribute with the classes [N], integers, to join nodes of one class only.
+        label: The attribute with the classes [N], integers >= 0, to join nodes of one class only.
         edge_index: Where the edges go, int64 [2, E] from source j to target i, j a neighbor of i.
             Another name keeps edges that are there; it has ``"edge_index"`` in it, by which PyG's
             batching knows what to shift.

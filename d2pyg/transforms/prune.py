@@ -36,7 +36,7 @@ class D2Prune(NodeTransform):
         budget: Number of nodes kept of each graph.
         attr: The attribute with the embeddings [N, d], floating.
         score: The one with the difficulty [N], >= 0, higher is harder; None: without scores.
-        label: The one with the classes [N], integers, for a graph and a budget a class; None: without.
+        label: The one with the classes [N], integers >= 0, for a graph and a budget a class; or None.
         mask: A mask such as ``"train_mask"``: only its nodes are considered, fractions are of them, and
             it is cut down to the coreset, in place of ``coreset_mask``. Graphs without any are passed
             over.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from d2pyg._base import commit
+from d2pyg._base import commit, temporary
 from d2pyg._base.outputs import check_output, discard_temporary, recorded, replacing, replacing_all
 
 NUMPY = (".npy",)
@@ -90,6 +90,19 @@ def test_the_mode_is_kept_from_the_start(here):
             (beside,) = here.glob(".d2pyg-*.tmp")
             assert beside.stat().st_mode & 0o777 == mode
         assert Path(name).stat().st_mode & 0o777 == mode
+
+
+def test_the_rights_of_a_group_stay_with_that_group(here, monkeypatch):
+    Path("shared").touch()
+    Path("shared").chmod(0o664)
+    put(b"x", "shared")
+    assert Path("shared").stat().st_mode & 0o777 == 0o664
+    real, fake = os.fstat, os.stat_result((0o100664, 0, 0, 1, 0, 12345, 0, 0, 0, 0))
+    monkeypatch.setattr(os, "fchown", lambda *_: (_ for _ in ()).throw(PermissionError()))
+    descriptor = os.open("shared", os.O_RDWR)
+    temporary._permit(descriptor, fake)
+    assert real(descriptor).st_mode & 0o777 == 0o604
+    os.close(descriptor)
 
 
 def test_a_link_stays_and_its_file_is_replaced(here):

@@ -71,3 +71,40 @@ def test_directions_of_joined_embeddings(rng):
         for method in baselines.prototypes, baselines.semdedup:
             one, two = method(joined, budget=9), method(alike, budget=9)
             assert one.index.equal(two.index)
+
+
+METHODS = {
+    "prototypes": lambda x, **kw: baselines.prototypes(x, budget=15, seed=0, **kw),
+    "semdedup": lambda x, **kw: baselines.semdedup(x, budget=15, seed=0, **kw),
+    "moderate": lambda x, **kw: baselines.moderate(x, budget=15, **kw),
+    "k_center": lambda x, **kw: baselines.k_center(x, budget=15, **kw),
+    "facility_location": lambda x, **kw: baselines.facility_location(x, budget=15, **kw),
+    "graph_cut": lambda x, **kw: baselines.graph_cut(x, budget=15, **kw),
+}
+
+
+@pytest.mark.parametrize("scale", [2.0**480, 2.0**-480, 2.0**600, 2.0**-600])
+@pytest.mark.parametrize("name", METHODS)
+def test_embeddings_of_any_size(name, scale, rng):
+    """The same picks, or an error: never others."""
+    x, pick = rng.normal(size=(40, 3)), METHODS[name]
+    plain = pick(x)
+    if 2.0**-500 < scale < 2.0**500 or name in ("prototypes", "semdedup"):
+        found = pick(x * scale)
+        assert found.index.tolist() == plain.index.tolist()
+        unit = scale if name in ("moderate", "k_center") else 1
+        np.testing.assert_allclose(found.pick_scores, plain.pick_scores * unit, rtol=1e-12)
+    else:
+        with pytest.raises(ValueError, match="'embeddings' to differ by 1e-150 to 1e150"):
+            pick(x * scale)
+
+
+@pytest.mark.parametrize("scale", [2.0**450, 2.0**-450, 2.0**900, 2.0**-900])
+@pytest.mark.parametrize("name", METHODS)
+def test_joined_embeddings_of_any_size(name, scale, rng):
+    """Each is measured in its own scale."""
+    x, y = rng.normal(size=(40, 3)), rng.normal(size=(40, 2))
+    plain = METHODS[name](d2pyg.graph.Joined([x, y]))
+    found = METHODS[name](d2pyg.graph.Joined([x * scale, y]))
+    assert found.index.tolist() == plain.index.tolist()
+    np.testing.assert_allclose(found.pick_scores, plain.pick_scores, rtol=1e-9)

@@ -118,3 +118,38 @@ def test_dual_at_its_ends():
     nothing = baselines.dual(scores=[0.0] * 3, confidence=[0.5] * 3, budget=2)
     assert nothing.index.tolist() == [0, 1]
     assert nothing.pick_scores.tolist() == [0, 0]
+
+
+def test_as_many_strata_as_can_be_counted():
+    """Each score is a stratum of its own then, and none takes memory that is empty."""
+    scores = [5.0, 1.0, 1.0, 1.0, 3.0, 3.0]
+    many = baselines.ccs(scores=scores, strata=2**62, budget=6, labels=[0, 0, 0, 0, 1, 1])
+    few = baselines.ccs(scores=scores, strata=3, budget=6, labels=[0, 0, 0, 0, 1, 1])
+    assert many.index.tolist() == few.index.tolist()
+    for strata in 2**63, 10**30, True, 1.5, None:
+        with pytest.raises((ValueError, TypeError), match="'strata' to be "):
+            baselines.ccs(scores=scores, strata=strata, budget=3)
+
+
+@pytest.mark.parametrize("method", [baselines.ccs, baselines.dual, baselines.random])
+@pytest.mark.parametrize("seed", [-1, 2**63, 10**30, True, 1.5, None])
+def test_seeds(method, seed):
+    options = {"confidence": [0.5, 0.6, 0.7]} if method is baselines.dual else {}
+    with pytest.raises((ValueError, TypeError), match="'seed' to be "):
+        method(scores=[1, 2, 3], budget=2, seed=seed, **options)
+
+
+def test_a_confidence_is_real():
+    with pytest.raises(TypeError, match=r"'confidence' to be real numbers .got torch\.complex64"):
+        baselines.dual(scores=[1, 2, 3], confidence=torch.zeros(3, dtype=torch.complex64), budget=2)
+
+
+@pytest.mark.parametrize("scale", [1e308, 2.0**-1000])
+def test_scores_of_any_size(scale, rng):
+    scores = rng.uniform(0.5, 1, 40)
+    options = {"confidence": rng.random(40)}
+    for method in baselines.hardest, baselines.easiest, baselines.window, baselines.ccs, baselines.dual:
+        given = options if method is baselines.dual else {}
+        large = method(scores=scores * scale, budget=15, **given)
+        assert large.index.tolist() == method(scores=scores, budget=15, **given).index.tolist()
+        assert large.pick_scores.isfinite().all()

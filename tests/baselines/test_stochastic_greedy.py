@@ -109,3 +109,12 @@ def test_classes_are_drawn_from_one_after_the_other(rng):
 def test_progress(capsys, rng):
     run(rng.normal(size=(30, 2)), 0.1, 0, budget=12, progress=True)
     assert "12.0/12.0" in capsys.readouterr().err
+
+
+def test_the_least_epsilon_draws_all(rng):
+    x = rng.normal(size=(30, 3))
+    lazy = baselines.facility_location(x, budget=8, k=4)
+    assert run(x, 5e-324, 0, budget=8, k=4).index.tolist() == lazy.index.tolist()
+    for seed in -1, 2**63, 10**30, True, 1.5:
+        with pytest.raises((ValueError, TypeError), match="'seed' to be "):
+            run(x, 0.1, seed, budget=8, k=4)

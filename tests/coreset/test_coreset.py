@@ -24,7 +24,7 @@ def coreset(request, rng):
         "strings": [f'né, "{i}"\n' for i in range(30)],
         "integers": torch.arange(30) * 10**15,
         "file names": [os.fsdecode(b"caf\xe9_%d.jpg" % i) for i in range(30)],
-        "one long": ["x" * 150_000, *map(str, range(28)), "ends with \r\n\0"],
+        "one long": ["x" * 150_000, *map(str, range(28)), "ends with \r\n"],
     }[request.param]
     return d2pyg.select(
         rng.normal(size=(30, 4)), rng.random(30), budget=11, cutoff=0.1, ids=ids,
@@ -392,6 +392,17 @@ def test_names_in_csv_are_the_bytes_of_the_disk(tmp_path):
     d2pyg.select(np.eye(5), budget=2, ids=ids).save(tmp_path / "c.csv")
     content = (tmp_path / "c.csv").read_bytes()
     assert all(name in content for name in ids)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_names_with_nul(suffix, tmp_path):
+    coreset = d2pyg.select(np.eye(5), budget=2, ids=["a", "a\0", "\0a", "b\0c", "d"])
+    if suffix == ".csv":
+        with pytest.raises(ValueError, match=r"without NUL characters in a .csv file"):
+            coreset.save(tmp_path / f"c{suffix}")
+    else:
+        coreset.save(tmp_path / f"c{suffix}")
+        assert_same(Coreset.load(tmp_path / f"c{suffix}"), coreset)
 
 
 def test_csv_from_a_spreadsheet(coreset, tmp_path):

@@ -128,6 +128,53 @@ def test_tables_of_arrow(order):
     assert d2pyg.take(table.to_batches()[0], CORESET, order=how)["number"].to_pylist() == rows
 
 
+def test_text_beyond_32_bit_offsets(order, monkeypatch):
+    pa = pytest.importorskip("pyarrow")
+    how, _ = order
+    columns = {
+        "text": TEXTS,
+        "file": [{"bytes": text.encode(), "path": text} for text in TEXTS],
+        "words": [text.split() for text in TEXTS],
+        "lines": [[[text]] for text in TEXTS],
+        "pair": pa.array([[text, text] for text in TEXTS], pa.list_(pa.string(), 2)),
+        "missing": [None, *TEXTS[1:]],
+        "number": range(N),
+        "key": pa.array(TEXTS).dictionary_encode(),
+    }
+    table = pa.table(columns)
+    table = pa.concat_tables([table[:5], table[5:]])
+    wide = {
+        "text": pa.large_string(),
+        "file": pa.struct({"bytes": pa.large_binary(), "path": pa.large_string()}),
+        "words": pa.large_list(pa.large_string()),
+        "lines": pa.large_list(pa.large_list(pa.large_string())),
+        "pair": pa.list_(pa.large_string(), 2),
+        "missing": pa.large_string(),
+        "number": pa.int64(),
+        "key": table.schema.field("key").type,
+    }
+    kept = d2pyg.take(table, CORESET, order=how)
+    assert kept.schema == table.schema
+    monkeypatch.setattr("d2pyg.data.tables._REACH", 10)
+    wider = d2pyg.take(table, CORESET, order=how)
+    assert wider.to_pylist() == kept.to_pylist()
+    assert wider.column_names == table.column_names
+    for name, kind in wide.items():
+        assert wider[name].type.equals(kind), name
+        assert d2pyg.take(table[name], CORESET, order=how).type.equals(kind), name
+    # one chunk, whose offsets reach by themselves
+    batch = d2pyg.take(table.combine_chunks().to_batches()[0], CORESET, order=how)
+    assert batch.to_pylist() == kept.to_pylist()
+    assert batch.schema == table.schema
+
+
+def test_what_has_no_rows_in_arrow():
+    pa = pytest.importorskip("pyarrow")
+    for unknown in pa.py_buffer(b"abc"), pa.schema({"a": pa.int64()}), pa.scalar([1, 2]):
+        with pytest.raises(TypeError, match=r"of known length \(got pyarrow.lib.*coreset.index of it"):
+            d2pyg.take(unknown, [0])
+
+
 @pytest.mark.extensions
 def test_frames_of_pandas(order):
     pd = pytest.importorskip("pandas")
@@ -137,6 +184,10 @@ def test_frames_of_pandas(order):
     pd.testing.assert_frame_equal(kept, frame.loc[[f"row {i}" for i in rows]])
     pd.testing.assert_series_equal(d2pyg.take(frame.text, CORESET, order=how), kept.text)
     assert d2pyg.take(frame.index, CORESET, order=how).equals(kept.index)
+    assert d2pyg.take(frame.number.array, CORESET, order=how).tolist() == rows
+    for unknown in frame.groupby("text"), frame.groupby("text").number:
+        with pytest.raises(TypeError, match=r"of known length \(got pandas.*GroupBy"):
+            d2pyg.take(unknown, [0])
 
 
 @pytest.mark.extensions
@@ -164,9 +215,47 @@ def test_data_sets_of_hugging_face(order):
     assert first.to_dict() == dataset.select(range(5)).to_dict()
     splits = datasets.DatasetDict({"train": dataset, "test": dataset})
     assert d2pyg.take(splits["train"], CORESET).num_rows == len(rows)
-    for unknown in (splits, dataset.to_iterable_dataset()):
-        with pytest.raises(TypeError, match=r"of known length \(got datasets"):
+    stream = dataset.to_iterable_dataset()
+    for unknown in stream, dataset.features["number"]:
+        with pytest.raises(TypeError, match=r"of known length \(got datasets.*Take the samples"):
             d2pyg.take(unknown, CORESET)
+
+    class Splits(datasets.DatasetDict):
+        pass
+
+    for unknown in splits, Splits(splits), datasets.IterableDatasetDict({"train": stream}):
+        with pytest.raises(
+            TypeError, match=r"got .*\). Pass one of its splits, such as dataset\['train'\]"
+        ):
+            d2pyg.take(unknown, CORESET)
+
+
+@pytest.mark.extensions
+def test_columns_of_hugging_face(order):
+    datasets = pytest.importorskip("datasets", minversion="4")
+    how, rows = order
+    columns = {"number": list(range(N)), "text": TEXTS, "parts": [{"x": i} for i in range(N)]}
+    dataset = datasets.Dataset.from_dict(columns)
+    assert d2pyg.take(dataset["text"], CORESET, order=how) == [TEXTS[i] for i in rows]
+    numbers = d2pyg.take(dataset.with_format("numpy")["number"], CORESET, order=how)
+    assert type(numbers) is list
+    assert numbers == rows
+    assert d2pyg.take(dataset["parts"]["x"], CORESET, order=how) == rows
+    assert d2pyg.take(dataset["text"], []) == []
+    x, texts = d2pyg.take((X, dataset["text"]), CORESET, order=how)
+    assert torch.equal(x, X[rows])
+    assert texts == [TEXTS[i] for i in rows]
+    with pytest.raises(TypeError, match=r"of known length \(got datasets.*IterableColumn"):
+        d2pyg.take(dataset.to_iterable_dataset()["text"], CORESET)
+    # advice for embeddings that are followed
+    vectors = datasets.Dataset.from_dict({"x": X.tolist()})["x"]
+    with pytest.raises(
+        TypeError, match=r"got Column\). Pass numpy.asarray\(embeddings, dtype='float32'\)"
+    ):
+        d2pyg.select(vectors, keep=0.5)
+    assert d2pyg.select(np.asarray(vectors, dtype="float32"), keep=0.5).index.equal(
+        d2pyg.select(X, keep=0.5).index
+    )
 
 
 def test_indices_serve_as_a_coreset():
@@ -251,6 +340,10 @@ def test_wrong_arguments():
         d2pyg.prune_dataset(TEXTS, X, keep=0.5, order="random")
     with pytest.raises(ValueError, match=r"'method' to be one of ccs, d2, .*got 'best'"):
         d2pyg.prune_dataset(TEXTS, X, keep=0.5, method="best")
+    with pytest.raises(TypeError, match=r"'method' to be called as others .*\(got d2: .*'neighbors'"):
+        d2pyg.prune_dataset(TEXTS, X, keep=0.5, neighbors=3)
+    with pytest.raises(TypeError, match=r"'method' to be called as others of its kind are \(got int"):
+        d2pyg.prune_dataset(TEXTS, X, keep=0.5, method=int)
     with pytest.raises(ValueError, match=r"exactly one of 'keep'"):
         d2pyg.prune_dataset(TEXTS, X)
     for embeddings in (

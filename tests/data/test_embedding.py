@@ -200,6 +200,13 @@ class TestErrors:
         shared = nn.Linear(3, 3)
         twice = nn.Sequential(shared, shared)
         self.refused(r"run once a batch \(got 2 times\)", twice, loader, layer="0")
+        scripted = torch.jit.script(nn.Sequential(nn.Linear(3, 2), nn.ReLU()))
+        for layer in None, "0":
+            match = "that can be listened to .*, which takes no hooks"
+            self.refused(match, scripted, loader, error=TypeError, layer=layer)
+        wrapped = nn.Sequential(scripted)  # a module that calls it
+        x = data.tensors[0]
+        torch.testing.assert_close(d2pyg.embed(wrapped, loader), scripted(x).detach())
         pair = nn.LSTM(3, 2)
         self.refused(r"give a tensor of shape \(B, ...\) \(got tuple\)", pair, loader, error=TypeError)
         self.refused(r"\(got \(23,\)\)", nn.Flatten(0), [torch.ones(23)], error=TypeError)

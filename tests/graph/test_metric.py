@@ -151,6 +151,8 @@ class TestJoined:
             r"one row for each sample in every array \(got \[200, 3\] rows", [parts[0], np.eye(3)]
         )
         self.refused(r"every array \(got \[\] rows", [])
+        self.refused(r"'embeddings' to be a list of arrays .*got NoneType", None, error=TypeError)
+        self.refused(r"'embeddings\[1\]' to have two dimensions", [parts[0], parts[0][0]])
         self.refused("'weights' to be a list, one for each of the 2", parts, weights=[1])
         self.refused("'weights' to be above 0", parts, weights=[1, 0])
         self.refused("'weights' to be a number", parts, weights=[1, "2"], error=TypeError)
@@ -169,12 +171,20 @@ class TestErrors:
         for bad in np.ones((2, 3)), np.ones(4):
             with pytest.raises(ValueError, match=r"'covariance' to be a matrix \[d, d\]"):
                 MahalanobisMetric(torch.as_tensor(bad))
-        for bad in np.ones((2, 2)), np.array([[1.0, 0.5], [0.0, 1.0]]), np.diag([1.0, np.nan]):
-            with pytest.raises(ValueError, match="symmetric and positive definite"):
+        for bad, rule in (
+            (np.ones((2, 2)), r"positive definite \(got coordinate 1, which depends on those before it"),
+            (np.array([[1.0, 0.5], [0.0, 1.0]]), r"symmetric \(got 0.5 at \[0, 1\] and 0 at \[1, 0\]"),
+            (np.diag([1.0, np.nan]), r"finite \(got nan at \[1, 1\]"),
+            (np.diag([1.0, -1.0]), r"at least 0 on its diagonal \(got -1 at \[1, 1\]"),
+        ):
+            with pytest.raises(ValueError, match=f"'covariance' to be {rule}"):
                 MahalanobisMetric(torch.as_tensor(bad))
         with pytest.raises(ValueError, match=r"have the 5 coordinates .* \(got 3\)"):
             d2pyg.knn_graph(x, 2, metric=MahalanobisMetric(torch.eye(3)))
-        with pytest.raises(ValueError, match="Pass a 'shrinkage'"):
+        with pytest.raises(
+            ValueError,
+            match=r"1 of 5 coordinates that are constant, the first at 4\)\. Pass metric=.*shrinkage=0.1",
+        ):
             d2pyg.knn_graph(x * [1, 1, 1, 1, 0], 2, metric="mahalanobis")
         assert d2pyg.knn_graph(x * [1, 1, 1, 1, 0], 2, metric=MahalanobisMetric(shrinkage=0.1)).k == 2
         with pytest.raises(ValueError, match="'shrinkage' to be in 0 to 1"):

@@ -318,6 +318,33 @@ class TestErrors:
             bad = graph.clone()
             bad[name] = bad[name].numpy()
             self.refused(rf"'{name}' of the graph to be a tensor \(got ndarray\)", bad, TypeError)
+            bad[name] = np.ma.masked_equal(bad[name], bad[name].flat[0])
+            self.refused(rf"'{name}' to have no masked values", bad, TypeError)
+            bad[name] = graph[name].to_sparse()
+            self.refused(rf"'{name}' to be a dense tensor", bad, TypeError)
+            bad[name] = graph[name].to("meta")
+            self.refused(rf"'{name}' to be a dense tensor .*Load its values first", bad, TypeError)
+        bad = graph.clone()
+        bad.edge_attr = bad.edge_attr.to(torch.float8_e4m3fn)
+        self.refused(r"floating of shape \(2,\) \(got torch.float8_e4m3fn", bad)
+
+    def test_numbers(self, graph):
+        for name, value, error, rule in (
+            ("num_nodes", 10**30, ValueError, r"'num_nodes' to be below 2\*\*63"),
+            ("num_nodes", 3.0, TypeError, r"'num_nodes' to be a whole number \(got float 3.0\)"),
+            ("num_nodes", -1, ValueError, r"'num_nodes' to be at least 0 \(got -1\)"),
+            ("num_nodes", np.ones(3), TypeError, r"'num_nodes' to be a whole number"),
+        ):
+            bad = graph.clone()
+            bad[name] = value
+            self.refused(rule, bad, error)
+        for k in "three", 2.5, [1, 2], torch.ones(2), -1:
+            bad = graph.clone()
+            bad.k = k
+            with pytest.raises(
+                (TypeError, ValueError), match=r"'k of the graph' to be .*del graph\['k'\]"
+            ):
+                d2pyg.graph.nearest_graph(bad, 1)
 
     def test_scores_and_budget(self, graph):
         self.refused("'scores' to be floats or integers", graph, TypeError, scores=[True] * 3)

@@ -58,6 +58,26 @@ def test_the_debug_flag_finds_them():
     assert len(d2pyg.select(x, budget=2, debug=True)) == 2
 
 
+@pytest.mark.parametrize(
+    ("reverse", "distance", "error", "match"),
+    [
+        ("weighted", DISTANCE, TypeError, r"'reverse' to be a d2pyg.nn.ReverseMessage \(got str\)"),
+        (WeightedReverse(), None, TypeError, r"'distance' to hold numbers .*\(got NoneType\)"),
+        (
+            WeightedReverse(),
+            DISTANCE[:, None],
+            ValueError,
+            r"'distance' to have one value for each of the",
+        ),
+        (WeightedReverse(), -DISTANCE, ValueError, r"'distance' to be at least 0 \(got -3\)"),
+        (WeightedReverse(), DISTANCE / 0, ValueError, r"'distance' to be finite"),
+    ],
+)
+def test_what_is_no_message_or_no_distance(reverse, distance, error, match):
+    with pytest.raises(error, match=match):
+        check_claims(reverse, distance)
+
+
 def test_negative_weights_are_found_without_it():
     class Negative(Kernel):
         def weight(self, distance, gamma):

@@ -253,6 +253,37 @@ def test_bad_arguments():
         ForwardMessagePassing()(torch.tensor([1, 2]), torch.tensor([[0], [1]]), torch.ones(1))
 
 
+EDGES, ONE = torch.tensor([[0], [1]]), torch.ones(1)
+
+
+@pytest.mark.parametrize(
+    ("score", "edge_index", "distance", "error", "match"),
+    [
+        (None, EDGES, ONE, TypeError, r"'score' to be a floating tensor, .* \(got NoneType\)"),
+        (torch.ones(2), None, ONE, TypeError, r"'edge_index' to be a dense tensor \[2, E\] \(got NoneType"),
+        (torch.ones(2), EDGES, [1.0], TypeError, r"'distance' to be a floating tensor, .* \(got list\)"),
+        (torch.ones(2), EDGES, ONE.long(), TypeError, r"'distance' .* \(got torch.int64\). Convert it"),
+        (torch.ones(2, 1, 1), EDGES, ONE, ValueError, r"'score' to be \[N\], or \[N, F\] .* \(2, 1, 1\)"),
+        (torch.tensor(1.0), EDGES, ONE, ValueError, r"\(got shape \(\)\)"),
+        (torch.ones(2), EDGES[0], ONE, ValueError, r"integers of shape \(2, E\) \(got torch.int64 \(1,\)"),
+        (torch.ones(2), EDGES.double(), ONE, ValueError, r"\(got torch.float64 \(2, 1\)\)"),
+        (torch.ones(2), EDGES + 4, ONE, ValueError, r"'edge_index' to lie in 0 to 1, .* \(got 5\)"),
+        (torch.ones(2), EDGES - 1, ONE, ValueError, r"'edge_index' to lie in 0 to 1, .* \(got -1\)"),
+        (torch.ones(2, device="meta"), EDGES, ONE, ValueError, r"on one device \(got meta, cpu, cpu\)"),
+    ],
+)  # fmt: skip
+def test_what_a_layer_is_called_with(score, edge_index, distance, error, match):
+    with pytest.raises(error, match=match):
+        ForwardMessagePassing()(score, edge_index, distance)
+
+
+def test_32_bit_edges():
+    score = torch.tensor([1.0, 2.0])
+    assert ForwardMessagePassing()(score, EDGES.int(), ONE).equal(
+        ForwardMessagePassing()(score, EDGES, ONE)
+    )
+
+
 @pytest.mark.filterwarnings("ignore:Sparse invariant checks")
 def test_a_sparse_graph_is_refused_and_the_way_out_works():
     edge_index, distance = torch.tensor([[1, 2, 0], [0, 0, 2]]), torch.tensor([0.5, 1.0, 2.0])

@@ -58,6 +58,32 @@ def test_bad_gamma():
         WeightedReverse("high")
 
 
+def test_plug_ins_of_other_kinds():
+    x = torch.rand(5, 2)
+    match = r"'{}' to be a name or a d2pyg.nn.{} \(got function\). Subclass it"
+    for name, kind in (
+        ("kernel", "Kernel"),
+        ("reverse", "ReverseMessage"),
+        ("forward", "ForwardMessagePassing"),
+    ):
+        with pytest.raises(TypeError, match=match.format(name, kind)):
+            d2pyg.select(x, budget=2, **{name: lambda **_: test_bad_gamma})
+        with pytest.raises(
+            TypeError, match=rf"'{name}' to be called as others of its kind are \(got int"
+        ):
+            d2pyg.select(x, budget=2, **{name: int})
+
+    class Width(d2pyg.nn.Kernel):
+        def __init__(self, width):
+            self.width = width
+
+        def weight(self, distance, gamma):
+            return distance
+
+    with pytest.raises(TypeError, match=r"\(got Width: missing a required argument: 'width'\)"):
+        d2pyg.select(x, budget=2, kernel=Width)
+
+
 def test_a_new_message_does_not_inherit_the_claims_of_the_old():
     class Capped(WeightedReverse):
         def message(self, pick_score, neighbor_score, distance):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.multiprocessing
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import d2pyg
 from d2pyg import scores
@@ -270,6 +271,26 @@ def test_memory_does_not_grow_with_epochs(run):
     feed(one, run)
     assert sum(v.numel() * v.itemsize for v in one._state.values()) == bytes_kept
     assert bytes_kept / N < 200
+
+
+def test_a_batch_costs_what_it_holds(run):
+    """Nothing that an update makes is larger than its logits, however large the data set."""
+    largest = 0
+
+    class Sizes(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            nonlocal largest
+            made = function(*args, **(kwargs or {}))
+            if isinstance(made, torch.Tensor) and not function.__name__.split(".")[0].endswith("_"):
+                largest = max(largest, made.numel())
+            return made
+
+    dynamics = TrainingDynamics(100_000)
+    with Sizes():
+        dynamics.update([7, 99_999, 7], torch.tensor([[9.0, 0.0], [0.0, 9.0], [0.0, 9.0]]), [0, 0, 0])
+    assert largest == 6
+    assert dynamics._state["here"].nonzero().flatten().tolist() == [7, 99_999]
+    assert dynamics._state["epoch_correct"][[7, 99_999]].tolist() == [1, 0]
 
 
 def test_saved_logits(run):

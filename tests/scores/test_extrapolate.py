@@ -91,3 +91,86 @@ def test_errors():
         extrapolate(x, [0, 0, 2], [1, 2, 3], k=2, seed=0)
     with pytest.raises(ValueError, match="'iterations' to be at least 1"):
         extrapolate(x, [0, 1, 2], [1, 2, 3], k=2, iterations=0, seed=0)
+
+
+def test_scores_of_any_size(rng):
+    """Units of a power of two change no bit; what is known stays as it is."""
+    x, value = rng.normal(size=(40, 2)), rng.uniform(0.5, 1, 12)
+    plain = extrapolate(x, range(12), value, k=4, seed=0)
+    for exponent in 1023, -1000:
+        found = extrapolate(x, range(12), value * 2.0**exponent, k=4, seed=0)
+        assert found.scores.equal(plain.scores * 2.0**exponent)
+        assert found.rank_correlation == plain.rank_correlation
+    largest = extrapolate(x, range(12), [1e308] * 12, k=4, seed=0).scores
+    assert largest[:12].tolist() == [1e308] * 12
+    np.testing.assert_allclose(largest, 1e308)
+
+
+def test_it_ends_where_nothing_changes():
+    graph = Data(edge_index=torch.tensor([[0, 1], [1, 0]]), edge_attr=torch.ones(2), num_nodes=4)
+    found = extrapolate(graph, [0, 2, 3], [1.0, 2.0, 6.0], held_out=0.7, iterations=2**62, seed=0)
+    assert found.scores.tolist() == [1, 1, 2, 6]
+
+
+def test_a_graph_without_edges_carries_nothing():
+    graph = Data(edge_index=torch.zeros(2, 0, dtype=torch.int64), edge_attr=torch.zeros(0), num_nodes=4)
+    assert extrapolate(graph, [0, 2, 3], [1, 2, 6], held_out=0.7, seed=0).scores.tolist() == [1, 3, 2, 6]
+
+
+class Wild(d2pyg.nn.Kernel):
+    def weight(self, distance, gamma):
+        return distance - 1e9
+
+
+@pytest.mark.parametrize(
+    ("changed", "match"),
+    [
+        ({"gamma": float("nan")}, r"'gamma' to be finite \(got nan\)"),
+        ({"gamma": float("inf")}, r"'gamma' to be finite \(got inf\)"),
+        ({"gamma": -1e4}, r"'gamma' to be at least 0 \(got -10000\)"),
+        ({"gamma": None}, "'gamma' to be a number"),
+        ({"seed": -1}, "'seed' to be between 0 and"),
+        ({"seed": 2**63}, "'seed' to be between 0 and"),
+        ({"seed": 10**30}, "'seed' to be between 0 and"),
+        ({"seed": True}, "'seed' to be a whole number"),
+        ({"seed": 1.5}, "'seed' to be a whole number"),
+        ({"seed": None}, "'seed' to be a whole number"),
+        ({"held_out": float("nan")}, "'held_out' to be finite"),
+        ({"held_out": "half"}, "'held_out' to be a number"),
+        ({"held_out": -0.1}, r"'held_out' to be in 0 to 1 \(got -0.1\)"),
+        ({"held_out": 1.5}, r"'held_out' to be in 0 to 1 \(got 1.5\)"),
+        ({"iterations": 10**30}, "'iterations' to be "),
+        ({"iterations": None}, "'iterations' to be a whole number"),
+        ({"index": [], "scores": []}, r"'index' to name at least 3 samples .*\(got 0\)"),
+        ({"index": [1, 2], "scores": [1, 2]}, r"'index' to name at least 3 samples .*\(got 2\)"),
+        ({"index": [], "scores": [1]}, "'scores' to have one value for each of the 0"),
+        ({"index": [0, 1, 6], "scores": [1, 2, 3]}, "'index' to lie in 0 to 5"),
+        ({"index": [-1, 1, 2], "scores": [1, 2, 3]}, "'index' to lie in 0 to 5"),
+        ({"scores": [1, float("nan"), 3]}, "'scores' to be finite"),
+        ({"scores": [1, -2, 3]}, "'scores' to be at least 0"),
+        ({"k": 10**30}, "'k' to be between 1 and 5"),
+        ({"kernel": Wild()}, r"weights of the kernel Wild\(\) to be finite and at least 0"),
+        ({"embeddings": Data(num_nodes=6)}, "'graph' to have an 'edge_index'"),
+        (
+            {"embeddings": d2pyg.knn_graph(-np.eye(6) - 1, 2, metric="inner_product")},
+            "'metric' to be a dis",
+        ),
+    ],
+)
+def test_refuses(changed, match):
+    arguments = {"embeddings": np.eye(6), "index": [0, 1, 2], "scores": [1, 2, 3], "k": 2, "seed": 0}
+    with pytest.raises((ValueError, TypeError), match=match):
+        extrapolate(**{**arguments, "held_out": 0.6, **changed})
+
+
+def test_a_rank_correlation_needs_numbers():
+    for one, two, match in [
+        ([1, 2, 3], [1, 2], "'two' to have one value for each of the 3 numbers in 'one'"),
+        ([1, float("nan")], [1, 2], "'one' to be finite"),
+        ([1, 2], [[1, 2]], r"'two' to be real numbers of shape \(M,\)"),
+        (torch.zeros(2, dtype=torch.complex64), [1, 2], r"'one' to be real numbers of shape \(M,\)"),
+        (None, [1, 2], "'one' to "),
+    ]:
+        with pytest.raises((ValueError, TypeError), match=match):
+            rank_correlation(one, two)
+    assert rank_correlation([], []) == 0

@@ -2,6 +2,7 @@
 
 import copy
 import importlib
+import pickle
 import sys
 from types import SimpleNamespace
 
@@ -41,6 +42,9 @@ def module(request, no_lightning, tmp_path, monkeypatch):
     yield request.param
     for name in [n for n in sys.modules if n.split(".")[0] == package]:
         del sys.modules[name]
+
+
+KEY = "RecordDynamics{'name': '', 'num_samples': 8, 'window': 2, 'el2n_epochs': 10, 'margin': 'logits'}"
 
 
 def unpack(outputs, batch, batch_idx):
@@ -130,7 +134,64 @@ def test_copies(module):
     assert isinstance(other, RecordDynamics)
 
 
+def test_a_copy_is_in_the_same_epoch(module):
+    """So that one from the last batch of an epoch closes it when the next begins."""
+    record = RecordDynamics(TrainingDynamics(8, window=2), unpack, name="head")
+    train(record, range(2))
+    for number, (outputs, batch) in enumerate(batches(2)):
+        record.on_train_batch_end(SimpleNamespace(current_epoch=2), None, outputs, batch, number)
+    for copied in copy.deepcopy(record), pickle.loads(pickle.dumps(record)):
+        assert (copied.open_epoch, copied.name, copied.unpack) == (2, "head", unpack)
+        train(copied, range(3, 4))
+        assert copied.dynamics.epochs == 4
+        assert torch.equal(copied.dynamics.dual(), expected(range(4)).dual())
+    assert (record.open_epoch, record.dynamics.epochs) == (2, 2)
+
+
+def test_several_have_states_of_their_own(module):
+    given = [
+        (TrainingDynamics(8, window=2), ""), (TrainingDynamics(8, window=3), ""),
+        (TrainingDynamics(9, window=2), ""), (TrainingDynamics(8, window=2, margin="probabilities"), ""),
+        (TrainingDynamics(8, window=2), "head"),
+    ]  # fmt: skip
+    records = [RecordDynamics(dynamics, unpack, name) for dynamics, name in given]
+    assert records[0].state_key == KEY
+    assert len({record.state_key for record in records}) == 5
+    assert RecordDynamics(TrainingDynamics(8, window=2), unpack).state_key == KEY
+
+
+def test_a_checkpoint_of_another_recorder_is_refused(module):
+    """Else the run would go on with an empty one."""
+    mine = RecordDynamics(TrainingDynamics(8, window=3), unpack)
+    other = SimpleNamespace(state_key="EarlyStopping")
+    trainer = SimpleNamespace(callbacks=[mine, other])
+    for fine in {}, {"EarlyStopping": {}}, {mine.state_key: {}}, {mine.state_key: {}, KEY: {}}:
+        mine.on_load_checkpoint(trainer, None, {"callbacks": fine})
+    with pytest.raises(
+        ValueError, match=r"'window': 3.* \(got RecordDynamics.*'window': 2.*same arguments"
+    ):
+        mine.on_load_checkpoint(trainer, None, {"callbacks": {KEY: {}, "EarlyStopping": {}}})
+    both = SimpleNamespace(callbacks=[mine, RecordDynamics(TrainingDynamics(8, window=2), unpack)])
+    mine.on_load_checkpoint(both, None, {"callbacks": {KEY: {}}})  # a recorder that is new
+
+
+@pytest.mark.parametrize("epoch", [True, 1.5, "2", float("nan"), [2]])
+def test_refuses_states(module, epoch):
+    record = RecordDynamics(TrainingDynamics(8, window=2), unpack)
+    state = record.state_dict()
+    for wrong in {**state, "open_epoch": epoch}, record.dynamics.state_dict(), None, [state]:
+        with pytest.raises(
+            ValueError, match="'state_dict' to be of a RecordDynamics, with a whole number"
+        ):
+            record.load_state_dict(wrong)
+    with pytest.raises(ValueError, match="'state' to be of a recorder with samples, epochs, settings"):
+        record.load_state_dict({"open_epoch": None})
+    assert record.open_epoch is None
+
+
 def test_refuses(module):
+    with pytest.raises(TypeError, match=r"'name' to be text \(got int\)"):
+        RecordDynamics(TrainingDynamics(8), unpack, name=3)
     with pytest.raises(TypeError, match=r"'dynamics' to be a TrainingDynamics and .*got int and"):
         RecordDynamics(8, unpack)
     with pytest.raises(TypeError, match=r"'unpack' a function .got TrainingDynamics and NoneType"):
@@ -173,15 +234,17 @@ def fit(request, tmp_path, monkeypatch):
     x, y = torch.linspace(-1, 1, 32).view(8, 4), torch.arange(8) % 3
     data = torch.utils.data.TensorDataset(torch.arange(8), x, y)
 
-    def run(epochs, start=None, **saved):
-        record = RecordDynamics(
-            TrainingDynamics(8, window=2), lambda outputs, b, _: (b[0], outputs["logits"], b[2])
-        )
+    def run(epochs, start=None, window=2, also=None, name="", **saved):
+        def of_three(outputs, batch, _):
+            return batch[0], outputs["logits"], batch[2]
+
+        record = RecordDynamics(TrainingDynamics(8, window=window), of_three)
+        others = [] if also is None else [RecordDynamics(also, of_three, name)]
         keep = importlib.import_module(f"{request.param}.callbacks").ModelCheckpoint(
             tmp_path, filename="{step}", save_top_k=-1, **saved
         )
         lightning.Trainer(
-            max_epochs=epochs, callbacks=[keep, record], default_root_dir=tmp_path, accelerator="cpu",
+            max_epochs=epochs, callbacks=[keep, record, *others], default_root_dir=tmp_path, accelerator="cpu",
             logger=False, enable_progress_bar=False, enable_model_summary=False,
         ).fit(
             Model(),
@@ -208,7 +271,7 @@ def test_with_lightning_itself(saved, fit, tmp_path):
     assert whole.epochs == 3
     for step in (2, 4):
         found = torch.load(tmp_path / f"step={step}.ckpt", weights_only=True)
-        assert found["callbacks"]["RecordDynamics"]["settings"]["num_samples"] == 8
+        assert found["callbacks"][KEY]["settings"]["num_samples"] == 8
         resumed = fit(3, tmp_path / f"step={step}.ckpt", **saved)
         assert resumed.epochs == 3
         for name in "aum", "forgetting", "dual":
@@ -221,3 +284,21 @@ def test_with_lightning_from_inside_an_epoch(fit, tmp_path):
     resumed = fit(2, tmp_path / "step=3.ckpt", every_n_train_steps=3)
     assert resumed.epochs == 2
     assert len(resumed.aum()) == 8
+
+
+@pytest.mark.filterwarnings("default")
+def test_several_with_lightning_itself(fit, tmp_path):
+    """Each resumes from its own state; equal ones need names."""
+    window = TrainingDynamics(8, window=3)
+    fit(2, also=window, every_n_train_steps=2)
+    again = TrainingDynamics(8, window=3)
+    resumed = fit(3, tmp_path / "step=2.ckpt", also=again, every_n_train_steps=2)
+    assert (resumed.epochs, again.epochs) == (3, 3)
+    assert again.aum().equal(resumed.aum())
+    with pytest.raises(RuntimeError, match="Found more than one stateful callback"):
+        fit(1, also=TrainingDynamics(8, window=2))
+    assert fit(1, also=TrainingDynamics(8, window=2), name="other").epochs == 1
+    with pytest.raises(
+        ValueError, match=r"Expected the checkpoint to hold RecordDynamics.*same arguments"
+    ):
+        fit(3, tmp_path / "step=2.ckpt", window=4)

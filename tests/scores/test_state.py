@@ -1,9 +1,11 @@
 """What is loaded is judged: by its form, and by what a recorder can have recorded."""
 
+import numpy as np
 import pytest
 import torch
 from recording import N, feed, recorded, same
 
+from d2pyg.cli import main
 from d2pyg.scores import TrainingDynamics
 
 INF, NAN = float("inf"), float("nan")
@@ -205,9 +207,29 @@ def test_sizes_are_compared_before_memory_is_taken(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "d2pyg.scores.state.torch.zeros", lambda *a, **k: made.append(a) or zeros(*a, **k)
     )
-    with pytest.raises(ValueError, match=r"seen as torch.int64"):
+    with pytest.raises(ValueError, match=r"seen as torch\.int64"):
         TrainingDynamics.load(tmp_path / "r.pt")
     assert made == []
+
+
+def test_the_commands_name_the_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    state = recorded().state_dict()
+    sample("mean", NAN)(state)
+    torch.save(state, "nan.pt")
+    np.save("x.npy", np.eye(N))
+    torch.save(torch.arange(N), "array.pt")
+    for command, name in [
+        ("score borderline --dynamics nan.pt --out s.npy", "dynamics"),
+        ("select x.npy --scores nan.pt --budget 3 --out c.npz", "scores"),
+    ]:
+        assert main(command.split()) == 2
+        said = capsys.readouterr().err
+        assert f"'{name}' to be a complete file of a recorder with mean in 0 to 1 (got nan at" in said
+        assert "'nan.pt'" in said
+    assert not (tmp_path / "s.npy").exists()
+    command = "select x.npy --scores array.pt --budget 3 --k 1 --out c.npz"  # no recorder
+    assert main(command.split()) == 0
 
 
 def test_a_file_that_was_cut_is_named(tmp_path):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+import d2pyg
 from d2pyg import baselines
 from d2pyg.graph import Joined
 from d2pyg.scores import neighbor_distance, ones, prototypicality, shuffled
@@ -48,6 +49,28 @@ def test_neighbor_distance(rng, device):
     np.testing.assert_allclose(found.cpu(), expected)
 
 
+def test_neighbor_distances_that_would_add_up_to_infinity():
+    class Far(d2pyg.graph.PairwiseMetric):
+        def pairwise(self, x, y):
+            return torch.full((len(x), len(y)), 1.5e308, dtype=torch.float64)
+
+    assert neighbor_distance(np.eye(5), 3, metric=Far()).tolist() == [1.5e308] * 5
+
+
+def test_embeddings_of_any_size(rng):
+    """The directions are the same; so they are of joined embeddings, each in its own scale."""
+    x, y = rng.normal(size=(40, 3)), rng.normal(size=(40, 2))
+    plain, both = prototypicality(x, 4, seed=0), prototypicality(Joined([x, y]), 4, seed=0)
+    for exponent in 600, -600, 1000, -1000:
+        assert prototypicality(x * 2.0**exponent, 4, seed=0).equal(plain)
+        found = prototypicality(Joined([x * 2.0**exponent, y]), 4, seed=0)
+        np.testing.assert_allclose(found, both, rtol=1e-9, atol=1e-12)
+    with pytest.raises(
+        ValueError, match=r"'embeddings' to be of a size that can be scaled \(got factors"
+    ):
+        Joined([x * 1e-312, y])
+
+
 def test_shuffled_is_an_order_and_next_to_nothing_else():
     found = shuffled(5000, seed=3)
     assert found.dtype == torch.float64
@@ -68,6 +91,22 @@ def test_errors():
         prototypicality(x, 5, seed=0)
     with pytest.raises(ValueError, match="'num_samples' to be at least 1"):
         ones(0)
+    with pytest.raises(
+        ValueError, match=r"'num_samples' to fit into memory \(got 4611686018427387904\)"
+    ):
+        ones(2**62)
+    with pytest.raises(
+        ValueError, match=r"'num_samples' to fit into memory \(got 4611686018427387904\)"
+    ):
+        shuffled(2**62, seed=0)
+    with pytest.raises(TypeError, match="'raw' to be True or False"):
+        prototypicality(x, 2, seed=0, raw="yes")
+    for seed in -1, 2**63, 10**30, True, 1.5, None:
+        for made in lambda seed: shuffled(3, seed=seed), lambda seed: prototypicality(x, 2, seed=seed):
+            with pytest.raises((ValueError, TypeError), match="'seed' to be "):
+                made(seed)
+    with pytest.raises(ValueError, match=r"'metric' to be a distance.*\(got InnerProductMetric"):
+        neighbor_distance(x, 2, metric="inner_product")
 
 
 def test_prototypicality_is_what_prototypes_goes_by(rng, device):

@@ -60,7 +60,7 @@ ONES = np.ones(10)
         ({"initial": [-1]}, ValueError, r"\(got -1\)"),
         ({"initial": [2, 2, 3]}, ValueError, r"'initial' to name each sample once \(got 1 repeated\)"),
         ({"initial": [0.5]}, TypeError, r"'initial' to be integer indices"),
-        ({"initial": ONES > 0}, TypeError, r"For a mask, pass numpy.flatnonzero\(initial\)"),
+        ({"initial": ONES[:9] > 0}, ValueError, r"'initial' to have one value for each of the 10 samples"),
         ({"initial": [[1], [2]]}, ValueError, r"'initial' to have one dimension"),
         ({"initial": range(8)}, ValueError, r"budget to be at most 2, what is left of 10 samples .* and 8 initial ones \(got 3\)"),
         ({"cutoff": 0.8}, ValueError, r"budget to be at most 2"),

@@ -132,6 +132,14 @@ def test_bad_layers(forward, error, match, data):
         d2pyg.select(data[0], budget=3, forward=forward)
 
 
+def test_a_layer_of_no_columns():
+    class Empty(ForwardMessagePassing):
+        in_channels = 0
+
+    with pytest.raises(ValueError, match=r"'in_channels' to be at least 1 \(got 0\)"):
+        Empty()
+
+
 def test_a_factory_has_to_make_a_layer(data):
     d2pyg.register("forward", "test-none")(lambda **_: None)
     with pytest.raises(TypeError, match=r"d2pyg.nn.ForwardMessagePassing \(got NoneType\)"):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch_geometric.data import Data
+from torch_geometric.data import Batch, Data
 from torch_geometric.transforms import Compose
 
 import d2pyg
@@ -38,14 +38,14 @@ def make(case, rng):
     elif case == "a class of one":
         labels[:] = rng.integers(0, 3, TOTAL)
         labels[17] = 9
-    elif case == "negative labels":
-        labels = labels - 2
+    elif case == "labels with gaps":
+        labels = 5 * labels + 2
     return x, scores, labels
 
 
 CASES = [
     "plain", "ties", "duplicates", "constant", "all scores equal", "all scores zero",
-    "a class of one", "negative labels",
+    "a class of one", "labels with gaps",
 ]  # fmt: skip
 OPTIONS = {
     "defaults": {},
@@ -448,7 +448,7 @@ class TestTrainingDynamics:
 
 class TestClassesThatTheCutoffEmpties:
     X = torch.arange(12.0).unsqueeze(1)
-    LABELS = (7,) * 8 + (-3,) * 2 + (40,) * 2
+    LABELS = (7,) * 8 + (3,) * 2 + (40,) * 2
     SCORES = (1.0,) * 8 + (9.0,) * 2 + (1.0, 8.0)
 
     def caught(self, budget=4, scores=SCORES, **options):
@@ -461,7 +461,7 @@ class TestClassesThatTheCutoffEmpties:
 
     def test_are_named(self):
         assert self.caught(cutoff=0.17) == [
-            "The cutoff leaves 1 of 3 classes without any sample: label -3 (0 of 2). Pass a lower "
+            "The cutoff leaves 1 of 3 classes without any sample: label 3 (0 of 2). Pass a lower "
             "'cutoff', such as 0."
         ]
         assert self.caught(cutoff=0.17, min_per_class=1) == self.caught(cutoff=0.17)
@@ -469,10 +469,10 @@ class TestClassesThatTheCutoffEmpties:
         assert self.caught(cutoff=0.1, min_per_class=1) == []
 
     def test_a_class_with_too_few_left_for_min_per_class(self):
-        """Class -3 has none and class 40 one of the two that each class should have."""
+        """Class 3 has none and class 40 one of the two that each class should have."""
         (found,) = self.caught(cutoff=0.25, min_per_class=2)
         assert found.startswith(
-            "The cutoff leaves 2 of 3 classes fewer than 'min_per_class' = 2 samples: label -3 (0 of "
+            "The cutoff leaves 2 of 3 classes fewer than 'min_per_class' = 2 samples: label 3 (0 of "
             "2), label 40 (1 of 2). Pass a lower 'cutoff', such as 0, or a lower 'min_per_class'."
         )
         # As the warning says: then there is none.
@@ -495,13 +495,13 @@ class TestClassesThatTheCutoffEmpties:
             d2pyg.select(np.eye(17), scores, labels=labels, budget=3, cutoff=0.41)
 
     def test_auto(self):
-        """Class -3 has no margin above 0, class 40 one."""
+        """Class 3 has no margin above 0, class 40 one."""
         dynamics = of_margins([1.0] * 8 + [-1.0, -2.0, 1.0, -1.0])
         (found,) = self.caught(scores=dynamics, cutoff="auto")
-        assert "without any sample: label -3 (0 of 2). Pass a lower 'cutoff', such as 0." in found
+        assert "without any sample: label 3 (0 of 2). Pass a lower 'cutoff', such as 0." in found
         assert self.caught(scores=dynamics, cutoff="auto", budget=12) == []  # which has all samples
         (found,) = self.caught(scores=dynamics, cutoff="auto", budget=12, min_per_class=2)
-        assert "fewer than 'min_per_class' = 2 samples: label -3 (0 of 2), label 40 (1 of 2)" in found
+        assert "fewer than 'min_per_class' = 2 samples: label 3 (0 of 2), label 40 (1 of 2)" in found
 
     def test_in_a_sweep_once_a_setting(self):
         with warnings.catch_warnings(record=True) as found:
@@ -520,7 +520,7 @@ class TestClassesThatTheCutoffEmpties:
                 self.X, self.SCORES, labels=self.LABELS, budget=4, cutoff=0.17
             ),
         ):
-            with pytest.warns(UserWarning, match=r"cutoff leaves 1 of 3 .*label -3 \(0 of 2\)") as found:
+            with pytest.warns(UserWarning, match=r"cutoff leaves 1 of 3 .*label 3 \(0 of 2\)") as found:
                 run()
             assert [one.filename for one in found] == [__file__]
         with pytest.warns(UserWarning, match=r"The start leaves .*label 3 \(0 of 1\).* lower 'start'"):
@@ -602,3 +602,19 @@ def test_progress_bars_count_rows_and_picks(capsys, rng):
     assert "60.0/60.0" in shown
     assert "selection: 100%" in shown
     assert "20.0/20.0" in shown
+
+
+def test_a_batch_of_graphs_is_a_graph():
+    x = torch.randn(14, 3, generator=torch.Generator().manual_seed(0))
+    whole = d2pyg.knn_graph(x, 3, batch=[0] * 6 + [1] * 8)
+    parts = [d2pyg.knn_graph(x[:6], 3), d2pyg.knn_graph(x[6:], 3)]
+    batch = Batch.from_data_list(parts)
+    for k in None, 2:
+        found = d2pyg.select(batch, budget=5, k=k)
+        expected = d2pyg.select(whole, budget=5, k=k)
+        assert found.index.equal(expected.index)
+        assert found.settings["k"] == expected.settings["k"]
+        assert found.settings["metric"] == "euclidean"
+    batch = Batch.from_data_list([d2pyg.knn_graph(x, 3, metric="inner_product")] * 2)
+    with pytest.raises(ValueError, match="'metric' to be a distance, which kernels turn into weights"):
+        d2pyg.select(batch, budget=5)

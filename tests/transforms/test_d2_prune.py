@@ -199,6 +199,9 @@ def test_a_batch_of_one_node_type():
         ({"keep": 0.5, "labels": [0]}, TypeError, r"got 'labels'.*'score' and 'label' name attributes"),
         ({"keep": 0.5, "k": 0}, ValueError, r"'k' to be at least 1 \(got 0\)"),
         ({"keep": 0.5, "graph": "near"}, TypeError, r"'graph' to be True or False"),
+        ({"keep": 0.5, "mask": torch.ones(3) > 0}, TypeError, r"'mask' to be a name \(got Tensor"),
+        ({"keep": 0.5, "score": 3}, TypeError, r"'score' to be a name"),
+        ({"keep": 0.5, "attr": None}, TypeError, r"'attr' to be a name"),
     ],
 )
 def test_wrong_settings(settings, error, match):

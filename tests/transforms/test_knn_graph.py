@@ -1,5 +1,6 @@
 """EmbeddingKNNGraph against knn_graph, graph by graph."""
 
+import numpy as np
 import pytest
 import torch
 from pyg_cases import graph, hetero, same, some_graphs
@@ -97,6 +98,11 @@ def test_a_batch_of_one_node_type():
             ValueError,
             r"with 'edge_index' in it, .*got 'near'.*'near_edge_index'",
         ),
+        ({"edge_index": None}, TypeError, r"'edge_index' to be a name \(got NoneType None\)"),
+        ({"edge_attr": 3}, TypeError, r"'edge_attr' to be a name \(got int 3\)"),
+        ({"attr": ""}, TypeError, r"'attr' to be a name \(got str ''\)"),
+        ({"label": ["y"]}, TypeError, r"'label' to be a name \(got list"),
+        ({"backend": 3}, TypeError, r"'backend' to be a name"),
     ],
 )
 def test_wrong_settings(settings, error, match):
@@ -130,6 +136,12 @@ def test_wrong_data():
             ValueError, match=rf"'node_type' to be one of paper, author \(got {node_type!r}\)"
         ):
             EmbeddingKNNGraph(k=2, node_type=node_type)(hetero())
+    with pytest.raises(ValueError, match=r"'node_type' to be None with Data \(got array"):
+        EmbeddingKNNGraph(k=2, node_type=np.zeros(3))(data)
+    with pytest.raises(ValueError, match=r"'x' to have a value for each node \(got one\). Name the emb"):
+        EmbeddingKNNGraph(k=2)(Data(x=torch.tensor(1.0)))
+    with pytest.raises(TypeError, match=r"'data' to be a Data, .*\(got generator\)"):
+        EmbeddingKNNGraph(k=2)(one for one in [data])
     data.batch = torch.zeros(4, dtype=torch.int64)
     with pytest.raises(ValueError, match=r"'batch' to have one value for each of the 5 nodes"):
         EmbeddingKNNGraph(k=2)(data)

@@ -98,6 +98,10 @@ def test_one_node_type_and_other_names(device):
         ({"scale": 0}, ValueError, r"'scale' to be above 0"),
         ({"update": "max"}, ValueError, r"'update' to be one of sum, product"),
         ({"flow": "up"}, ValueError, r"'flow' to be one of both, target_to_source"),
+        ({"score": None}, TypeError, r"'score' to be a name"),
+        ({"out": 3}, TypeError, r"'out' to be a name"),
+        ({"edge_index": 3}, TypeError, r"'edge_index' to be a name"),
+        ({"edge_attr": 3}, TypeError, r"'edge_attr' to be a name"),
     ],
 )
 def test_wrong_settings(settings, error, match):

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import d2pyg
+from d2pyg.cli import main
 from d2pyg.nn import ForwardMessagePassing, ReverseMessage, WeightedReverse
 from d2pyg.selection.repeat import repeat
 
@@ -64,7 +65,7 @@ def test_whatever_the_settings(seed, data):
         scores = dynamics(rng, total)
         cutoff = "auto" if kind == "auto" else cutoff
     if data.draw(st.booleans()):
-        options["labels"] = rng.choice([5, -1, 2], total, p=[0.7, 0.2, 0.1])
+        options["labels"] = rng.choice([5, 1, 2], total, p=[0.7, 0.2, 0.1])
         options["balance"] = data.draw(st.sampled_from(["proportional", "uniform"]))
         options["min_per_class"] = data.draw(st.sampled_from([0, 3]))
     flows = [{}, {"flow": "both"}, {"flow": "source_to_target"}, {"flow": "target_to_source"}]
@@ -140,6 +141,19 @@ class TestInitial:
         assert three.pick_scores.tolist() == whole.pick_scores[21:].tolist()
         again = repeat(three, x, scores)
         assert again.index.tolist() == three.index.tolist()
+
+    def test_a_mask_on_the_command_line(self, rng, tmp_path):
+        x, scores = some(rng)
+        mask = np.arange(TOTAL) % 7 == 3
+        for name, values in ("x", x), ("scores", scores), ("mask", mask):
+            np.save(tmp_path / f"{name}.npy", values)
+        options = {"scores": "scores.npy", "initial": "mask.npy", "out": "c.npz", "removed": "r.npy"}
+        files = [part for key, name in options.items() for part in (f"--{key}", str(tmp_path / name))]
+        main(["select", str(tmp_path / "x.npy"), *files, "--budget", "10"])
+        coreset = d2pyg.Coreset.load(tmp_path / "c.npz")
+        assert coreset.settings["initial"] == mask.nonzero()[0].tolist()
+        gone = ~(coreset.mask.numpy() | mask)
+        assert np.load(tmp_path / "r.npy").tolist() == gone.nonzero()[0].tolist()
 
     def test_a_coreset_without_settings(self, rng):
         x, scores = some(rng)

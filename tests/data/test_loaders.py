@@ -39,6 +39,19 @@ class Sized(Stream):
         return N
 
 
+class Rows:
+    """A data set of another package, such as of Hugging Face."""
+
+    def __len__(self):
+        return N
+
+    def __getitem__(self, i):
+        return X[i]
+
+    def __iter__(self):
+        return iter(X)
+
+
 class Reversed(Sampler):
     def __iter__(self):
         return iter(range(N - 1, -1, -1))
@@ -206,6 +219,7 @@ def test_loaders_of_graphs():
         (Data(x=X), r"got Data\). Pass \[loader\]"),
         (TensorDataset(X), r"got TensorDataset\). Pass DataLoader\(loader, batch_size=256\)"),
         (Stream(), r"got Stream\). Pass DataLoader\(loader, batch_size=256\)"),
+        (Rows(), r"got Rows\). Pass DataLoader\(loader, batch_size=256\)"),
         (None, r"got NoneType\). Pass a torch.utils.data.DataLoader"),
         ("x.npy", r"got str\). Pass a torch.utils.data.DataLoader"),
         (3, r"got int\)"),
@@ -214,7 +228,7 @@ def test_loaders_of_graphs():
 def test_no_loaders(loader, remedy):
     with pytest.raises(TypeError, match=f"'loader' to be a DataLoader or another iterable .*{remedy}"):
         d2pyg.embed(MODEL, loader)
-    if isinstance(loader, IterableDataset | TensorDataset):
+    if isinstance(loader, IterableDataset | TensorDataset | Rows):
         assert d2pyg.embed(MODEL, DataLoader(loader, batch_size=256)).equal(X)
     elif isinstance(loader, torch.Tensor):
         assert d2pyg.embed(MODEL, [loader]).equal(X)
