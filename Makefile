@@ -49,6 +49,7 @@ test-extensions: $(READY_DEV)
 	$(PYTHON) -c 'import pynndescent' 2>/dev/null || $(PYTHON) -m pip install -q -e '.[ann]'
 	$(PYTHON) -c 'import apricot' 2>/dev/null || $(PYTHON) -m pip install -q apricot-select
 	$(PYTHON) -c 'import datasets, pandas, polars' 2>/dev/null || $(PYTHON) -m pip install -q datasets pandas polars
+	$(PYTHON) -c 'import accelerate, transformers' 2>/dev/null || $(PYTHON) -m pip install -q accelerate transformers
 	$(PYTHON) -m pytest -m extensions
 
 # From nothing each time, so that it shows the code as it is.
@@ -83,7 +84,7 @@ docs: $(READY_DOCS)
 	$(PYTHON) -m sphinx -q -W --keep-going -n docs docs/_build
 
 clean:
-	rm -rf .venv build docs/_build dist gpu-results *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output accuracy-output
+	rm -rf .venv build docs/_build docs/notebooks docs/jupyter_execute dist gpu-results *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output accuracy-output
 
 .venv/%.ready: pyproject.toml
 	test -x .venv/bin/python || python3 -m venv .venv
@@ -99,7 +100,7 @@ own-dev:
 		|| $(PYTHON) -m pip install -q -e '.[dev]'
 
 own-docs:
-	$(PYTHON) -c 'import d2pyg, furo, sphinx, sphinxcontrib.programoutput' \
+	$(PYTHON) -c 'import d2pyg, furo, myst_nb, sphinx, sphinx_copybutton, sphinxcontrib.programoutput' \
 		|| $(PYTHON) -m pip install -q -e '.[docs]'
 
 own-notebooks:

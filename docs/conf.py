@@ -22,7 +22,6 @@ nb_execution_mode = "off"
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
@@ -42,15 +41,15 @@ autodoc_inherit_docstrings = False
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
-# Links into other projects' references, where they can be reached; D2PYG_OFFLINE builds without.
+# Links into other projects' references need a network, so they are for the published pages.
+if "READTHEDOCS" in os.environ or "D2PYG_INTERSPHINX" in os.environ:
+    extensions.append("sphinx.ext.intersphinx")
 intersphinx_mapping = {
     "python": ("https://docs.python.org/3", None),
     "numpy": ("https://numpy.org/doc/stable", None),
     "torch": ("https://docs.pytorch.org/docs/stable", None),
     "torch_geometric": ("https://pytorch-geometric.readthedocs.io/en/latest", None),
 }
-if "D2PYG_OFFLINE" in os.environ:
-    intersphinx_mapping = {}
 
 nitpicky = True  # a reference that leads nowhere is a warning, and make docs takes warnings as errors
 nitpick_ignore_regex = [
