@@ -14,8 +14,8 @@ from torch import Tensor
 from d2pyg._base.checks import ArrayLike, as_embeddings, as_index, as_scores, shown
 from d2pyg._base.extras import require
 from d2pyg._base.outputs import check_output, replacing
+from d2pyg._base.text import one_line
 from d2pyg.coreset.coreset import Coreset
-from d2pyg.text import one_line
 
 FORMATS = (".png", ".pdf", ".svg")
 _ALL, _KEPT = "#b8bcc4", "#d1495b"

@@ -110,6 +110,8 @@ SETTINGS = {
     "cutoff": 0.1,
     "initial": [0],
     "ids": np.arange(N),
+    "metric": "cosine",
+    "engine": "auto",
     "device": None,
     "debug": False,
 }
@@ -157,7 +159,14 @@ CALLS = {
     "set_epoch": (d2pyg.CoresetSampler(CORESET).set_epoch, {"epoch": 1}),
     "register": (register, {"family": "kernel", "name": "own", "entry": nn.Identity}),
     "Coreset.explain": (CORESET.explain, {"sample": 3}),
-    "Joined": (Joined, {"embeddings": [X, X], "weights": [1, 2], "scale": [1, 2]}),
+    "save_graph": (d2pyg.save_graph, {"graph": GRAPH, "path": "a.txt"}),
+    "load_graph": (d2pyg.load_graph, {"path": "a.txt"}),
+    "Coreset.save": (CORESET.save, {"path": "a.txt"}),
+    "Coreset.load": (d2pyg.Coreset.load, {"path": "a.txt"}),
+    "Joined": (
+        Joined,
+        {"embeddings": [X, X], "weights": [1, 2], "scale": [1, 2], "metric": ["cosine", "cosine"]},
+    ),
     "coverage_radius": (metrics.coverage_radius, {"embeddings": X, "index": [1, 2]}),
     "aucpr": (metrics.aucpr, {"embeddings": X, "index": [1, 2], "held_out": X}),
     "near_duplicates": (metrics.near_duplicates, {"embeddings": X, "index": [1, 2], "threshold": 0.5}),
@@ -166,7 +175,11 @@ CALLS = {
     "class_balance": (metrics.class_balance, {"labels": LABELS, "index": [1, 2]}),
     "overlap": (metrics.overlap, {"one": [1], "two": [1, 2]}),
     "random": (baselines.random, {"embeddings": X, "scores": SCORES, "budget": 4, "seed": 0}),
-    "k_center": (baselines.k_center, {"embeddings": X, "scores": None, "keep": 0.4}),
+    "k_center": (baselines.k_center, {"embeddings": X, "scores": None, "keep": 0.4, "metric": "cosine"}),
+    "facility_location": (
+        baselines.facility_location,
+        {"embeddings": X, "budget": 4, "optimizer": "lazy", "epsilon": None, "seed": None},
+    ),
     "hardest": (baselines.hardest, {"embeddings": None, "scores": SCORES, "budget": 4}),
     "ForwardMessagePassing": (
         ForwardMessagePassing,
@@ -183,6 +196,7 @@ CALLS = {
         {
             "data": NODES,
             "k": 2,
+            "metric": "euclidean",
             "attr": "x",
             "label": "y",
             "edge_index": "edge_index",
@@ -236,7 +250,7 @@ def attempt(what, function, *values, **arguments):
             pytest.fail(f"{what}: {type(error).__name__}: {error}")
 
 
-@pytest.mark.filterwarnings("ignore:The budget of")
+@pytest.mark.filterwarnings("ignore:The (budget|cutoff)")
 @pytest.mark.parametrize("name", CALLS)
 def test_wrong_kinds(name):
     function, arguments = CALLS[name]

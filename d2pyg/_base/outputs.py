@@ -136,6 +136,10 @@ def _failed_writes(files: list[Temporary]) -> Iterator[None]:
 
 def check_suffix(name: str, path: str | os.PathLike[str], allowed: Iterable[str]) -> str:
     """The suffix, one of those allowed."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(
+            f"Expected {name!r} to be a path (got {type(path).__name__}). Pass a str or a pathlib.Path."
+        )
     suffix = Path(path).suffix
     if suffix not in allowed:
         raise ValueError(

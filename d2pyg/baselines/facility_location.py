@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 from torch_geometric.data import Data
 
 from d2pyg._base.chance import as_seed
-from d2pyg._base.checks import ArrayLike, as_real, check_choice
+from d2pyg._base.checks import ArrayLike, as_real, check_choice, shown
 from d2pyg._base.progress import progress_bar
 from d2pyg.baselines.common import method, task_of
 from d2pyg.baselines.coverage import Coverage, lazy_greedy, stochastic_greedy
@@ -132,7 +132,7 @@ def _chance(optimizer: str, epsilon: float | None, seed: int | None) -> Chance:
             if value is not None:
                 raise ValueError(
                     f"Expected {name!r} to be left out with optimizer 'lazy', which draws nothing (got "
-                    f"{value!r}). Pass optimizer='stochastic'."
+                    f"{shown(value)}). Pass optimizer='stochastic'."
                 )
         return {}
     share = as_real("epsilon", 0.1 if epsilon is None else epsilon, "It is a number such as 0.1.")

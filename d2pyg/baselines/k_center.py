@@ -99,9 +99,10 @@ def farthest_first(points: Points, count: int, start: Tensor, bar: Progress) -> 
     values: list[Tensor] = []
     known = start.nonzero().flatten()  # chosen, and not yet told to all points
     if len(known) == 0:
-        first = points.norm.argmin()
+        to_mean = points.from_centre()
+        first = to_mean.argmin()
         picks.append(first)
-        values.append(points.at_least(points.norm)[first])  # the distance to the mean
+        values.append(to_mean[first])
         taken[first] = True
         known = first.unsqueeze(0)
         bar.update()

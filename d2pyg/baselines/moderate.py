@@ -70,7 +70,7 @@ def moderate(
     for members in classes_of(task):
         if len(members):
             points = Points(given, measure, task.place, members, memory=0)
-            distance = points.at_least(points.norm)  # of the mean, which is taken off
+            distance = points.from_centre()
             away[members] = (distance - distance.median()).abs()
     index = ranked(task, away[task.pool])
     settings = {"method": "moderate", "metric": name}

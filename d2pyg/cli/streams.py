@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from typing import TextIO, TypeGuard
 
-from d2pyg.text import one_line
+from d2pyg._base.text import one_line
 
 _LIMIT = 300  # characters of an error or a warning
 

@@ -50,7 +50,8 @@ def to_nearest(points: Points, rows: Tensor, chosen: Tensor) -> Tensor:
     """
     found = torch.full((len(rows),), torch.inf, dtype=torch.float64, device=rows.device)
     table, together = points.tables[0], points.rows_together
-    for part, distance in zip(rows.split(together), found.split(together), strict=True):
+    for start in range(0, len(rows), together):
+        part, distance = rows[start : start + together], found[start : start + together]
         left, base = table.rows(part), table.row_bound(points.norm[part])
         for columns in chosen.split(table.columns_beside(len(part), copied=True)):
             bound = table.bounds(left, table.rows(columns))

@@ -170,6 +170,11 @@ class JoinedMetric(Metric):
         parts = zip(x.split(self.dims, dim=-1), self.metrics, self.factors, strict=True)
         return torch.cat([metric.embed(part) * factor for part, metric, factor in parts], dim=-1)
 
+    def difference(self, x: Tensor, y: Tensor) -> Tensor:
+        pairs = zip(x.split(self.dims, dim=-1), y.split(self.dims, dim=-1), strict=True)
+        parts = zip(pairs, self.metrics, self.factors, strict=True)
+        return torch.cat([metric.difference(*pair) * factor for pair, metric, factor in parts], dim=-1)
+
     def __repr__(self) -> str:
         parts = zip(self.metrics, self.factors, strict=True)
         return f"JoinedMetric({', '.join(f'{factor:.6g} * {metric}' for metric, factor in parts)})"

@@ -50,7 +50,7 @@ class MahalanobisMetric(Metric):
             )
         self.covariance: Tensor | None = None
         self._whitening: Tensor | None = None  # the inverse of L
-        self._centre: Tensor | None = None  # is taken off first, so that whitening loses no digits
+        self._centre: Tensor | None = None  # taken off before places, not distances, are whitened
         if covariance is not None:
             self.covariance, rounding = covariances.as_covariance(covariance, self.shrinkage)
             self._whitening = covariances.inverse_root(self.covariance, self.shrinkage, rounding)
@@ -71,10 +71,16 @@ class MahalanobisMetric(Metric):
         return fitted
 
     def embed(self, x: Tensor) -> Tensor:
+        return self._white(x if self._centre is None else x - self._centre.to(x))
+
+    def difference(self, x: Tensor, y: Tensor) -> Tensor:
+        return self._white(x - y)
+
+    def _white(self, x: Tensor) -> Tensor:
         if self._whitening is None:
             raise RuntimeError("Expected a covariance. Call fit(embeddings, device) first.")
         whitening, dim = self._whitening.to(x), x.shape[-1]
-        rows = (x if self._centre is None else x - self._centre.to(x)).reshape(-1, dim)
+        rows = x.reshape(-1, dim)
         white = torch.empty_like(rows)
         together = max(1, _TOGETHER.get(x.device.type, _TOGETHER["cpu"]) // dim)
         for part, made in zip(rows.split(together), white.split(together), strict=True):

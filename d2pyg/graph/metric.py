@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from d2pyg._base.registry import look_up, register
+from d2pyg._base.registry import made, register
 from d2pyg.graph.lengths import length
 
 
@@ -19,7 +19,7 @@ class Metric(ABC):
 
     Attributes:
         costly: :meth:`embed` takes much longer than reading the embeddings, so what it returns is kept
-            where memory allows. It has to be all that :meth:`distance` goes by.
+            where memory allows.
 
     Example:
         >>> class FirstTwo(Metric):
@@ -48,13 +48,13 @@ class Metric(ABC):
         """The metric's distance where the Euclidean one between mapped samples is ``distance``."""
         return distance
 
+    def difference(self, x: Tensor, y: Tensor) -> Tensor:
+        """``embed(x) - embed(y)``, float64 [..., d'], or what has more correct digits."""
+        return self.embed(x) - self.embed(y)
+
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
         """Distances [...] between float64 embeddings [..., d], from their differences."""
-        return self.between_places(self.embed(x), self.embed(y))
-
-    def between_places(self, x: Tensor, y: Tensor) -> Tensor:
-        """Distances [...] between places [..., d'] in the space: :meth:`distance` of mapped samples."""
-        return self.from_euclidean(length(x - y))
+        return self.from_euclidean(length(self.difference(x, y)))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -132,7 +132,10 @@ class PairwiseMetric(ABC):
 
 def as_metric(metric: str | Metric | PairwiseMetric) -> Metric | PairwiseMetric:
     """The metric itself, or the registered one of that name."""
-    if isinstance(metric, Metric | PairwiseMetric):
-        return metric
-    found: Metric | PairwiseMetric = look_up("metric", metric)()
+    found = metric if isinstance(metric, Metric | PairwiseMetric) else made("metric", metric)
+    if not isinstance(found, Metric | PairwiseMetric):
+        raise TypeError(
+            f"Expected 'metric' to be a name, a d2pyg.graph.Metric or a PairwiseMetric (got "
+            f"{type(found).__name__}). Subclass one."
+        )
     return found

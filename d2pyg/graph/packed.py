@@ -36,13 +36,9 @@ class Pack:
         self.pool, self.member, self.memory = pool, member, memory
         self.here = member >= 0
         rows = pool[member.clamp(min=0).flatten()]
-        given = embeddings[rows.to(embeddings.device)].to(pool.device).double()
-        places = metric.embed(given)
-        # What distances are taken between: places where it takes long to find them, else samples.
-        self.samples = places if metric.costly else given
-        self.between = metric.between_places if metric.costly else metric.distance
-        self.dim = places.shape[-1]
-        mapped = places.view(*member.shape, -1)
+        self.given = embeddings[rows.to(embeddings.device)].to(pool.device).double()
+        mapped = metric.embed(self.given).view(*member.shape, -1)
+        self.dim = mapped.shape[-1]
         # Each group has a center and a scale of its own: compact groups far apart stay comparable.
         out = ~self.here.unsqueeze(2)
         mean = mapped.masked_fill(out, 0).sum(dim=1) / self.here.sum(dim=1, keepdim=True)
@@ -59,7 +55,7 @@ class Pack:
         Infinite to a sample itself and to what pads its group: they come among the candidates of groups
         that have no more.
         """
-        exact = self.between(self.samples[rows], self.samples[others])
+        exact = self.metric.distance(self.given[rows], self.given[others])
         return exact.masked_fill(~self.here.flatten()[others] | (rows == others), torch.inf)
 
     def neighbors(self, k: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from d2pyg.graph.joined import Joined
-from d2pyg.graph.lengths import check_range
+from d2pyg.graph.lengths import check_range, length
 from d2pyg.graph.metric import Metric
 from d2pyg.graph.plan import search_bytes
 from d2pyg.graph.table import BOUND_BYTES, Table, precisions
@@ -92,7 +92,9 @@ class Points:
 
     def from_centre(self) -> Tensor:
         """The metric's distance of every point to their mean, float64 [N]."""
-        return self._in_parts(lambda part: self.metric.between_places(self._mapped(part), self._centre))
+        return self.metric.from_euclidean(
+            self._in_parts(lambda part: length(self._mapped(part) - self._centre))
+        )
 
     def squared(self, rows: Tensor, others: Tensor) -> Tensor:
         """Float64 [C, M]: scaled squared distances from rows [C] to others [C, M]."""
@@ -104,9 +106,7 @@ class Points:
 
     def distance(self, rows: Tensor, others: Tensor) -> Tensor:
         """The metric's exact distances, float64, between points of two broadcast index tensors."""
-        if self._places is None:
-            return self.metric.distance(self._given(rows), self._given(others))
-        return self.metric.between_places(self._places[rows], self._places[others])
+        return self.metric.distance(self._given(rows), self._given(others))
 
     def _keep_places(self, memory: float) -> int:
         """Keeps what takes long to map, if it fits; returns the bytes that this takes."""

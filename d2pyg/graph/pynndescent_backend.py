@@ -12,10 +12,11 @@ from d2pyg._base.progress import Progress
 from d2pyg._base.registry import register
 from d2pyg.graph.exact import empty, nearest_of, rank
 from d2pyg.graph.knn_op import as_candidates
-from d2pyg.graph.points import Points
+from d2pyg.graph.points import CHUNK_ELEMENTS, Points
 
 _ROWS_TOGETHER = 4096
 _SPARE = 20  # candidates beyond k: with 8, a third of the neighbors of 20,000 x 64 Gaussian are missed
+_CANDIDATE_BYTES = 128
 _SEED = 0
 
 
@@ -31,7 +32,8 @@ def pynndescent_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor
     count = min(k + _SPARE, len(points) - 1)
     found = _found(points, count + 1)
     neighbor, distance = empty(points, len(points), k)
-    for rows in torch.arange(len(points), device=points.device).split(_ROWS_TOGETHER):
+    together = max(1, min(_ROWS_TOGETHER, CHUNK_ELEMENTS // count))
+    for rows in torch.arange(len(points), device=points.device).split(together):
         place, column = (found[rows] >= 0).nonzero(as_tuple=True)
         candidate = as_candidates(torch.stack([place, found[rows][place, column]]), rows, count)
         neighbor[rows], distance[rows] = rank(points, rows, candidate.clamp(min=0), k)
@@ -41,7 +43,13 @@ def pynndescent_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor
     return neighbor, distance
 
 
+def _held(total: int, dim: int, k: int, device: torch.device) -> int:
+    """Bytes of the samples in float32, trees that hold some more, and candidates; as measured."""
+    return total * (6 * dim + _CANDIDATE_BYTES * (k + _SPARE + 1))
+
+
 pynndescent_neighbors.exact = False  # type: ignore[attr-defined]  # so that callers can tell
+pynndescent_neighbors.held = _held  # type: ignore[attr-defined]  # for the plan
 
 
 def _found(points: Points, count: int) -> Tensor:

@@ -89,7 +89,7 @@ class _Tried:
             self.same(whole[half], self.message(self.pick, self.neighbor, half), rule, half)
 
     def check_monotone(self) -> None:
-        one = self.message(self.pick, self.neighbor)
+        one, below = (self.message(pick, self.neighbor) for pick in (self.pick, -self.pick))
         if float(one.min()) < 0:
             at = int(one.argmin())
             raise ValueError(
@@ -100,6 +100,7 @@ class _Tried:
         rule = "independent of neighbor_score, as it claims to be monotone"
         for neighbor in (-self.neighbor, 10 * self.neighbor, torch.zeros_like(self.neighbor)):
             self.same(one, self.message(self.pick, neighbor), rule)
+            self.same(below, self.message(-self.pick, neighbor), rule)  # of initial samples
 
     def check_linear(self) -> None:
         one = self.message(torch.ones_like(self.pick), self.neighbor)

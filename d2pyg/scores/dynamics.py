@@ -246,12 +246,11 @@ class TrainingDynamics:
     def __getstate__(self) -> dict[str, Any]:
         # Arrays, which are pickled by value: torch would share the memory of tensors with the process
         # that they are sent to, and all processes would then record into the same.
-        samples = {name: value.numpy().copy() for name, value in self._state.items()}
-        return {"settings": self.settings, "epochs": self.epochs, "samples": samples}
+        return {**self.__dict__, "_state": {n: value.numpy().copy() for n, value in self._state.items()}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        samples = {name: torch.tensor(value) for name, value in state["samples"].items()}
-        self._take(state["settings"], state["epochs"], samples)
+        self.__dict__.update(state)
+        self._state = {name: torch.tensor(value) for name, value in state["_state"].items()}
 
     def __repr__(self) -> str:
         return f"TrainingDynamics({self.num_samples} samples, {self.epochs} epochs)"
@@ -265,13 +264,12 @@ class TrainingDynamics:
         self.epochs, self._state = epochs, samples
 
     def _check_others(self, others: Sequence[TrainingDynamics]) -> None:
-        given = list(others) if isinstance(others, list | tuple) else [None]
-        wrong = [other for other in given if not isinstance(other, TrainingDynamics)]
+        several = isinstance(others, list | tuple)
+        wrong = [one for one in others if not isinstance(one, TrainingDynamics)] if several else [others]
         if wrong:
-            got = type(wrong[0] if isinstance(others, list | tuple) else others).__name__
             raise TypeError(
-                f"Expected 'others' to be a list of TrainingDynamics (got {got}). Pass "
-                f"end_epoch([first, second])."
+                f"Expected 'others' to be a list of TrainingDynamics (got {type(wrong[0]).__name__}). "
+                f"Pass end_epoch([first, second])."
             )
         for other in others:
             if other is self:

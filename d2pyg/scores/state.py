@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from d2pyg._base.checks import as_count, check_choice, shown
-from d2pyg.room import room_for
+from d2pyg._base.room import room_for
 from d2pyg.scores.batch import LARGEST
 
 MARGINS = ("logits", "probabilities")
@@ -107,7 +107,7 @@ def checked_state(state: Any, path: Path | None = None) -> tuple[dict[str, Any],
         raise refused("with the samples' tensors", fault)
     for field, (shape, kind) in wanted.items():
         value = samples[field]
-        if not _holds(value, shape, kind):
+        if _form(value) != f"{kind} {shape}":
             raise refused(f"with {field} as {kind} {shape}", _form(value))
     own = {field: samples[field].detach().cpu().clone() for field in wanted}
     for field, (low, high) in _ranges(own, epochs, settings).items():
@@ -122,17 +122,6 @@ def checked_state(state: Any, path: Path | None = None) -> tuple[dict[str, Any],
             )
             raise refused(f"with {field} in {least:g} to {most:g}", f"{value:g} at sample {at[-1]}")
     return settings, epochs, own
-
-
-def _holds(value: Any, shape: tuple[int, ...], kind: torch.dtype) -> bool:
-    """A tensor that has memory of its own for all of these numbers."""
-    return (
-        isinstance(value, Tensor)
-        and value.layout is torch.strided
-        and value.device.type != "meta"
-        and (value.shape, value.dtype) == (shape, kind)
-        and value.is_contiguous()
-    )
 
 
 def _ranges(
@@ -185,4 +174,8 @@ def _keys(found: Any, wanted: Collection[str]) -> str:
 
 
 def _form(value: Any) -> str:
-    return f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+    """Dtype and shape, in words, of a tensor that has memory of its own for all of its numbers."""
+    if not isinstance(value, Tensor):
+        return type(value).__name__
+    whole = value.layout is torch.strided and value.device.type != "meta" and value.is_contiguous()
+    return f"{value.dtype} {tuple(value.shape)}{'' if whole else ' without all of its numbers'}"

@@ -8,11 +8,11 @@ from torch import Tensor
 from d2pyg._base.chance import draws
 from d2pyg._base.checks import as_count, as_device, as_flag
 from d2pyg._base.grid import largest_magnitude, power_of_two
+from d2pyg._base.room import room_for
 from d2pyg.graph.given import Given
 from d2pyg.graph.kmeans import Directions, spherical_kmeans
 from d2pyg.graph.knn import Embeddings, as_embedded, knn_graph
 from d2pyg.graph.metric import Metric, PairwiseMetric
-from d2pyg.room import room_for
 
 
 def prototypicality(

@@ -168,6 +168,7 @@ def warn_of_few(
         given: int64 [C], those that are kept.
         labels: int64 [C], what the user calls the classes, if there are any.
     """
+    min_per_class = int(min_per_class)
     dropped = left < size.clamp(max=max(1, min_per_class))
     short = (given < size.clamp(max=min_per_class)) & ~dropped
     if bool(dropped.any()):

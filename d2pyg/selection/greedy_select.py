@@ -12,7 +12,7 @@ from torch_geometric.data import Data
 
 from d2pyg._base.checks import ArrayLike, as_flag, as_integers, as_labels, as_scores
 from d2pyg._base.progress import progress_bar
-from d2pyg._base.registry import look_up, name_of
+from d2pyg._base.registry import look_up, made, name_of
 from d2pyg.coreset.coreset import Coreset, plain, versions
 from d2pyg.coreset.explanation import Trace
 from d2pyg.graph.edges import Edges, edges_of
@@ -167,12 +167,15 @@ def _groups(
 
 def run(problem: Problem, engine: str, progress: bool) -> tuple[Picks, dict[str, Any]]:
     """The picks, their scores in the caller's units, and which engine found them, and how."""
-    if engine == "auto":
-        engine = _best_engine(problem)
-    solve = look_up("engine", engine)
+    engine = _best_engine(problem) if _is_auto(engine) else engine
     wanted, none = sum(problem.count), problem.score[:0]
     with torch.no_grad(), progress_bar(wanted, "selection", "picks", progress) as bar:
-        picks = solve(problem, bar) if wanted else Picks(none.long(), none)
+        picks = made("engine", engine, problem, bar) if wanted else Picks(none.long(), none)
+    if not isinstance(picks, Picks):
+        raise TypeError(
+            f"Expected 'engine' to give Picks (got {type(picks).__name__} from {name_of(engine):.60}). "
+            f"Pass 'auto', or an engine."
+        )
     picks = replace(picks, score=picks.score * problem.unit)
     if not bool(picks.score.isfinite().all()):
         raise not_finite(problem.reverse)
@@ -181,8 +184,12 @@ def run(problem: Problem, engine: str, progress: bool) -> tuple[Picks, dict[str,
 
 def check_engine(engine: str) -> None:
     """A name that is known; asked before the graph is built."""
-    if engine != "auto":
+    if not _is_auto(engine):
         look_up("engine", engine)
+
+
+def _is_auto(engine: str) -> bool:
+    return isinstance(engine, str) and engine == "auto"
 
 
 def _best_engine(problem: Problem) -> str:

@@ -294,7 +294,6 @@ FOLLOWED = [  # what was passed, as what, and the call that its error has to adv
     ([1.0, 0.0], "index", "numpy.asarray(index, dtype='int64')"),
     (torch.tensor([1.0]), "index", "numpy.asarray(index, dtype='int64')"),
     (d2pyg.select(X, budget=2), "index", "coreset.index"),
-    (np.array([b"a.jpg", b"b.jpg"]), "ids", "[name.decode() for name in ids]"),
     ([0.5, 1.5], "ids", "[str(name) for name in ids]"),
 ]  # fmt: skip
 
@@ -335,12 +334,6 @@ def test_quantized_tensors():
     ):
         as_embeddings(quantized)
     as_embeddings(quantized.dequantize())
-
-
-def test_names_keep_their_bytes():
-    names = np.array([b"a.jpg", b"b.jpg"])
-    kept = d2pyg.select(X[:2], ids=[name.decode() for name in names], budget=1).ids
-    assert kept.tolist() == ["a.jpg", "b.jpg"]
 
 
 def test_advice_for_sequences_of_other_packages():

@@ -1,4 +1,4 @@
-"""Distances whose squares are 0 or infinite."""
+"""Lengths against exact fractions, where squares under- and overflow."""
 
 import math
 from fractions import Fraction
@@ -7,50 +7,64 @@ import numpy as np
 import pytest
 import torch
 
-import d2pyg
-from d2pyg.graph.lengths import length
+from d2pyg.graph.lengths import check_range, in_range, length, row_sum
 
 
-@pytest.mark.parametrize("size", [1.0, 2.0**-300, 2.0**-520, 2.0**-1000, 2.0**300, 2.0**510])
-def test_lengths_against_exact_arithmetic(size, rng):
-    x = rng.normal(size=(20, 7)) * size
-    for row, found in zip(x, length(torch.as_tensor(x)).tolist(), strict=True):
-        exact = sum(Fraction(v) ** 2 for v in row.tolist())
-        assert abs(Fraction(found) ** 2 / exact - 1) < Fraction(1, 2**48)
+def exact_length(row):
+    """The root of the sum of squares, to more digits than a float has."""
+    total = sum(Fraction(x) ** 2 for x in row)
+    digits = max(0, 400 - total.numerator.bit_length() - total.denominator.bit_length())
+    digits += digits % 2
+    root = math.isqrt((total.numerator * total.denominator) << digits)
+    return float(Fraction(root, total.denominator) / 2 ** (digits // 2))
 
 
-@pytest.mark.parametrize("batch", [None, [0, 0, 0, 0, 0]])
-def test_tiny_distances_beside_large_ones(batch):
-    x = np.array([[0, 0], [9, 0], [1, 0], [8, 0], [0, 0]]) * 1e-170
-    x[4] = 1.0  # so that the data as a whole are of an ordinary size
-    graph = d2pyg.knn_graph(x, 1, batch=batch)
-    assert graph.edge_index[0].tolist() == [2, 3, 0, 1, 0] or graph.edge_index[0, :4].tolist() == [
-        2,
-        3,
-        0,
-        1,
-    ]
-    assert graph.edge_attr[:4].tolist() == pytest.approx([1e-170] * 4)
-    assert float(graph.edge_attr[4]) == pytest.approx(math.sqrt(2))
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_length_of_any_size(dtype, rng, device):
+    lowest, highest = (-1070, 1020) if dtype == torch.float64 else (-145, 124)
+    x = rng.normal(size=(300, 7)) * 2.0 ** rng.integers(lowest, highest, size=(300, 1))
+    x = torch.as_tensor(x, device=device).to(dtype)
+    expected = torch.tensor([exact_length(row) for row in x.tolist()], dtype=torch.float64)
+    limits = torch.finfo(dtype)
+    found = length(x).cpu().double()
+    # Two units in the last place, or one step of what is too small to have all its digits.
+    assert (
+        (found - expected).abs() <= 2 * limits.eps * expected + limits.smallest_normal * limits.eps
+    ).all()
 
 
-def test_inner_products_out_of_range_are_refused(rng):
-    y = rng.normal(size=(50, 4))
-    whole = d2pyg.knn_graph(y, 3, metric="inner_product")
-    tiny = d2pyg.knn_graph(y * 2.0**-400, 3, metric="inner_product")
-    assert tiny.edge_index.equal(whole.edge_index)
-    for factor in 1e-200, 1e200:
-        with pytest.raises(ValueError, match="1e-150"):
-            d2pyg.knn_graph(y * factor, 3, metric="inner_product")
+def test_length_of_special_rows():
+    inf, nan = math.inf, math.nan
+    rows = [[0.0, 0.0], [inf, 1.0], [inf, -inf], [nan, 1e-200], [5e-324, 0.0]]
+    x = torch.tensor(rows, dtype=torch.float64)
+    assert length(x)[:3].tolist() == [0, inf, inf]
+    assert length(x)[3].isnan()
+    assert length(x)[4] == 5e-324
+    assert length(torch.zeros(0, 3)).shape == (0,)
+    assert length(torch.tensor([3.0, 4.0])) == 5
 
 
-def test_the_product_of_a_pair_depends_on_its_rows_alone(rng):
-    x = torch.as_tensor(rng.normal(size=(300, 33)))
-    whole = d2pyg.knn_graph(x, 4, metric="inner_product")
-    for rows in (40, 57, 299):
-        part = d2pyg.knn_graph(x[:rows], 4, metric="inner_product")
-        known = dict(zip(map(tuple, whole.edge_index.T.tolist()), whole.edge_attr.tolist(), strict=True))
-        for pair, value in zip(
-            map(tuple, part.edge_index.T.tolist()), part.edge_attr.tolist(), strict=True
-        ):
-            assert known.get(pair, value) == value
+@pytest.mark.parametrize("columns", [3, 70_000])
+def test_a_row_sums_to_the_same_alone_and_among_others(columns, rng):
+    x = torch.as_tensor(rng.normal(size=(5, columns)))
+    together = row_sum(x)
+    for i in range(5):
+        assert row_sum(x[i]) == row_sum(x[i : i + 1]) == together[i]
+
+
+def test_range():
+    values = [0.0, 1e-150, 1e150, 1e-151, 1e151, math.inf, math.nan]
+    largest = torch.tensor(values, dtype=torch.float64)
+    assert in_range(largest).tolist() == [True, True, True, False, False, False, False]
+    check_range(largest[:3])
+    with pytest.raises(ValueError, match=r"'embeddings' to differ by 1e-150 to 1e150.*\(got 1e-151\)"):
+        check_range(largest)
+
+
+def test_rows_are_numbers_of_their_own(rng):
+    """Any share of a batch gives the same bits as the whole."""
+    x = torch.as_tensor(rng.normal(size=(64, 33, 19)) * 2.0 ** rng.integers(-540, -480, (64, 33, 1)))
+    whole = length(x)
+    assert length(x[5:9, 3:4]).equal(whole[5:9, 3:4])
+    assert length(x.reshape(-1, 19)).equal(whole.flatten())
+    assert np.array_equal(length(-x), whole)

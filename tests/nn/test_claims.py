@@ -26,6 +26,7 @@ FALSE = {
     "at least 0 for picks": reverse(lambda p, n, d: -p * d, monotone=True, linear=True),
     "independent of neighbor_score": reverse(lambda p, n, d: p * (n > 0), monotone=True),
     "independent of neighbor_score,": reverse(lambda p, n, d: p * (n < 5), monotone=True, linear=True),
+    "independent of neighbor_score, as": reverse(lambda p, n, d: p.where(p > 0, n), monotone=True),
     "proportional to pick_score": reverse(lambda p, n, d: p.sqrt().nan_to_num(), True, True),
     "proportional to pick_score,": reverse(lambda p, n, d: p.abs(), True, True),
     "beside whichever others": reverse(lambda p, n, d: p * n.softmax(0)),

@@ -79,6 +79,11 @@ ONES = np.ones(10)
         ({"metric": "l1"}, ValueError, r"'metric' to be one of cosine, euclidean"),
         ({"backend": "x"}, ValueError, r"'backend' to be one of faiss, pyg_lib, pynndescent, torch, torch_cluster"),
         ({"engine": "x"}, ValueError, r"'engine' to be one of heap, rounds, sequential"),
+        ({"engine": X}, TypeError, r"'engine' to be a name or an object of that kind \(got ndarray"),
+        ({"engine": lambda problem, bar: None}, TypeError, r"'engine' to give Picks \(got NoneType from <lambda>"),
+        ({"metric": lambda: 3}, TypeError, r"'metric' to be a name, a d2pyg.graph.Metric .*\(got int\)"),
+        ({"metric": int}, TypeError, r"'metric' to be called as others of its kind|'metric' to be a name, a d2pyg"),
+        ({"min_per_class": np.array(10**9)}, UserWarning, r"'min_per_class' = 1000000000"),
         ({"scores": [[1], [1, 2]]}, ValueError, r"'scores' to be an array of one shape"),
         ({"labels": [[1], [1, 2]]}, ValueError, r"'labels' to be an array of one shape"),
         ({"ids": [[1], [1, 2]]}, ValueError, r"'ids' to be an array of one shape"),
@@ -112,6 +117,21 @@ def test_arguments_that_a_graph_fixes():
         ValueError, match=rf"different labels \(got {across} of 40 edges\).*batch=labels"
     ):
         d2pyg.select(graph, budget=3, labels=labels)
+
+
+def test_paths():
+    graph, coreset = d2pyg.knn_graph(X, 4), d2pyg.select(X, budget=3)
+    for path in b"a.pt", None, 3, ["a.pt"]:
+        for run in (
+            lambda path: d2pyg.save_graph(graph, path),
+            d2pyg.load_graph,
+            coreset.save,
+            d2pyg.Coreset.load,
+        ):
+            with pytest.raises(
+                TypeError, match=r"'path' to be a path \(got .*\). Pass a str or a pathlib"
+            ):
+                run(path)
 
 
 def test_one_sample_has_no_neighbor():
