@@ -174,8 +174,6 @@ def test_a_method_without_embeddings_knows_its_size_from_scores(files):
 
 
 def test_a_process_of_its_own_knows_all_methods():
-    program = (
-        "from d2pyg.cli import select; from d2pyg.registry import choices; print(choices('method'))"
-    )
+    program = "from d2pyg.cli import select; from d2pyg._base.registry import choices; print(choices('method'))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert all(name in done.stdout for name in ("d2", "k_center", "random"))

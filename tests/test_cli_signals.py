@@ -29,7 +29,7 @@ def start(folder, *words, **options):
 
 def program(body):
     """The process ``d2pyg`` with another command in it, which needs no torch."""
-    text = "import os, signal, sys, time\nfrom d2pyg import cli, outputs\ndef command():\n"
+    text = "import os, signal, sys, time\nfrom d2pyg import cli\nfrom d2pyg._base import outputs\ndef command():\n"
     text += "".join(f"    {line}\n" for line in body.splitlines())
     return f"{text}    return 0\ncli.main = command\ncli.run()\n"
 

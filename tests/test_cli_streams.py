@@ -19,7 +19,7 @@ from d2pyg.cli import main, streams
 
 ROOT = Path(__file__).parents[1]
 SELECT = "select x.npy --keep 0.5 --out c.npz"
-WITHOUT_TORCH = "from d2pyg import cli, outputs\nfrom d2pyg.cli import streams\ndef command():\n"
+WITHOUT_TORCH = "from d2pyg import cli\nfrom d2pyg._base import outputs\nfrom d2pyg.cli import streams\ndef command():\n"
 
 
 def in_shell(folder, command, **environment):
@@ -217,7 +217,7 @@ def test_errors_are_one_line_of_300_characters(command, files, capsys):
     assert len(err.splitlines()) == 1
     assert err.startswith("d2pyg: error: ")
     assert len(err) <= 301
-    assert " ... " in err
+    assert "..." in err
 
 
 @pytest.mark.filterwarnings("always")

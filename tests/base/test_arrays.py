@@ -53,7 +53,7 @@ MASKED = {
     "index": lambda: metrics.coverage_radius(X, masked(np.arange(N))),
     "coreset": lambda: d2pyg.take([*range(N)], masked(np.arange(N))),
     "logits": lambda: scores.aum(masked(LOGITS, (0, 7)), LABELS),
-    "target": lambda: scores.aum(LOGITS, masked(LABELS)),
+    "labels of scores": lambda: scores.aum(LOGITS, masked(LABELS)),
     "confidence": lambda: baselines.dual(None, ONES, budget=3, confidence=masked(ONES)),
     "scores of greedy_select": lambda: d2pyg.greedy_select(masked(ONES), GRAPH, 3),
     "scores in a list": lambda: d2pyg.select(X, [*range(7), np.ma.masked, 8, 9], budget=3),

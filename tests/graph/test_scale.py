@@ -26,7 +26,7 @@ def test_local_scales_against_a_loop(rng):
 
 
 def test_local_scales_do_not_overflow():
-    edges = Edges(torch.tensor([[0, 1], [1, 0]]), torch.tensor([1e200, 1e200]).double(), 2)
+    edges = Edges(torch.tensor([[0, 1], [1, 0]]), torch.tensor([1e200, 1e200], dtype=torch.float64), 2)
     assert scaled(edges, "local")[0].distance.tolist() == pytest.approx([1.0, 1.0])
 
 

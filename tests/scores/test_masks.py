@@ -107,5 +107,5 @@ def test_the_largest_logits_sum_to_finite_numbers():
 
 def test_other_scores_than_entropy_need_targets():
     for name in set(NAMES) - {"entropy"}:
-        with pytest.raises((TypeError, ValueError), match="'target' to be "):
+        with pytest.raises((TypeError, ValueError), match="'labels' to be "):
             getattr(scores, name)(SHOWN, None)
