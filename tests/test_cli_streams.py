@@ -24,6 +24,8 @@ WITHOUT_TORCH = "from d2pyg import cli, outputs\nfrom d2pyg.cli import streams\n
 
 def in_shell(folder, command, **environment):
     """A command line of bash, in which $D2PYG is ``python -m d2pyg``."""
+    if "/dev/full" in command and not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
     return subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"], cwd=folder, capture_output=True, check=False,
         text=True, env={
@@ -217,7 +219,7 @@ def test_errors_are_one_line_of_300_characters(command, files, capsys):
     assert len(err.splitlines()) == 1
     assert err.startswith("d2pyg: error: ")
     assert len(err) <= 301
-    assert " ... " in err
+    assert "..." in err
 
 
 @pytest.mark.filterwarnings("always")
