@@ -14,7 +14,7 @@ from torch import Tensor
 from d2pyg._base.checks import ArrayLike, as_embeddings, as_index, as_scores, shown
 from d2pyg._base.extras import require
 from d2pyg._base.outputs import check_output, replacing
-from d2pyg._base.text import one_line
+from d2pyg._base.text import one_line, printable
 from d2pyg.coreset.coreset import Coreset
 
 FORMATS = (".png", ".pdf", ".svg")
@@ -81,7 +81,7 @@ def plot_coresets(
     for (name, coreset), (left, right) in zip(coresets.items(), axes, strict=True):
         index = coreset.index if isinstance(coreset, Coreset) else coreset
         kept = as_index("coresets", index, len(x)).cpu()
-        left.set_title(_title(name), parse_math=False, usetex=False)
+        left.set_title(one_line(printable(str(name)), _TITLE), parse_math=False, usetex=False)
         _draw_difficulty(left, score, kept)
         _draw_places(right, flat, kept)
     if target is not None:
@@ -95,13 +95,6 @@ def save_figure(figure: Any, file: IO[bytes], suffix: str) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(file, format=suffix[1:], dpi=150)
-
-
-def _title(name: object) -> str:
-    """A name as plain text, with escapes for what has no shape, such as control characters."""
-    line = " ".join(str(name).split())
-    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    return one_line("".join(shown), _TITLE)
 
 
 def _draw_difficulty(axes: Any, score: Tensor, kept: Tensor) -> None:

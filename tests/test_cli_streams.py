@@ -24,6 +24,8 @@ WITHOUT_TORCH = "from d2pyg import cli\nfrom d2pyg._base import outputs\nfrom d2
 
 def in_shell(folder, command, **environment):
     """A command line of bash, in which $D2PYG is ``python -m d2pyg``."""
+    if "/dev/full" in command and not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
     return subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"], cwd=folder, capture_output=True, check=False,
         text=True, env={

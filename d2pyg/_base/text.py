@@ -16,3 +16,14 @@ def one_line(text: str, limit: int) -> str:
     cut = " ... "
     head = (limit - len(cut)) // 2
     return line[:head] + cut + line[len(line) + head + len(cut) - limit :]
+
+
+def printable(text: str) -> str:
+    """Text on one line, with escapes for what has no shape, such as control characters.
+
+    Example:
+        >>> printable("two\\nlines\\x07")
+        'two lines\\\\x07'
+    """
+    line = " ".join(text.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)

@@ -9,6 +9,7 @@ from typing import Any
 
 from d2pyg._base.io import read_array
 from d2pyg._base.outputs import check_output, replacing_all
+from d2pyg._base.text import printable
 from d2pyg.cli import common, streams
 from d2pyg.coreset.coreset import Coreset
 from d2pyg.coreset.formats import READERS
@@ -122,4 +123,4 @@ def _aligned(rows: list[dict[str, Any]]) -> str:
 
 
 def _shown(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else printable(str(value))

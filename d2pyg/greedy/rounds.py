@@ -14,10 +14,9 @@ first B picks in the end: rounds never pick too many, and may stop at any time a
 another engine. The best open node is always picked, so rounds end; when they do and picks are
 missing, all that is open is at or below 0.
 
-Nodes that are taken first come in an order that is given, so they need no positive scores: one keeps
-its score from when those before it among its neighbors are taken. A *level* takes all that wait for
-none of these, and their messages, whatever their sign, add up to the same in any order. As a message
-below 0 raises its receivers, scores above the grid's largest may be left; they stay whole numbers.
+Nodes that are taken first come in an order that is given, so they need no positive scores
+(:mod:`d2pyg.greedy.levels`). As a message below 0 raises its receivers, scores above the grid's largest
+may be left; they stay whole numbers.
 
 What a round costs: a sort of N integers for the bound and a few passes over the nodes, but no pass
 over the edges. A candidate keeps the name of one neighbor that comes first, and its row is read again
@@ -38,6 +37,7 @@ from d2pyg._base.grouping import first_of_group
 from d2pyg._base.progress import Progress
 from d2pyg._base.registry import register
 from d2pyg.greedy.heap import heap
+from d2pyg.greedy.levels import levels
 from d2pyg.greedy.problem import Picks, Problem
 from d2pyg.greedy.sequential import sequential
 
@@ -115,24 +115,14 @@ class _State:
         first = self.problem.first
         if len(first) == 0:
             return
-        sizes = self.report["initial_per_level"] = []
-        turn = torch.full_like(self.waits_for, len(first))
-        turn[first] = torch.arange(len(first), device=first.device)
-        other, node = self._neighbors(first)
-        earlier = turn[other] < turn[node]
-        waits = node[earlier].bincount(minlength=len(turn))  # for how many edges to earlier ones
-        level, left = first[waits[first] == 0], len(first)
-        while len(level):
+        sizes: list[int] = []
+        left, self.report["initial_per_level"] = len(first), sizes
+        for level in levels(first, len(self.score), self._edges_at):
             self._take(level)
             sizes.append(len(level))
             left -= len(level)
             if len(level) * _FEW < left and self.problem.reverse.linear:
                 raise _UnsuitedError
-            other, node = self._neighbors(level)
-            later = other[self.initial[other] & (turn[other] > turn[node])]
-            waits -= later.bincount(minlength=len(turn))
-            level = later.unique()
-            level = level[waits[level] == 0]
 
     def run(self) -> bool:
         """Rounds among the other nodes; True if they stopped on a chain."""
@@ -233,7 +223,7 @@ class _State:
             nodes = nodes[~beaten]
         return nodes
 
-    def _neighbors(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
+    def _edges_at(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
         """Both ends of all edges at these nodes, in either direction: the others, and the nodes."""
         found = [rows.of(nodes) for rows in self.around]
         other = torch.cat([rows.other[at] for rows, (at, _) in zip(self.around, found, strict=True)])

@@ -207,6 +207,12 @@ def test_a_figure_of_files_with_any_name(name, files, capsys):
     assert told.startswith("near-duplicates are closer than")
 
 
+def test_a_name_with_line_breaks_stays_on_its_line(files, capsys):
+    np.save("two\nlines.npy", [1, 2])
+    assert main(["compare", "two\nlines.npy"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == ["two", "lines.npy", "2", "1"]
+
+
 def test_help_teaches(capsys):
     with pytest.raises(SystemExit):
         main(["compare", "--help"])

@@ -1,0 +1,47 @@
+"""Levels: nodes that are taken in an order that is given, many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+
+def levels(
+    first: Tensor, num_nodes: int, edges_at: Callable[[Tensor], tuple[Tensor, Tensor]]
+) -> Iterator[Tensor]:
+    """The nodes ``first``, level after level; each waits for those before it among its neighbors.
+
+    In the given order only these send to a node before it is taken, so its score is final once they
+    are taken, whatever the signs of scores and messages.
+
+    Args:
+        first: int64 [M], distinct nodes, in the order given.
+        num_nodes: N.
+        edges_at: For some nodes, both ends of all edges at them in either direction: the neighbors,
+            and the nodes themselves.
+
+    Yields:
+        int64, the nodes of a level.
+
+    Example:
+        >>> def path(nodes):  # 0 - 1 - 2 - 3
+        ...     ends = [(j, i) for i in nodes.tolist() for j in (i - 1, i + 1) if 0 <= j <= 3]
+        ...     return tuple(torch.tensor(ends).T)
+        >>> [level.tolist() for level in levels(torch.tensor([1, 0, 3, 2]), 4, path)]
+        [[1, 3], [0, 2]]
+    """
+    turn = torch.full((num_nodes,), len(first), device=first.device)
+    turn[first] = torch.arange(len(first), device=first.device)
+    other, node = edges_at(first)
+    earlier = turn[other] < turn[node]
+    waits = node[earlier].bincount(minlength=num_nodes)  # for how many edges to earlier ones
+    level = first[waits[first] == 0]
+    while len(level):
+        yield level
+        other, node = edges_at(level)
+        later = other[(turn[other] > turn[node]) & (turn[other] < len(first))]
+        waits -= later.bincount(minlength=num_nodes)
+        level = later.unique()
+        level = level[waits[level] == 0]
