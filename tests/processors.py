@@ -48,7 +48,7 @@ def can_run(setting):
 def run(setting):
     """The exit status of the tests, and what they printed last."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *TESTS],
+        [sys.executable, "-m", "pytest", "-n", "2", "-p", "no:cacheprovider", *TESTS],
         cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1", **setting}, check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip

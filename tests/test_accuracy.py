@@ -192,7 +192,7 @@ class TestGrid:
         for (prune, seed), (index, _) in zip(cells, trained, strict=True):
             expected, _ = select(row, study.prepared, prune, seed)
             assert torch.equal(index, expected)
-        if name in ("d2", "d2-auto", "random", "k_center"):
+        if name in ("d2", "random", "k_center"):
             assert len(calls) == 1 + (2 if name == "random" else 1)  # the first is not timed
 
     def test_rows_of_a_tuned_method_that_differ_in_their_score_alone(self, tmp_path, monkeypatch):
@@ -400,15 +400,16 @@ class TestImages:
         y = torch.arange(60) % 3
         images = torch.full((60, 32, 32, 3), 100, dtype=torch.uint8)
         images[torch.arange(60), :, :, y] = 160
-        # Narrower or shorter, some seeds learn only on some processors.
+        # Of 40 seeds none gives an image less than 0.97 for its class. With fewer channels or steps some
+        # lose a color, and the last bit of a product decides which.
         recipe = resnet.Recipe(
-            widths=(8, 8, 16, 16), stride=2, batch=20, steps=60, rate=0.5, bfloat16=False
+            widths=(8, 8, 16, 16), stride=2, batch=20, steps=60, rate=0.1, bfloat16=False
         )
         dynamics = d2pyg.scores.TrainingDynamics(60, window=2)
         network = resnet.train(recipe, images, y, 1, device, Recorder(dynamics, y))
         logits = resnet.outputs(network, images, recipe, device)
         assert dynamics.epochs == 20
-        assert (logits.argmax(dim=1) == y).double().mean() > 0.9
+        assert logits.argmax(dim=1).equal(y)
         embedded = resnet.outputs(network, images, recipe, device, "embed")
         assert embedded.shape == (60, 16)
         torch.testing.assert_close(network.cpu().head(embedded) / 8, logits, rtol=1e-3, atol=1e-3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
@@ -176,15 +177,15 @@ def _check_count(found: int, expected: int | None) -> None:
 def _forward(model: nn.Module, batch: Any) -> None:
     if isinstance(batch, Mapping):
         model(**batch)
-    elif isinstance(batch, list | tuple) and not hasattr(batch, "to"):
-        if not batch:
-            raise ValueError(
-                "Expected batches with an input for the model (got an empty one). Pass 'forward', which "
-                "says how to run it."
-            )
-        model(batch[0])
-    else:
-        model(batch)
+        return
+    pair = isinstance(batch, list | tuple) and not hasattr(batch, "to")
+    inputs = next(iter(batch), None) if pair else batch
+    if inputs is None or isinstance(inputs, str | bytes | numbers.Number):
+        raise TypeError(
+            f"Expected batches of tensors, (tensor, ...) pairs, dicts or graphs (got {shown(batch)}). "
+            f"Pass 'forward', such as lambda model, batch: model(batch)."
+        )
+    model(inputs)
 
 
 def _moved(batch: Any, place: torch.device) -> Any:

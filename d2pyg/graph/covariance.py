@@ -99,7 +99,8 @@ def inverse_root(
     dim = len(covariance)
     constant = (covariance.diagonal() == 0).nonzero().flatten().tolist()
     if constant:
-        got = f"{len(constant)} of {dim} coordinates that are constant, the first at {constant[0]}"
+        some = ", ".join(str(i) for i in constant[:5]) + (", ..." if len(constant) > 5 else "")
+        got = f"{len(constant)} of {dim} coordinates that are constant: {some}"
     elif samples is not None and samples <= dim:
         got = f"{samples} samples of {dim} coordinates"
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from d2pyg._base.checks import as_embeddings, as_real, shown
-from d2pyg._base.grid import largest_magnitude, power_of_two
+from d2pyg.graph.lengths import check_range
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 
-_ROWS_TOGETHER = 4096
+_ELEMENTS = 1 << 20  # float64 elements mapped together, 8 MiB
 
 
 class Joined:
@@ -107,20 +107,31 @@ class Joined:
 
     def _rms(self, metric: Metric, part: Tensor) -> float:
         """sqrt(2 * total variance), which is the root mean square distance between two samples."""
-        count, mean, scatter = 0, torch.zeros(()).double(), torch.zeros(()).double()
-        chunks = [part[s : s + _ROWS_TOGETHER] for s in range(0, len(part), _ROWS_TOGETHER)]
-        every = (metric.embed(chunk.to(self.device).double()) for chunk in chunks)
-        unit = power_of_two(max(largest_magnitude(mapped) for mapped in every))
-        for chunk in chunks:
-            # in units whose squares are not 0 or infinite
-            mapped = metric.embed(chunk.to(self.device).double()) / unit
-            inside = mapped.mean(dim=0)
-            far = (inside - mean.to(inside)).square().sum().cpu()
-            together = count + len(mapped)
-            scatter += (mapped - inside).square().sum().cpu() + far * count * len(mapped) / together
-            mean = mean.to(inside) + (inside - mean.to(inside)) * len(mapped) / together
+        first = part[:1].to(self.device).double()
+        step = max(1, _ELEMENTS // part.shape[1])
+
+        def blocks() -> Iterator[Tensor]:
+            """Mapped samples less the first of them."""
+            for start in range(0, len(part), step):
+                given = part[start : start + step].to(self.device).double()
+                yield metric.difference(given, first)
+
+        largest = max(float(block.abs().max()) for block in blocks())
+        if largest == 0:
+            return 1.0
+        if math.isinf(largest):
+            check_range(torch.tensor([largest]))
+        unit = 2.0 ** math.frexp(largest)[1]
+        count, mean, scatter = 0, torch.zeros(()).double(), 0.0
+        for block in blocks():
+            mapped = block / unit  # so that squares are neither 0 nor infinite
+            inside, together = mapped.mean(dim=0), count + len(mapped)
+            step_to = inside - mean.to(inside)
+            scatter += float((mapped - inside).square().sum())
+            scatter += float(step_to.square().sum()) * count * len(mapped) / together
+            mean = mean.to(inside) + step_to * len(mapped) / together
             count = together
-        return math.sqrt(2 * float(scatter) / count) * unit or 1.0
+        return math.sqrt(2 * scatter / count) * unit
 
     def _numbers(self, name: str, values: Any) -> list[float]:
         self._one_each(name, values)

@@ -57,11 +57,8 @@ def plan(
     if memory is not None:
         memory = as_real("memory", memory, "It is a number of bytes, such as 4e9.")
         if memory < least:
-            what = (
-                f", of which backend {backend!r} holds {held}"
-                if held
-                else "what the smallest tiles take"
-            )
+            holder = f"of which backend {backend!r} holds {held}"
+            what = holder if held else "what the smallest tiles take"
             other = ", or backend='torch'" if held else ""
             raise ValueError(
                 f"Expected 'memory' to be at least {least} bytes, {what} (got {memory:g}). Pass "

@@ -45,6 +45,8 @@ class Points:
         self._size = len(embeddings) if index is None else len(index)
         self._places: Tensor | None = None
         self.dim = metric.embed(self._given(slice(0, 1))).shape[1]  # coordinates of a mapped sample
+        self.together = max(1, CHUNK_ELEMENTS // max(self.dim, embeddings.shape[1]))
+        self.parts = self.split(slice(0, self._size))
         memory = search_bytes(device) if memory is None else memory
         keeps = memory / 2 - self._keep_places(memory / 2)
         self._centre = self._origin()
@@ -61,11 +63,12 @@ class Points:
     def __len__(self) -> int:
         return self._size
 
-    @property
-    def parts(self) -> list[slice]:
-        """Ranges of points that are mapped together."""
-        chunk = max(1, CHUNK_ELEMENTS // max(self.dim, self.embeddings.shape[1]))
-        return [slice(s, min(s + chunk, self._size)) for s in range(0, self._size, chunk)]
+    def split(self, rows: slice | Tensor) -> list[slice | Tensor]:
+        """Points in parts of ``together``, as many as are mapped at a time."""
+        if isinstance(rows, Tensor):
+            return [*rows.split(self.together)]
+        starts = range(rows.start, rows.stop, self.together)
+        return [slice(start, min(start + self.together, rows.stop)) for start in starts]
 
     @property
     def rows_together(self) -> int:
@@ -123,7 +126,7 @@ class Points:
             total += self._mapped(part).sum(dim=0)
         return total / len(self)
 
-    def _in_parts(self, of_part: Callable[[slice], Tensor], *shape: int) -> Tensor:
+    def _in_parts(self, of_part: Callable[[slice | Tensor], Tensor], *shape: int) -> Tensor:
         """Float64 [N, ...], made part by part. What small tensors a loop leaves behind cut up memory."""
         made = torch.empty(len(self), *shape, dtype=torch.float64, device=self.device)
         for part in self.parts:

@@ -22,8 +22,6 @@ _UNDERFLOW = 2.0**-100  # absolute error of float32 products of coordinates of a
 _INPUT_ROUNDOFF = {"highest": 0.0, "high": 2.0**-11, "medium": 2.0**-8}
 _ALIGNED = 8  # tensor cores want rows of so many entries
 BOUND_BYTES = 16  # a bound, with what finds the smallest of its row
-_MADE_BYTES = 64  # a coordinate of a rounded sample while it is made: read, mapped, centered, scaled
-_HELD_BYTES = 16  # a coordinate of one that is taken from the table, while it is compared
 
 
 def precisions(device: torch.device, dim: int) -> list[torch.dtype]:
@@ -101,7 +99,8 @@ class Table(Rounded):
         super().__init__(dtype, points.dim, points.share)
         self.points = proxy(points)  # no cycle: what is kept is freed together with the points
         self.keeps = len(points) * self.width * dtype.itemsize <= memory
-        self.row_bytes = self.width * (_HELD_BYTES if self.keeps else _MADE_BYTES)
+        self.column_bytes = self.width * dtype.itemsize
+        self.row_bytes = 2 * self.column_bytes  # with the copy that is multiplied
 
     def rows(self, rows: slice | Tensor) -> Tensor:
         """The rounded samples [C, width] of these points."""
@@ -109,19 +108,21 @@ class Table(Rounded):
 
     def columns_beside(self, rows: int, copied: bool = False) -> int:
         """With how many points so many rows are compared together; a range of the table is no copy."""
-        column_bytes = self.row_bytes if copied or not self.keeps else 0
+        column_bytes = self.column_bytes if copied or not self.keeps else 0
         room = self.points.beside - rows * self.row_bytes
         return max(1, int(min(self.points.tile // rows, room // (rows * BOUND_BYTES + column_bytes))))
 
     @cached_property
     def _kept(self) -> Tensor:
-        kept = torch.empty(len(self.points), self.width, dtype=self.dtype, device=self.points.device)
-        for part in self.points.parts:
-            kept[part] = self._made(part)
-        return kept
+        return self._made(slice(0, len(self.points)))
 
     def _made(self, rows: slice | Tensor) -> Tensor:
-        return self.of(self.points.centered(rows), self.points.norm[rows])
+        """A part at a time: while they are made, samples take much more room than in the end."""
+        norm = self.points.norm[rows]
+        made = torch.empty(len(norm), self.width, dtype=self.dtype, device=norm.device)
+        for part, out in zip(self.points.split(rows), made.split(self.points.together), strict=True):
+            out.copy_(self.of(self.points.centered(part), self.points.norm[part]))
+        return made
 
 
 def _input_roundoff() -> float:

@@ -186,7 +186,14 @@ class TestErrors:
         self.refused("'model' to be a torch.nn.Module .got function", lambda x: x, [x], TypeError)
         self.refused("'forward' to be a function .* .got str", model, [x], TypeError, forward="x")
         self.refused("'pool' to be one of mean, cls, last, flatten", model, [x], pool="max")
-        self.refused("an input for the model .got an empty one", model, [()])
+        for batch in (), ("text", "text"), ["text"], "text", 3, None, [1, 2]:
+            match = r"batches of tensors, .*\(got .*\). Pass 'forward', such as lambda model, batch"
+            self.refused(match, model, [batch], TypeError)
+        texts = [("one", "three")]
+        by_length = d2pyg.embed(
+            nn.Identity(), texts, forward=lambda m, batch: m(torch.tensor([[len(t)] for t in batch]))
+        )
+        assert by_length.tolist() == [[3], [5]]
         loader = DataLoader(data, 5)
         options = {"dtype": torch.bfloat16, "path": tmp_path / "x.npy"}
         self.refused("a .npy file holds with 'path' .got torch.bfloat16", model, loader, **options)

@@ -59,7 +59,7 @@ def half_in_small_tiles(monkeypatch):
     monkeypatch.setattr(points, "_TILE_ELEMENTS", {"cpu": 3000, "cuda": 3000})
     monkeypatch.setattr(points, "_FEWEST_ROWS", 50)
     monkeypatch.setattr(plan, "_LEAST", 0)
-    return {"memory": 100_000}
+    return {"memory": 400_000}
 
 
 @pytest.mark.parametrize("name", DATA)
