@@ -46,9 +46,10 @@ def can_run(setting):
 
 
 def run(setting):
-    """The exit status of the tests, and what they printed last."""
+    """The exit status of the tests, and what they printed."""
+    processes = "0" if "OMP_NUM_THREADS" in setting else "2"  # as many threads as cores, and no more
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", "2", "-p", "no:cacheprovider", *TESTS],
+        [sys.executable, "-m", "pytest", "-n", processes, "-p", "no:cacheprovider", *TESTS],
         cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1", **setting}, check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
