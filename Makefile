@@ -1,6 +1,6 @@
 # make demo   prune real data, train on what is left, draw a figure (in demo-output/)
 # make test   run the tests;  make test-extensions   those of packages that d2pyg does not bring
-# make test-processors   the numerical tests as other processors would run them
+# make test-processors   the numerical tests again, with the code that libraries have for other processors
 # make lint   check style;  make types   check types;  make docs   the reference, in docs/_build
 # make notebooks   run the notebooks, small
 # make accuracy-small   coresets of digits, trained on; fails if D2's are clearly worse than random ones
@@ -31,11 +31,11 @@ endif
 demo: $(READY_DEMO)
 	$(PYTHON) -m d2pyg.demo $(DEMO_FLAGS)
 
-# Two processes on one thread each are faster than one on two: most tests are small.
+# Two processes on one thread each are faster than one on two: most tests are small. Another number of
+# processes: make test PYTEST_ADDOPTS='-n 8'
 test: $(READY_DEV)
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 PYTEST_ADDOPTS="-n 2 --dist worksteal $$PYTEST_ADDOPTS" $(PYTHON) -m pytest
 
-# With other instructions, other numbers of threads, and products off by one unit in the last place.
 test-processors: $(READY_DEV)
 	$(PYTHON) tests/processors.py
 

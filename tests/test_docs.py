@@ -20,7 +20,9 @@ def test_every_name_of_the_package_has_an_entry():
     assert named >= set(d2pyg.__all__) - {*MODULES, "__version__", "register"}
 
 
-@pytest.mark.parametrize("name", [*(set(MODULES) - {"greedy"}), "plot", "registry", "scores.lightning"])
+@pytest.mark.parametrize(
+    "name", [*sorted(set(MODULES) - {"greedy"}), "plot", "registry", "scores.lightning"]
+)
 def test_every_public_module_has_a_page(name):
     assert f".. automodule:: d2pyg.{name}\n   :members:\n" in PAGES
     assert importlib.util.find_spec(f"d2pyg.{name}")
