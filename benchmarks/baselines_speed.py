@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 
 import d2pyg
+from d2pyg import register  # noqa: F401  # with it all names are registered
 from d2pyg._base.registry import choices, look_up
 
 from measure import machine, markdown, origin, peak, write

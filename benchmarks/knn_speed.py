@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 import d2pyg
+from d2pyg import register  # noqa: F401  # with it all names are registered
 from d2pyg._base.registry import choices
 
 from measure import machine, markdown, origin, peak, timed, write

@@ -102,7 +102,7 @@ def _draw_difficulty(axes: Any, score: Tensor, kept: Tensor) -> None:
     axes.hist(score.numpy(), bins, color=_ALL, label=f"all {len(score)}")
     axes.hist(score[kept].numpy(), bins, color=_KEPT, label=f"kept {len(kept)}")
     axes.set(xlabel="difficulty", ylabel="samples", yscale="log")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper right")
     axes.spines[["top", "right"]].set_visible(False)
 
 

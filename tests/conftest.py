@@ -1,12 +1,8 @@
 """Shared by all tests: the devices to run on, and generators with a seed."""
 
-import contextlib
-import os
-
 import numpy as np
 import pytest
 import torch
-from perturbed import PerturbedProducts
 
 collect_ignore = ["extension_package"]  # importing it registers names
 
@@ -31,13 +27,3 @@ def rng() -> np.random.Generator:
 @pytest.fixture(params=["sequential", "heap", "rounds"])
 def engine(request: pytest.FixtureRequest) -> str:
     return request.param
-
-
-@pytest.fixture(autouse=True)
-def _products():
-    """As they are; or off by one unit in the last place, for make test-processors."""
-    mode = (
-        PerturbedProducts() if os.environ.get("D2PYG_PERTURBED_PRODUCTS") else contextlib.nullcontext()
-    )
-    with mode:
-        yield

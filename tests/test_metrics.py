@@ -83,7 +83,7 @@ def test_chunks_change_nothing(memory, rng, monkeypatch):
     kept = rng.permutation(len(x))[:50]
     whole = metrics.coverage_radius(x, kept), metrics.aucpr(x, kept)
     monkeypatch.setattr("d2pyg.graph.points.search_bytes", lambda device: memory)
-    monkeypatch.setattr("d2pyg.graph.exact.CHUNK_ELEMENTS", 7)
+    monkeypatch.setattr("d2pyg.graph.points._CHUNK_ELEMENTS", {"cpu": 7})
     assert (metrics.coverage_radius(x, kept), metrics.aucpr(x, kept)) == whole
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from d2pyg.baselines.common import Common
 
 _FEWEST, _MOST = 16, 512  # samples whose distances are kept up to date at every pick
-_PAIRS = 1 << 22  # elements of exact differences held together
+_PAIRS = 1 << 20  # elements of exact differences held together, 8 MiB
 
 
 @method("k_center")

@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from d2pyg.graph.points import CHUNK_ELEMENTS, Points
+from d2pyg.graph.points import Points
 from d2pyg.graph.table import Table
 
 EXTRA = 8  # candidates beyond k: the gap to the last of them is what certifies a row
@@ -118,6 +118,7 @@ class Comparable(Protocol):
     """Samples whose exact distances can be asked."""
 
     dim: int
+    chunk: int  # coordinates that are subtracted together
 
     def distance(self, rows: Tensor, others: Tensor) -> Tensor:
         """Float64 distances between samples of two broadcast index tensors."""
@@ -127,7 +128,7 @@ def rank(points: Comparable, rows: Tensor, candidate: Tensor, k: int) -> tuple[T
     """The k nearest among candidates [C, M], by (exact distance, index)."""
     candidate = candidate.sort(dim=1).values
     distance = torch.empty(candidate.shape, dtype=torch.float64, device=candidate.device)
-    pairs = max(1, CHUNK_ELEMENTS // points.dim)
+    pairs = max(1, points.chunk // points.dim)
     chunk = max(1, pairs // candidate.shape[1])
     for row, others, out in zip(*(t.split(chunk) for t in (rows, candidate, distance)), strict=True):
         for some, part in zip(others.split(pairs, dim=1), out.split(pairs, dim=1), strict=True):
@@ -139,7 +140,7 @@ def rank(points: Comparable, rows: Tensor, candidate: Tensor, k: int) -> tuple[T
 def of_pairs(points: Points, rows: Tensor, others: Tensor) -> Tensor:
     """The exact distances of as many pairs as there may be [P], a chunk at a time."""
     distance = torch.empty(len(rows), dtype=torch.float64, device=rows.device)
-    chunk = CHUNK_ELEMENTS // points.dim + 1
+    chunk = points.chunk // points.dim + 1
     for row, other, part in zip(*(t.split(chunk) for t in (rows, others, distance)), strict=True):
         part.copy_(points.distance(row, other))
     return distance

@@ -12,7 +12,7 @@ from d2pyg._base.extras import require
 from d2pyg._base.progress import Progress
 from d2pyg._base.registry import register
 from d2pyg.graph.exact import EXTRA, certify, empty
-from d2pyg.graph.points import CHUNK_ELEMENTS, Points
+from d2pyg.graph.points import Points
 
 _ROWS_TOGETHER = 4096  # that are asked about, where neither they nor their candidates are too many
 _GROWTH = 2.25  # on a GPU an index grows by a quarter, and is copied when it does
@@ -28,7 +28,7 @@ def faiss_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tens
     for part in points.parts:
         index.add(_float32(points, part))
     count = min(k + EXTRA, len(points) - 1)
-    together = max(1, min(_ROWS_TOGETHER, CHUNK_ELEMENTS // max(points.dim, count)))
+    together = max(1, min(_ROWS_TOGETHER, points.chunk // max(points.dim, count)))
     neighbor, distance = empty(points, len(points), k)
     for rows in torch.arange(len(points), device=points.device).split(together):
         candidate = torch.from_numpy(index.search(_float32(points, rows), count + 1)[1]).to(rows)

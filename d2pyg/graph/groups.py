@@ -41,18 +41,19 @@ class Search:
             k: Neighbors wanted.
             bar: Is told of nodes done.
         """
-        dim = dim_of(self.embeddings, self.metric, self.pool.device)
+        dim, half = dim_of(self.embeddings, self.metric, self.pool.device), self.memory / 2
         small = torch.zeros_like(sizes, dtype=torch.bool)
         if self.packs and isinstance(self.metric, Metric) and len(sizes) > 1:
-            small = packable(sizes, dim, self.memory)
+            small = packable(sizes, dim, half)
         in_small = small.repeat_interleave(sizes)
         for nodes in order[~in_small].split(sizes[~small].tolist()):
             if len(nodes) > 1:
                 inside, distance = self._one(self.pool[nodes], min(k, len(nodes) - 1), bar)
                 yield nodes, nodes[inside], distance
         if isinstance(self.metric, Metric):
-            for member, most in packs(order[in_small], sizes[small], k, dim, self.memory):
-                pack = Pack(self.embeddings, self.metric, self.pool, member, self.memory)
+            # Half for the groups, half for those of their rows that have to be redone.
+            for member, most in packs(order[in_small], sizes[small], k, dim, half):
+                pack = Pack(self.embeddings, self.metric, self.pool, member, half)
                 yield pack.neighbors(most)
                 bar.update(int(pack.here.sum()))
 

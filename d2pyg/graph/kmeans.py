@@ -8,12 +8,12 @@ from torch import Tensor
 from d2pyg._base.chance import draws
 from d2pyg._base.grid import snap
 from d2pyg.graph.joined import Joined
+from d2pyg.graph.lengths import length, row_sum
 from d2pyg.graph.metric import CosineMetric
 
 _ITERATIONS = 25
 _ELEMENTS = 1 << 22  # float64 elements of a chunk
 _SPACE = CosineMetric()
-_STEP = 2.0**-30  # of similarities: those to equal centroids tie on every device
 
 
 class Directions:
@@ -60,15 +60,31 @@ def spherical_kmeans(x: Directions, clusters: int, seed: int) -> tuple[Tensor, T
             total.index_add_(0, cluster[rows], snap(here, step))
         if cluster.equal(before):
             break
-        length = total.norm(dim=1, keepdim=True)
-        centroid = torch.where(length > 0, total / length.clamp(min=1e-300), centroid)
+        size = length(total).unsqueeze(1)
+        centroid = torch.where(size > 0, total / size.clamp(min=1e-300), centroid)
     distance = torch.empty(len(x), dtype=torch.float64, device=place)
     for rows in x.chunks(clusters):
         here = x[rows]
         cluster[rows] = _nearest(here, centroid)
-        distance[rows] = (here - centroid[cluster[rows]]).square().sum(dim=1) / 2
+        distance[rows] = row_sum((here - centroid[cluster[rows]]).square()) / 2
     return cluster, distance
 
 
 def _nearest(directions: Tensor, centroid: Tensor) -> Tensor:
-    return snap(directions @ centroid.T, _STEP).argmax(dim=1)
+    """The centroid with the largest similarity to each direction, ties to the first.
+
+    A matrix product finds it, unless others are as near up to rounding. Those are compared again, each
+    pair by itself, so that no bit of the product decides.
+    """
+    similar = directions @ centroid.T
+    nearest = similar.argmax(dim=1)
+    doubt = 2.0**-50 * (centroid.shape[1] + 16)  # several times what rounding does to two products
+    close = similar >= similar.amax(dim=1, keepdim=True) - doubt
+    unsure = (close.sum(dim=1) > 1).nonzero().flatten()
+    row, column = close[unsure].nonzero(as_tuple=True)
+    exact = torch.full((len(unsure), len(centroid)), -torch.inf, dtype=similar.dtype, device=row.device)
+    together = _ELEMENTS // centroid.shape[1] + 1
+    for r, c in zip(row.split(together), column.split(together), strict=True):
+        exact[r, c] = row_sum(directions[unsure[r]] * centroid[c])
+    nearest[unsure] = exact.argmax(dim=1)
+    return nearest

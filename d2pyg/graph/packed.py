@@ -11,7 +11,7 @@ from d2pyg.graph.exact import EXTRA, nearest_of, rank, smallest
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.lengths import check_range
 from d2pyg.graph.metric import Metric
-from d2pyg.graph.points import Points, tile_elements
+from d2pyg.graph.points import Points, chunk_elements, tile_elements
 from d2pyg.graph.table import BOUND_BYTES, Rounded, precisions
 
 _SAMPLE_BYTES = 48  # a coordinate of a sample
@@ -38,7 +38,7 @@ class Pack:
         rows = pool[member.clamp(min=0).flatten()]
         self.given = embeddings[rows.to(embeddings.device)].to(pool.device).double()
         mapped = metric.embed(self.given).view(*member.shape, -1)
-        self.dim = mapped.shape[-1]
+        self.dim, self.chunk = mapped.shape[-1], chunk_elements(pool.device, memory)
         # Each group has a center and a scale of its own: compact groups far apart stay comparable.
         out = ~self.here.unsqueeze(2)
         mean = mapped.masked_fill(out, 0).sum(dim=1) / self.here.sum(dim=1, keepdim=True)

@@ -14,7 +14,8 @@ from d2pyg.graph.metric import Metric
 from d2pyg.graph.plan import search_bytes
 from d2pyg.graph.table import BOUND_BYTES, Table, precisions
 
-CHUNK_ELEMENTS = 1 << 20  # float64 elements that are mapped, or subtracted, together: 8 MiB
+_CHUNK_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 22}  # of float64, mapped or subtracted together
+_CHUNK_BYTES = 64  # an element, with what is computed of it
 _TILE_ELEMENTS = {"cpu": 1 << 23, "cuda": 1 << 29}  # bounds held together; on the CPU more is slower
 _FEWEST_ROWS = 256  # searched together: with fewer, products are slow
 
@@ -45,9 +46,10 @@ class Points:
         self._size = len(embeddings) if index is None else len(index)
         self._places: Tensor | None = None
         self.dim = metric.embed(self._given(slice(0, 1))).shape[1]  # coordinates of a mapped sample
-        self.together = max(1, CHUNK_ELEMENTS // max(self.dim, embeddings.shape[1]))
-        self.parts = self.split(slice(0, self._size))
         memory = search_bytes(device) if memory is None else memory
+        self.chunk = chunk_elements(device, memory)
+        self.together = max(1, self.chunk // max(self.dim, embeddings.shape[1]))
+        self.parts = self.split(slice(0, self._size))
         keeps = memory / 2 - self._keep_places(memory / 2)
         self._centre = self._origin()
         largest = max(float((self._mapped(p) - self._centre).abs().max()) for p in self.parts)
@@ -80,7 +82,7 @@ class Points:
     @property
     def approx(self) -> Tensor:
         """Float32 [N, dim], the mapped samples, centered and scaled; made anew, and contiguous."""
-        made = torch.empty(len(self), self.dim, device=self.device)
+        made = torch.empty(len(self), self.dim, dtype=torch.float32, device=self.device)
         for part in self.parts:
             made[part] = self.centered(part)
         return made
@@ -102,7 +104,7 @@ class Points:
     def squared(self, rows: Tensor, others: Tensor) -> Tensor:
         """Float64 [C, M]: scaled squared distances from rows [C] to others [C, M]."""
         found = torch.empty(others.shape, dtype=torch.float64, device=self.device)
-        chunk = max(1, CHUNK_ELEMENTS // (others.shape[1] * self.dim))
+        chunk = max(1, self.chunk // (others.shape[1] * self.dim))
         for row, other, out in zip(*(t.split(chunk) for t in (rows, others, found)), strict=True):
             out.copy_((self.centered(row).unsqueeze(1) - self.centered(other)).square().sum(dim=2))
         return found
@@ -147,3 +149,9 @@ class Points:
 def tile_elements(device: torch.device) -> int:
     """How many bounds are held together, where memory allows."""
     return _TILE_ELEMENTS.get(device.type, _TILE_ELEMENTS["cpu"])
+
+
+def chunk_elements(device: torch.device, memory: float) -> int:
+    """How many float64 coordinates are mapped, or subtracted, together."""
+    most = _CHUNK_ELEMENTS.get(device.type, _CHUNK_ELEMENTS["cpu"])
+    return max(1, int(min(most, memory / 2 // _CHUNK_BYTES)))

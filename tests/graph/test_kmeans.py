@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 from kmeans_cases import kmeans, unit
+from perturbed import PerturbedProducts
 
-from d2pyg.graph.kmeans import Directions, spherical_kmeans
+from d2pyg.graph.kmeans import Directions, _nearest, spherical_kmeans
 
 
 def test_kmeans_ends_where_centroids_and_clusters_agree(rng):
@@ -56,6 +57,20 @@ def test_the_order_of_samples_changes_no_bit(rng, device):
     one = spherical_kmeans(Directions(x, torch.arange(2000, device=device)), 1, 0)[1]
     other = spherical_kmeans(Directions(x, order), 1, 0)[1]
     assert other.equal(one[order])
+
+
+def test_no_bit_of_a_product_decides(rng):
+    """Samples as near to one centroid as to another, and centroids twice over."""
+    x = np.concatenate([np.eye(6), np.eye(6)[:3], rng.integers(-1, 2, (80, 6))])
+    for seed in range(5):
+        cluster, distance = kmeans(x, 12, seed)
+        with PerturbedProducts(seed):
+            other = kmeans(x, 12, seed)
+            # As near as a number that lies halfway between two of a coarser grid.
+            equal = torch.tensor([[2.0**-31, 0.25]]).double().repeat(20, 1)
+            assert not _nearest(torch.eye(2).double(), equal).any()
+        assert other[0].equal(cluster)
+        assert other[1].equal(distance)
 
 
 def test_as_good_as_scikit_learn(rng):

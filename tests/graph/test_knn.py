@@ -11,10 +11,10 @@ from knn_cases import DATA, brute_force, data, matrices
 
 import d2pyg
 from d2pyg._base.extras import require
-from d2pyg.graph import CosineMetric, Metric, exact, faiss_backend, plan, points
+from d2pyg.graph import CosineMetric, InnerProductMetric, Metric, exact, faiss_backend, plan, points
 from d2pyg.graph.exact import smallest
 from d2pyg.graph.knn_op import most_found
-from d2pyg.graph.packed import Pack
+from d2pyg.graph.packed import Pack, packable
 from d2pyg.graph.points import Points
 from d2pyg.graph.table import Table
 
@@ -72,6 +72,17 @@ def test_half_precision_and_small_tiles_change_nothing(name, k, half_in_small_ti
     expected_neighbor, expected_distance = brute_force(data(name), k)
     np.testing.assert_allclose(distance, expected_distance, rtol=1e-13, atol=0)
     assert (neighbor != expected_neighbor).mean() < (1e-3 if name == "tight clusters" else 1e-9)
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_inner_products_in_half_precision_and_small_tiles(name, half_in_small_tiles):
+    x = torch.as_tensor(data(name).copy())
+    k = min(9, len(x) - 1)
+    graph = d2pyg.knn_graph(x, k, metric="inner_product", **half_in_small_tiles)
+    exact = InnerProductMetric().pairwise(x.double(), x.double()).fill_diagonal_(torch.inf)
+    value, order = exact.sort(dim=1, stable=True)
+    assert graph.edge_attr.view(-1, k).equal(value[:, :k])
+    assert graph.edge_index[0].view(-1, k).equal(order[:, :k])
 
 
 def test_half_precision_certifies_most_rows(half_in_small_tiles, monkeypatch, rng):
@@ -250,6 +261,12 @@ def test_a_thousand_groups_are_searched_in_a_few_packs(rng, monkeypatch):
     graph = d2pyg.knn_graph(rng.normal(size=(13_000, 4)), 3, batch=batch)
     assert made == [(1000, 13)]
     assert (batch[graph.edge_index[0]] == batch[graph.edge_index[1]]).all()
+
+
+def test_groups_are_packed_only_where_their_samples_fit_too():
+    sizes = torch.tensor([1, 2, 1000, 3000])
+    assert packable(sizes, 10, 1e9).tolist() == [False, True, True, False]
+    assert packable(sizes, 10_000, 1e8).tolist() == [False, True, False, False]
 
 
 def test_memory_mapped_files_are_read_in_place(tmp_path, backend):

@@ -7,6 +7,7 @@ from perturbed import PerturbedProducts
 
 import d2pyg
 from d2pyg.graph import Joined, MahalanobisMetric
+from d2pyg.graph.points import Points
 
 
 @pytest.fixture
@@ -58,21 +59,15 @@ def test_groups_backends_and_joined_embeddings(x, rng):
 def test_places_are_kept_only_where_they_fit(x, monkeypatch):
     """And whether they are changes nothing."""
     monkeypatch.setattr("d2pyg.graph.plan._LEAST", 0)
-    graph = d2pyg.knn_graph(x, 6, metric="mahalanobis")
-    tight = d2pyg.knn_graph(x, 6, metric="mahalanobis", memory=2 * 8 * x.size - 1)
-    assert tight.edge_index.equal(graph.edge_index)
-    assert tight.edge_attr.equal(graph.edge_attr)
-    points = [
-        d2pyg.graph.points.Points(
-            torch.as_tensor(x),
-            MahalanobisMetric(np.eye(5)),
-            torch.device("cpu"),
-            memory=2 * 8 * x.size - less,
-        )
-        for less in (0, 1)
-    ]
-    assert points[0]._places is not None
-    assert points[1]._places is None
+    metric, fits = MahalanobisMetric(np.cov(x, rowvar=False)), 2 * 8 * x.size
+    kept, made = (
+        Points(torch.as_tensor(x), metric, torch.device("cpu"), memory=m) for m in (fits, fits - 1)
+    )
+    assert kept._places.equal(made._mapped(slice(0, 300)))
+    assert made._places is None
+    one, two = (d2pyg.knn_graph(x, 6, metric=metric, memory=m) for m in (fits, fits - 1))
+    assert one.edge_index.equal(two.edge_index)
+    assert one.edge_attr.equal(two.edge_attr)
 
 
 def test_far_from_the_origin(x):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from perturbed import PerturbedProducts
 
 import d2pyg
 from d2pyg.graph import InnerProductMetric, Joined, PairwiseMetric
@@ -38,6 +39,36 @@ def test_inner_product(x, device):
     assert graph.metric == "inner_product"
 
 
+def test_an_inner_product_depends_on_its_two_rows_alone(rng):
+    """Bit by bit, however many samples there are: it is no entry of a matrix product."""
+    x = torch.as_tensor(rng.normal(size=(300, 33)))
+    for rows in (2, 40, 57, 300):
+        graph = d2pyg.knn_graph(x[:rows], min(4, rows - 1), metric="inner_product")
+        source, target = x[graph.edge_index]
+        assert graph.edge_attr.equal(-(source * target).sum(dim=1))
+        everything = InnerProductMetric().pairwise(x[:rows], x[:rows])
+        assert graph.edge_attr.equal(everything[graph.edge_index[1], graph.edge_index[0]])
+
+
+@pytest.mark.parametrize("metric", ["inner_product", "euclidean", "cosine"])
+def test_ties_are_ties_whatever_products_say(metric, rng):
+    """Each sample three times, each direction twice as long once more, and zeros."""
+    x = rng.integers(-2, 3, (60, 4)).astype(np.float32)
+    x = np.concatenate([x, 2 * x[:20], x, np.zeros((3, 4)), x])[rng.permutation(203)]
+    plain = d2pyg.knn_graph(x, 9, metric=metric)
+    with PerturbedProducts(seed=1):
+        other = d2pyg.knn_graph(x, 9, metric=metric)
+    assert plain.edge_index.equal(other.edge_index)
+    assert plain.edge_attr.equal(other.edge_attr)
+    value, index = plain.edge_attr.view(203, 9), plain.edge_index[0].view(203, 9)
+    tied = value[:, 1:] == value[:, :-1]
+    assert (index[:, 1:] > index[:, :-1])[tied].all()
+    assert tied.any()
+    exact = -x @ x.T  # of whole numbers
+    if metric == "inner_product":
+        check(plain, exact.astype(np.float64), 9, rtol=0)
+
+
 class Manhattan(PairwiseMetric):
     def pairwise(self, x, y):
         return (x.unsqueeze(1) - y).abs().sum(dim=2)
@@ -57,6 +88,24 @@ def test_pairwise_with_ties_in_tiles_and_groups(rng, monkeypatch, device):
         order, value = nearest(matrix[np.ix_(rows, rows)], 7)
         assert np.array_equal(graph.edge_index[0].view(-1, 7).cpu()[rows], rows[order])
         assert np.array_equal(graph.edge_attr.view(-1, 7).cpu()[rows], value)
+
+
+def test_pairs_are_as_many_as_their_differences_have_room(rng, monkeypatch):
+    """A function that makes them all needs float64 [C, M, d]."""
+    asked = []
+
+    class Watched(Manhattan):
+        def pairwise(self, x, y):
+            asked.append(8 * x.shape[1] * len(x) * len(y))
+            return super().pairwise(x, y)
+
+    monkeypatch.setattr("d2pyg.graph.plan._LEAST", 0)
+    x = rng.normal(size=(90, 300))
+    whole = d2pyg.knn_graph(x, 4, metric=Manhattan())
+    tight = d2pyg.knn_graph(x, 4, metric=Watched(), memory=4e6)
+    assert 1e6 < max(asked) <= 2e6
+    assert tight.edge_index.equal(whole.edge_index)
+    assert tight.edge_attr.equal(whole.edge_attr)
 
 
 def test_lowest_breaks_ties_to_the_lowest_column(rng):
