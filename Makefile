@@ -2,6 +2,7 @@
 # make test   run the tests;  make test-extensions   those of packages that d2pyg does not bring
 # make test-processors   the numerical tests as other processors would run them
 # make lint   check style;  make types   check types;  make docs   the reference, in docs/_build
+# make packages   build wheel and sdist, and try each in a clean environment
 # make notebooks   run the notebooks, small
 # make accuracy-small   coresets of digits, trained on; fails if D2's are clearly worse than random ones
 # make gpu    on a machine with CUDA: the CUDA tests and the speed benchmarks, results in $D2PYG_RESULTS
@@ -9,7 +10,7 @@
 # Each makes a virtual environment in .venv first, with everything it needs. To use an environment
 # that has torch already:   make demo PYTHON=/path/to/its/python
 
-.PHONY: demo test test-processors test-extensions accuracy-small gpu notebooks lint types docs clean own-demo own-dev own-docs own-notebooks
+.PHONY: demo test test-processors test-extensions accuracy-small gpu packages notebooks lint types docs clean own-demo own-dev own-docs own-notebooks
 
 TORCH ?= torch==2.13.0# what a new .venv gets; any from 2.6 on works
 DEMO_FLAGS ?=
@@ -70,6 +71,9 @@ gpu:
 		--out $(D2PYG_RESULTS)/select-cuda
 	$(PYTHON) benchmarks/knn_speed.py --device cuda --repeats 1 --out $(D2PYG_RESULTS)/knn-cuda
 
+packages: $(READY_DEV)
+	$(PYTHON) tests/packages.py --torch '$(TORCH)'
+
 lint: $(READY_DEV)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
@@ -96,7 +100,7 @@ own-demo:
 	$(PYTHON) -c 'import d2pyg, matplotlib, sklearn' || $(PYTHON) -m pip install -q -e '.[demo]'
 
 own-dev:
-	$(PYTHON) -c 'import d2pyg, faiss, hypothesis, mypy, pyarrow, pytest, ruff, safetensors, sklearn, xdist' \
+	$(PYTHON) -c 'import build, d2pyg, faiss, hypothesis, mypy, pyarrow, pytest, ruff, safetensors, sklearn, twine, xdist' \
 		|| $(PYTHON) -m pip install -q -e '.[dev]'
 
 own-docs:
