@@ -1,8 +1,7 @@
 """Builds sdist and wheel, and tries each in a clean environment outside the checkout (make packages).
 
 The sdist holds every file of the repository but those of its hosting. The README's Python and the command
-run from the wheel; the sdist's own tests run on what was built from the sdist: some of them, or all with
-``--all``.
+run from the wheel; the sdist's own tests run in the unpacked sdist: some of them, or all with ``--all``.
 """
 
 import argparse
@@ -74,7 +73,6 @@ def try_sdist(folder, torch, sdist, tests):
     with tarfile.open(sdist) as archive:
         archive.extractall(folder / "unpacked", filter="data")
     (source,) = (folder / "unpacked").iterdir()
-    (source / "d2pyg").rename(folder / "package-set-aside")  # so that what is installed is tried
     run(python, "-m", "pytest", "-n", "2", "-p", "no:cacheprovider", *tests, cwd=source)
 
 
