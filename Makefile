@@ -100,7 +100,7 @@ own-dev:
 		|| $(PYTHON) -m pip install -q -e '.[dev]'
 
 own-docs:
-	$(PYTHON) -c 'import d2pyg, furo, myst_nb, sphinx, sphinx_copybutton, sphinxcontrib.programoutput' \
+	$(PYTHON) -c 'import d2pyg, furo, myst_nb, sphinx, sphinx_copybutton, sphinxcontrib.programoutput; __import__("sphinx-mathjax-offline")' \
 		|| $(PYTHON) -m pip install -q -e '.[docs]'
 
 own-notebooks:
