@@ -10,7 +10,6 @@ import d2pyg
 # The commands whose --help is shown are run by this Python, wherever it is, and fit the page.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 os.environ["COLUMNS"] = "88"
-programoutput_prompt_template = "$ {command}\n{output}"
 
 project = "d2pyg"
 author = "The d2pyg authors"

@@ -45,7 +45,7 @@ def plan(
     """The plan, or an error that names the setting that would fit.
 
     Args:
-        num_samples: N.
+        num_samples: Number of samples, N.
         k: Neighbors a sample.
         device: Where the graph is built.
         memory: Bytes that the search may use beyond its input and the graph; default: a quarter of

@@ -18,7 +18,7 @@ def levels(
 
     Args:
         first: int64 [M], distinct nodes, in the order given.
-        num_nodes: N.
+        num_nodes: Number of nodes, N.
         edges_at: For some nodes, both ends of all edges at them in either direction: the neighbors,
             and the nodes themselves.
 

@@ -40,7 +40,7 @@ class TrainingDynamics:
     the end of the function that trains, and :meth:`load` the file here.
 
     Args:
-        num_samples: N.
+        num_samples: Number of samples, N.
         window: Epochs in a window of :meth:`dyn_unc` and :meth:`dual`, at least 2; the papers use 10.
         el2n_epochs: First epochs that EL2N is averaged over; 10 as CCS and D2 have it.
         margin: Of AUM: between ``"logits"`` (Pleiss et al.) or ``"probabilities"`` (CCS, D2).

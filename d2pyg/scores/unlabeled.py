@@ -98,7 +98,7 @@ def shuffled(num_samples: int, *, seed: int) -> Tensor:
     Where all scores are the same, by contrast, ties go to the lowest index: the order of the data set.
 
     Args:
-        num_samples: N.
+        num_samples: Number of samples, N.
         seed: Of the order, a whole number >= 0.
 
     Example:
