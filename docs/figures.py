@@ -43,7 +43,8 @@ def edges(graph, x):
 
 def save(figure, name):
     OUT.mkdir(exist_ok=True)
-    figure.savefig(OUT / f"{name}.png", dpi=220, bbox_inches="tight")  # 5 inches wide: titles are legible on a phone
+    # Figures are 5 inches wide, so that their titles are legible on a phone.
+    figure.savefig(OUT / f"{name}.png", dpi=220, bbox_inches="tight")
     plt.close(figure)
 
 
