@@ -96,8 +96,8 @@ def task_of(
     check_numbers(scores)
     if scores is None and needs_scores is not None:
         raise ValueError(
-            f"Expected 'scores' for {needs_scores}, which goes by difficulty (got None). Pass one "
-            f"number a sample, higher is harder."
+            f"Expected 'scores' for {needs_scores}, which selects by difficulty (got None). Pass one "
+            f"number per sample, higher is harder."
         )
     if scores is None and cutoff:
         raise ValueError(

@@ -46,7 +46,7 @@ def plan(
 
     Args:
         num_samples: Number of samples, N.
-        k: Neighbors a sample.
+        k: Neighbors per sample.
         device: Where the graph is built.
         memory: Bytes that the search may use beyond its input and the graph; default: a quarter of
             what is free.
