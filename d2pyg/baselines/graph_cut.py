@@ -84,8 +84,8 @@ def graph_cut(
             graph, which has its own.
         backend: See :func:`d2pyg.knn_graph`; not with a graph.
         progress: Show bars of rows and picks done.
-        **common: See :func:`d2pyg.select`. With labels there is a graph a class; a given one joins no
-            samples of different labels.
+        **common: See :func:`d2pyg.select`. With labels, each class has its own graph; a given
+            graph must not join samples of different labels.
 
     Returns:
         A :class:`d2pyg.Coreset`; ``pick_scores`` are the gains.
