@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Chance(TypedDict, total=False):
-    """What stochastic greedy is left to."""
+    """The random settings of stochastic greedy."""
 
     epsilon: float
     seed: int

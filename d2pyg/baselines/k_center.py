@@ -87,12 +87,13 @@ def k_center(
 
 
 def farthest_first(points: Points, count: int, start: Tensor, bar: Progress) -> tuple[Tensor, Tensor]:
-    """``count`` points, each the farthest from all before it, and these distances.
+    """Picks ``count`` points, each the farthest from all earlier ones. Also returns these distances.
 
-    Only the farthest points are kept up to date pick by pick, from their distances to each other. What
-    is left out starts below the lowest of them, and distances only shrink: while the farthest among
-    them is not below where the lowest was, it is the farthest of all. Then all points learn of the
-    new picks together, by a matrix product. How many are kept so depends on how many picks they gave.
+    Only the farthest points are updated after every pick, from their distances to each other. All other
+    points start below the lowest of them, and distances only shrink. So the farthest of them is the
+    farthest of all, as long as it is not below where the lowest started. After that, a matrix product
+    updates all points for the new picks together. The number of points that are updated after every pick
+    follows from how many picks the last ones gave.
     """
     nearest = torch.full((len(points),), torch.inf, dtype=torch.float64, device=points.device)
     taken = start.clone()
@@ -141,7 +142,7 @@ def _between(points: Points, here: Tensor) -> Tensor:
 
 
 def tell(points: Points, nearest: Tensor, chosen: Tensor) -> None:
-    """Lowers each point's distance to the nearest of those chosen, where one of these is nearer."""
+    """Lowers each point's distance if one of the chosen points is nearer."""
     table = points.tables[-1]
     right = table.rows(chosen)
     tile = max(1, points.tile // len(chosen))

@@ -1,4 +1,4 @@
-"""prune_dataset and take: a data set of any common kind, and the part of it that a coreset keeps."""
+"""prune_dataset and take: the part of a data set, of any common kind, that a coreset keeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""embed: what a layer of the user's model makes of every sample."""
+"""embed: the output of a layer of the user's model for every sample."""
 
 from __future__ import annotations
 

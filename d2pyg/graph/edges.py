@@ -1,4 +1,4 @@
-"""Edges of a graph that is there already: checked, cut to fewer neighbors, made undirected."""
+"""Edges of an existing graph: checks, fewer neighbors, both directions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reverse messages: what a pick takes from its neighbors."""
+"""Reverse messages: how much a pick lowers the scores of its neighbors."""
 
 from __future__ import annotations
 
