@@ -72,9 +72,9 @@ def extrapolate(
 
     Args:
         embeddings: [N, d], or a graph from :func:`d2pyg.knn_graph`, of which all neighbors are used.
-        index: int [M], the samples whose scores are known.
+        index: int [M], the samples whose score is known.
         scores: [M], >= 0.
-        k: Neighbors per sample.
+        k: Neighbors a sample.
         gamma: Decay of weights with distance, at least 0.
         kernel: As in :func:`d2pyg.select`.
         iterations: Number of steps. Scores travel one edge per step. It stops early if nothing changes.
