@@ -1,14 +1,14 @@
-# make demo   prune real data, train on what is left, draw a figure (in demo-output/)
-# make test   run the tests;  make test-extensions   those of packages that d2pyg does not bring
-# make test-processors   the numerical tests as other processors would run them
-# make lint   check style;  make types   check types;  make docs   the reference, in docs/_build
-# make packages   build wheel and sdist, and try each in a clean environment
-# make notebooks   run the notebooks, small
-# make accuracy-small   coresets of digits, trained on; fails if D2's are clearly worse than random ones
-# make gpu    on a machine with CUDA: the CUDA tests and the speed benchmarks, results in $D2PYG_RESULTS
+# make demo   prunes real data, trains on the coreset, draws a figure (in demo-output/)
+# make test   runs the tests;  make test-extensions   runs those that need extra packages
+# make test-processors   runs the numerical tests as other processors would
+# make lint   checks style;  make types   checks types;  make docs   builds the site, in docs/_build
+# make packages   builds wheel and sdist, and tries each in a clean environment
+# make notebooks   runs the notebooks in a small form
+# make accuracy-small   trains on coresets of digits; fails if D2's are clearly worse than random ones
+# make gpu    on a machine with CUDA: runs the CUDA tests and speed benchmarks, results in $D2PYG_RESULTS
 #
-# Each makes a virtual environment in .venv first, with everything it needs. To use an environment
-# that has torch already:   make demo PYTHON=/path/to/its/python
+# Each target first makes a virtual environment in .venv with everything it needs. To use an
+# environment that already has torch:   make demo PYTHON=/path/to/its/python
 
 .PHONY: demo test test-processors test-extensions accuracy-small gpu packages notebooks lint types docs clean own-demo own-dev own-docs own-notebooks
 
@@ -104,7 +104,7 @@ own-dev:
 		|| $(PYTHON) -m pip install -q -e '.[dev]'
 
 own-docs:
-	$(PYTHON) -c 'import d2pyg, furo, myst_nb, sphinx, sphinx_copybutton, sphinxcontrib.programoutput' \
+	$(PYTHON) -c 'import d2pyg, furo, myst_nb, sphinx, sphinx_copybutton, sphinxcontrib.programoutput; __import__("sphinx-mathjax-offline")' \
 		|| $(PYTHON) -m pip install -q -e '.[docs]'
 
 own-notebooks:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import d2pyg
 
-# The commands whose --help is shown are run by this Python, wherever it is.
+# The commands whose --help is shown are run by this Python, wherever it is, and fit the page.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+os.environ["COLUMNS"] = "88"
 
 project = "d2pyg"
 author = "The d2pyg authors"
+copyright = f"{author}, MIT license"  # noqa: A001 (Sphinx's name)
 version = release = d2pyg.__version__
 
 # Notebooks are shown with the outputs that they are kept with.
@@ -25,12 +27,16 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "sphinx-mathjax-offline",  # formulas need no network
     "sphinx_copybutton",
     "sphinxcontrib.programoutput",
 ]
 myst_enable_extensions = ["dollarmath"]
 html_theme = "furo"
 html_title = f"d2pyg {version}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+copybutton_exclude = ".linenos, .gp, .go"  # of an example, the code alone is copied
 exclude_patterns = ["_build", "jupyter_execute"]
 highlight_language = "python"
 

@@ -28,6 +28,14 @@ def clean(axes, title):
     axes.spines[:].set_visible(False)
 
 
+def scale(figure, points, axes, low, high):
+    """A color bar below, with words at its ends."""
+    bar = figure.colorbar(points, ax=axes, orientation="horizontal", aspect=30, pad=0.02)
+    bar.set_ticks(bar.mappable.get_clim(), labels=[low, high])
+    bar.ax.tick_params(length=0)
+    bar.outline.set_visible(False)
+
+
 def edges(graph, x):
     source, target = graph.edge_index.numpy()
     return np.stack([x[source], x[target]], axis=1)
@@ -35,41 +43,42 @@ def edges(graph, x):
 
 def save(figure, name):
     OUT.mkdir(exist_ok=True)
-    figure.savefig(OUT / f"{name}.png", dpi=110)
+    # Figures are 5 inches wide, so that their titles are legible on a phone.
+    figure.savefig(OUT / f"{name}.png", dpi=220, bbox_inches="tight")
     plt.close(figure)
 
 
 def draw_select(x, difficulty):
     coreset = d2pyg.select(x, difficulty, keep=0.2, k=K)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-    points = left.scatter(*x.T, c=difficulty, s=26, cmap="viridis", linewidths=0)
-    figure.colorbar(points, ax=left, label="difficulty", shrink=0.8)
-    right.scatter(*x.T, color=GREY, s=26, linewidths=0)
-    right.scatter(*x[coreset.index].T, color=KEPT, s=34, linewidths=0)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(5, 2.1), layout="constrained")
+    points = left.scatter(*x.T, c=difficulty, s=12, cmap="viridis", linewidths=0)
+    right.scatter(*x.T, color=GREY, s=12, linewidths=0)
+    right.scatter(*x[coreset.index].T, color=KEPT, s=18, linewidths=0)
     clean(left, f"{len(x)} samples")
     clean(right, f"the {len(coreset)} that are kept")
+    scale(figure, points, (left, right), "easy", "hard")
     save(figure, "select")
 
 
 def draw_graph(x):
     graph = d2pyg.knn_graph(x, K)
     weight = np.exp(-((graph.edge_attr / graph.edge_attr.median()) ** 2).numpy())
-    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    lines = LineCollection(edges(graph, x), array=weight, cmap="Greys", linewidths=1.2, clim=(-0.2, 1))
+    figure, axes = plt.subplots(figsize=(5, 3.6), layout="constrained")
+    lines = LineCollection(edges(graph, x), array=weight, cmap="Greys", linewidths=1, clim=(-0.2, 1))
     axes.add_collection(lines)
-    axes.scatter(*x.T, color="#30638e", s=20, zorder=2, linewidths=0)
-    figure.colorbar(lines, ax=axes, label="weight of the edge", shrink=0.8).ax.set_ylim(0, 1)
+    axes.scatter(*x.T, color="#30638e", s=14, zorder=2, linewidths=0)
     clean(axes, f"every sample and its {K} nearest")
+    scale(figure, lines, axes, "far: weight near 0", "near: weight near 1")
     save(figure, "graph")
 
 
 def draw_forward(x, difficulty):
     after = d2pyg.select(x, difficulty, keep=0.2, k=K, gamma_forward=GAMMA_FORWARD).scores
-    figure, pair = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    figure, pair = plt.subplots(1, 2, figsize=(5, 2.2), layout="constrained")
     for axes, values, title in zip(pair, (difficulty, after), ("before", "after"), strict=True):
-        points = axes.scatter(*x.T, c=values, s=30, cmap="viridis", linewidths=0)
-        figure.colorbar(points, ax=axes, shrink=0.8)
-        clean(axes, f"difficulty {title} the forward pass")
+        points = axes.scatter(*x.T, c=values, s=14, cmap="viridis", linewidths=0)
+        clean(axes, f"{title} the forward pass")
+        scale(figure, points, axes, f"{min(values):.1f}", f"{max(values):.1f}")
     save(figure, "forward")
 
 
@@ -77,15 +86,13 @@ def draw_reverse(x, difficulty):
     settings = {"k": K, "gamma_forward": GAMMA_FORWARD, "gamma_reverse": GAMMA_REVERSE}
     whole = d2pyg.select(x, difficulty, budget=12, **settings)
     start = whole.scores.numpy()
-    figure, several = plt.subplots(1, 3, figsize=(9, 2.8), layout="constrained")
+    figure, several = plt.subplots(1, 3, figsize=(5, 1.5), layout="constrained")
     for axes, count in zip(several, (1, 4, 12), strict=True):
         coreset = d2pyg.select(x, difficulty, budget=count, **settings)
         left = np.array([coreset.explain(i).score_last for i in range(len(x))])
-        axes.scatter(
-            *x.T, c=left, s=26, cmap="viridis", linewidths=0, vmin=start.min(), vmax=start.max()
-        )
-        axes.scatter(*x[coreset.index].T, facecolors="none", edgecolors=KEPT, s=70, linewidths=1.6)
-        clean(axes, f"scores after {count} pick{'s' if count > 1 else ''}")
+        axes.scatter(*x.T, c=left, s=7, cmap="viridis", linewidths=0, vmin=start.min(), vmax=start.max())
+        axes.scatter(*x[coreset.index].T, facecolors="none", edgecolors=KEPT, s=24, linewidths=1)
+        clean(axes, f"after {count} pick{'s' if count > 1 else ''}")
     save(figure, "reverse")
 
 
@@ -103,18 +110,18 @@ def draw_rounds(x, difficulty):
         picked = still & (score > rivals) & (score > 0)
         turn[picked], still[picked] = number, False
         score = score - (np.exp(-GAMMA_REVERSE * far**2) * near * score)[picked].sum(axis=0)
-    figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
-    axes.scatter(*x[turn == 0].T, color=GREY, s=22, linewidths=0)
+    figure, axes = plt.subplots(figsize=(5, 2.6), layout="constrained")
+    axes.scatter(*x[turn == 0].T, color=GREY, s=12, linewidths=0)
     for number in range(1, turn.max() + 1):
         here = turn == number
-        axes.scatter(*x[here].T, s=40, linewidths=0, label=f"round {number}: {here.sum()} picks")
+        axes.scatter(*x[here].T, s=22, linewidths=0, label=f"round {number}: {here.sum()}")
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    clean(axes, "many picks at once")
+    clean(axes, "picks of each round")
     save(figure, "rounds")
 
 
 if __name__ == "__main__":
-    plt.rcParams.update({"font.size": 10, "axes.titlesize": 10})
+    plt.rcParams.update({"font.size": 9, "axes.titlesize": 9})
     where, hard = samples()
     draw_select(where, hard)
     draw_graph(where)

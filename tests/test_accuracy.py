@@ -365,7 +365,7 @@ class TestReport:
             for row in saved["rows"]
             if row["name"] == "d2 k=3"
         ]
-        assert "d2 k=3 less random" in table
+        assert "d2 k=3 minus random" in table
         assert (tmp_path / "o" / "t.png").stat().st_size > 1000
 
     def test_command_tunes(self, tmp_path, monkeypatch):

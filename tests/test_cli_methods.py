@@ -160,7 +160,7 @@ def test_removed_leaves_out_what_was_chosen_already(files):
 def test_help_is_the_docstring(files, stranger, capsys):
     assert run("--help") == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "--strata N ccs: S, at least 1; the paper has 50 (default 50)" in shown
+    assert "--strata N ccs: S, at least 1; the paper uses 50 (default 50)" in shown
     assert "--confidence FILE dual: p_i, [N], in 0 to 1" in shown
     assert "prototypes, semdedup: k, 1 to the number of samples" in shown
     assert "--weight F every:" in shown

@@ -29,7 +29,7 @@ def test_every_public_module_has_a_page(name):
 
 def test_every_page_is_in_a_table_of_contents():
     linked = {
-        (path.parent / line).with_suffix("")
+        (path.parent / re.sub(r".*<(.+)>", r"\1", line)).with_suffix("")
         for path in DOCS.rglob("*.md")
         for block in re.findall(r"^```{toctree}\n(.*?)^```$", path.read_text(), re.MULTILINE | re.DOTALL)
         for line in block.splitlines()
@@ -39,3 +39,17 @@ def test_every_page_is_in_a_table_of_contents():
         page for page in DOCS.rglob("*") if page.suffix in (".md", ".rst") and "_build" not in page.parts
     }
     assert {page.with_suffix("") for page in pages} - linked == {DOCS / "index"}
+
+
+def test_code_fits_the_page():
+    long = [
+        f"{path.name}: {line}"
+        for path in DOCS.rglob("*.md")
+        if "_build" not in path.parts
+        for code in re.findall(
+            r"^```(?:python|bash)\n(.*?)^```$", path.read_text(), re.MULTILINE | re.DOTALL
+        )
+        for line in code.splitlines()
+        if len(line) > 90  # what the site shows without wrapping
+    ]
+    assert not long

@@ -103,9 +103,10 @@ def table(head, rows):
         f"{origin(head)}. A small ResNet, {head['epochs']} epochs; k 10. "
         f"`python -m benchmarks.accuracy.extrapolate`.",
         "",
-        "Rank correlation with the scores by the network trained on everything, on the samples that "
-        "were not known; what `extrapolate` itself reports, from known samples that it hid; and mean "
-        "squared error over that of a constant, the mean of the known scores (rank correlation 0).",
+        "The first number is the rank correlation with the scores of the network trained on everything, "
+        "on samples whose score was not known. The second is the rank correlation that `extrapolate` "
+        "reports, from known samples that it hid. The third is the mean squared error, divided by that "
+        "of a constant, the mean of the known scores (whose rank correlation is 0).",
         "",
         markdown(rows[0], shown),
     ]

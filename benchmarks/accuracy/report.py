@@ -83,8 +83,9 @@ def table(result, pairs=()):
         f"{result['note']}{wrong}",
         "",
         f"Accuracy on the {where} in %, by share pruned; mean ± standard error of {seeds} trainings. "
-        f"All take as many steps. Seconds are of one selection, the median; besides, "
-        f"scores and embeddings took {result['preparation_seconds']:.0f} s, a training on everything.",
+        f"All trainings take the same number of steps. The last column is the median time of one "
+        f"selection. Scores and embeddings took {result['preparation_seconds']:.0f} s once, for one "
+        f"training on everything.",
         "",
         f"({origin(result)}, d2pyg {result['d2pyg']}; `{result['command']}`)",
         "",
@@ -105,7 +106,7 @@ def table(result, pairs=()):
             f"{mean:+.2f} ± {error:.2f} at {rate:.0%}"
             for rate, (mean, error, _) in sorted(difference.items())
         ]
-        lines.append(f"{one} less {other}, seed by seed: {', '.join(values)}.\n")
+        lines.append(f"{one} minus {other}, paired by seed: {', '.join(values)}.\n")
     return "\n".join(lines)
 
 

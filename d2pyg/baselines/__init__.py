@@ -1,9 +1,9 @@
-"""Other methods of selection, to compare D2 with: the same inputs, the same Coreset.
+"""Other selection methods, to compare with D2. They take the same inputs and return the same Coreset.
 
 All take ``embeddings`` and ``scores`` first, and ``keep``, ``prune``, ``budget``, ``labels``,
-``balance``, ``min_per_class``, ``ids`` and ``device`` as :func:`d2pyg.select` does; so do ``cutoff``,
-``initial`` and ``metric`` where a method has them. With labels each class gets its seats, and what a
-method orders it orders inside each class. Randomness comes from ``seed`` alone, drawn on the CPU.
+``balance``, ``min_per_class``, ``ids`` and ``device`` as in :func:`d2pyg.select`. Where a method has
+``cutoff``, ``initial`` or ``metric``, they also mean the same. With labels, each class gets its seats,
+and a method ranks samples inside each class. All randomness comes from ``seed``, drawn on the CPU.
 """
 
 from d2pyg.baselines.ccs import ccs

@@ -31,31 +31,31 @@ def ccs(
     seed: int = 0,
     **common: Unpack[Common],
 ) -> Coreset:
-    r"""Random samples, as evenly as can be from strata of difficulty (Zheng et al., ICLR 2023).
+    r"""Random samples, as evenly as possible from strata of difficulty (Zheng et al., ICLR 2023).
 
-    After the cutoff, the range of the scores is divided into strata of equal width, sample i in
+    After the cutoff, the range of the scores is divided into strata of equal width. Sample i is in
 
     .. math:: s_i = \min\left(S - 1, \left\lfloor S\, \frac{x_i - x_{\min}}{x_{\max} - x_{\min}}
         \right\rfloor\right) .
 
-    From the smallest stratum on, each gets an equal share of the budget that is left, rounded down, or
-    all of its samples if that is less (Algorithm 1 of "Coverage-centric Coreset Selection for High
-    Pruning Rates", arXiv:2210.15809, rounded as in the authors' code); inside a stratum samples are
-    random. The authors' code stretches :math:`x_{\max}` by 1.0001 where this closes the last stratum,
-    and has no classes: with ``labels`` this is CCS inside each class, on its own range of scores.
+    Strata get their shares in order of size, the smallest first. Each gets an equal share of the
+    remaining budget, rounded down, or all of its samples if it has fewer (Algorithm 1 of
+    "Coverage-centric Coreset Selection for High Pruning Rates", arXiv:2210.15809, rounded as in the
+    authors' code). Inside a stratum, samples are random. The authors' code multiplies
+    :math:`x_{\max}` by 1.0001, where this closes the last stratum. It has no classes; with ``labels``,
+    this is CCS inside each class, on its own range of scores.
 
-    The same budgets come about one pick at a time: a sample from each stratum that has any, the
-    largest stratum first (of equal ones the harder), again and again. In that order the picks are
-    returned, so ``index[:b]`` is the coreset of size b, and ``initial=index[:b]`` gives the rest.
+    Picks are returned in rounds: each round takes a sample from every stratum that has any left, the
+    largest stratum first (of equal ones the harder). This gives the same shares, so ``index[:b]`` is
+    the coreset of size b, and ``initial=index[:b]`` gives the rest.
 
     Args:
         embeddings: Not needed.
         scores: Difficulty [N], >= 0, higher is harder.
-        strata: S, at least 1; the paper has 50.
-        cutoff: Fraction of the hardest samples dropped first, the paper's beta; by these scores, where
-            the authors' code always goes by AUM.
-        initial: Samples already chosen (indices, a mask or a coreset); each counts as one of its
-            stratum's samples.
+        strata: S, at least 1; the paper uses 50.
+        cutoff: Fraction of the hardest samples dropped first, the paper's beta. It uses these scores;
+            the authors' code always uses AUM.
+        initial: Samples already chosen (indices, a mask or a coreset). Each counts toward its stratum.
         seed: A whole number >= 0.
         **common: See :func:`d2pyg.select`.
 

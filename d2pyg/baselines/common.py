@@ -1,4 +1,4 @@
-"""What the methods have in common: arguments that are checked once, and ranking inside classes."""
+"""The common part of the methods: checking arguments, and ranking inside classes."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ def task_of(
     Args:
         embeddings: As given, or checked already.
         scores: The difficulty, or None.
-        common: What the method was given of :class:`Common`.
+        common: The arguments of :class:`Common` that the method was given.
         cutoff: As in :func:`d2pyg.select`.
         initial: As in :func:`d2pyg.select`.
-        needs_scores: The name of a method that cannot do without scores.
+        needs_scores: The name of the method, if it needs scores.
         left: As in :meth:`d2pyg.selection.request.Task.of`.
     """
     unknown = [key for key in common if key not in _DEFAULTS]
@@ -96,8 +96,8 @@ def task_of(
     check_numbers(scores)
     if scores is None and needs_scores is not None:
         raise ValueError(
-            f"Expected 'scores' for {needs_scores}, which goes by difficulty (got None). Pass one "
-            f"number a sample, higher is harder."
+            f"Expected 'scores' for {needs_scores}, which selects by difficulty (got None). Pass one "
+            f"number per sample, higher is harder."
         )
     if scores is None and cutoff:
         raise ValueError(
@@ -145,9 +145,9 @@ def fit(measure: Metric, given: Tensor | Joined, place: torch.device) -> Metric:
 
 
 def ranked(task: Task, key: Tensor) -> Tensor:
-    """Each class's picks: those with the least keys [M] in the pool, ties to the lowest index.
+    """Each class's picks: the samples of the pool with the least keys [M], ties to the lowest index.
 
-    Initial samples are no picks. The picks come class after class.
+    Initial samples are not picked. The picks come class after class.
     """
     node = task.pool[key.argsort(stable=True)]
     node = node[~task.start[node]]

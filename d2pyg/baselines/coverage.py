@@ -22,7 +22,7 @@ _PICKS_TOGETHER = 1 << 14  # between looks at the progress bar, and at Ctrl-C
 
 @dataclass
 class Coverage:
-    """Samples, the similarities between them, and how well each is served by those taken so far."""
+    """Samples, their similarities, and how well the samples taken so far serve each of them."""
 
     graph: tuple[Array, Array, Array]  # i's neighbors and similarities at graph[0][i]:graph[0][i + 1]
     served: Array  # float64 [N], the largest similarity to one taken
@@ -32,7 +32,7 @@ class Coverage:
 
     @classmethod
     def of(cls, edges: Edges, task: Task) -> Coverage:
-        """Initial samples are taken from the start."""
+        """The coverage after taking the initial samples."""
         from d2pyg.baselines import coverage_loop  # compiles, so only when it is needed
 
         order = edges.target.argsort(stable=True)
@@ -50,7 +50,7 @@ class Coverage:
 
 
 def lazy_greedy(coverage: Coverage, bar: Progress) -> tuple[Tensor, Tensor]:
-    """The picks, of all classes together as they come, and their gains."""
+    """The picks of all classes in the order of picking, and their gains."""
     from d2pyg.baselines import coverage_loop
 
     heap, served = coverage.free.copy(), coverage.served

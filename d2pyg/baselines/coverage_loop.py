@@ -12,7 +12,7 @@ __all__ = ["gain", "heapify", "serve", "take", "take_sampled"]
 
 @compiled
 def gain(node: int, ptr: Array, other: Array, similarity: Array, served: Array) -> float:
-    """What a node would add: its neighbors' and its own best similarities, so far as they rise."""
+    """The gain of a node: how much it raises its neighbors' and its own best similarity."""
     total: float = 1.0 - served[node]
     for edge in range(ptr[node], ptr[node + 1]):
         more = similarity[edge] - served[other[edge]]
@@ -23,7 +23,7 @@ def gain(node: int, ptr: Array, other: Array, similarity: Array, served: Array) 
 
 @compiled
 def serve(node: int, ptr: Array, other: Array, similarity: Array, served: Array) -> None:
-    """Takes a node: it serves itself, and its neighbors where it is better."""
+    """Takes a node. It serves itself, and each neighbor that it serves better than before."""
     served[node] = 1
     for edge in range(ptr[node], ptr[node + 1]):
         served[other[edge]] = max(served[other[edge]], similarity[edge])
@@ -46,8 +46,8 @@ def take(
 ) -> int:
     """Takes nodes from the heap until ``index`` is full or the heap empty; returns how many.
 
-    Keys are gains as last computed, never below what they are now. So a node at the top whose key is
-    still its gain comes before all others.
+    Keys are the last computed gains, which are never below the current ones. So a node at the top whose
+    key equals its current gain comes before all others.
 
     Args:
         ptr: int64 [N + 1].
@@ -55,7 +55,7 @@ def take(
         similarity: float64 [E], multiples of a step.
         served: float64 [N], each node's largest similarity to one taken, raised in place.
         group: int64 [N].
-        left: int64 [G], how many nodes each group may still give, lowered in place.
+        left: int64 [G], how many nodes may still be taken from each group, lowered in place.
         heap: int32, nodes, by (key descending, node ascending).
         key: float64, their keys.
         place: int32 [N], where in the heap a node is.
@@ -95,14 +95,14 @@ def take_sampled(
     index: Array,
     value: Array,
 ) -> None:
-    """Takes the best of a random sample of the free nodes, again and again, until ``index`` is full.
+    """Repeatedly takes the best of a random sample of the free nodes, until ``index`` is full.
 
     Args:
         ptr: int64 [N + 1].
         other: int64 [E], i's neighbors at ptr[i]:ptr[i + 1].
         similarity: float64 [E], multiples of a step.
         served: float64 [N], each node's largest similarity to one taken, raised in place.
-        bound: float64 [N], no gain is above, lowered in place.
+        bound: float64 [N], upper bounds of the gains, lowered in place.
         free: int32 [M], the nodes to take from, in any order; shuffled, with those taken at the end.
         draws: float64 [B, S] in 0 to 1; row b draws the sample of pick b, in the first steps of a
             Fisher-Yates shuffle.

@@ -36,28 +36,28 @@ def dual(
 ) -> Coreset:
     r"""Weighted random samples: the score times a Beta density of the mean confidence (Cho et al. 2025).
 
-    With :math:`p_i` the mean probability that the model gave to the true class of sample i in the
-    epochs seen, r the fraction pruned, and :math:`\mu` the mean :math:`p` of the 10 samples with the
-    highest scores, samples are drawn one after the other with probability proportional to
+    Let :math:`p_i` be the mean probability that the model gave to the true class of sample i, r the
+    fraction pruned, and :math:`\mu` the mean :math:`p` of the 10 samples with the highest scores.
+    Samples are drawn one after the other with probability proportional to
 
     .. math:: w_i = x_i\, p_i^{\alpha - 1} (1 - p_i)^{\beta - 1}, \quad
         \beta = 15\, (1 - \mu)(1 - r^{c_D}), \quad \alpha = 16 - \beta .
 
     The more is pruned, the more the density favors confident, easy samples. Source: "Lightweight
     Dataset Pruning without Full Training via Example Difficulty and Prediction Uncertainty", ICML 2025
-    (arXiv:2502.06905), "DUAL + beta sampling"; the constants, and the 10 samples, are those of the
-    authors' code (https://github.com/behaapyy/dual-pruning). Densities are taken at confidences moved
-    into 1e-6 to 1 - 1e-6.
+    (arXiv:2502.06905), "DUAL + beta sampling". The constants and the 10 samples are those of the
+    authors' code (https://github.com/behaapyy/dual-pruning). Confidences are clipped to 1e-6 to
+    1 - 1e-6.
 
-    The picks are in the order of the draws. The weights depend on the budget, so that smaller
-    coresets are not the first picks of larger ones.
+    Picks are in the order of the draws. The weights depend on the budget, so a smaller coreset is not
+    the first picks of a larger one.
 
     Args:
         embeddings: Not needed.
         scores: The DUAL score [N], :math:`x_i \ge 0`, or another in which higher is harder.
         confidence: :math:`p_i`, [N], in 0 to 1, such as ``TrainingDynamics.confidence(raw=True)``. The
-            authors' code takes it from the first 30 epochs (CIFAR), as it does the score.
-        c_d: :math:`c_D`, above 0: larger ones turn to easy samples later. The authors' code has 4 for
+            authors' code takes both from the first 30 epochs (CIFAR).
+        c_d: :math:`c_D`, above 0: larger ones turn to easy samples later. The authors' code uses 4 for
             CIFAR and 11 for ImageNet.
         cutoff: Fraction of the hardest samples dropped first.
         seed: A whole number >= 0.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Chance(TypedDict, total=False):
-    """What stochastic greedy is left to."""
+    """The random settings of stochastic greedy."""
 
     epsilon: float
     seed: int
@@ -58,39 +58,39 @@ def facility_location(
     :math:`s_{ij} = e^{-\gamma (d_{ij} / \text{median})^2}` if i is one of the k nearest of j, or j of i;
     else 0. They are rounded to multiples of 2**-30, which makes gains exact sums.
 
-    ``optimizer="lazy"``: always the sample with the largest gain is picked, ties to the lowest index.
-    f is monotone and submodular, so this reaches at least 1 - 1/e of the optimum (Nemhauser, Wolsey,
-    Fisher 1978). Gains only fall, so a gain computed earlier is a bound, and most are never computed
-    again (Minoux 1978); the picks are those of computing all. ``index[:b]`` is the coreset of size b,
-    and ``initial=index[:b]`` gives the rest.
+    ``optimizer="lazy"`` always picks the sample with the largest gain, ties to the lowest index. f is
+    monotone and submodular, so this reaches at least 1 - 1/e of the optimum (Nemhauser, Wolsey, Fisher
+    1978). Gains only fall, so an earlier gain is an upper bound, and most gains need not be computed
+    again (Minoux 1978). The picks are the same as with all gains computed. ``index[:b]`` is the coreset
+    of size b, and ``initial=index[:b]`` gives the rest.
 
-    ``optimizer="stochastic"``: always the best of
-    :math:`\lceil N_c / B_c \cdot \log(1 / \epsilon) \rceil` random ones of the class's samples that are
-    left, :math:`N_c` before the first of :math:`B_c` picks (Mirzasoleiman et al., "Lazier Than Lazy
-    Greedy", AAAI 2015). That is about :math:`N \log(1 / \epsilon)` gains whatever the budget, and in
-    expectation at least :math:`1 - 1/e - \epsilon` of the optimum. The draws depend on the budget, so
-    ``index[:b]`` is not the coreset of size b.
+    ``optimizer="stochastic"`` always picks the best of
+    :math:`\lceil N_c / B_c \cdot \log(1 / \epsilon) \rceil` random samples of the class that are left,
+    where the class has :math:`N_c` samples before its :math:`B_c` picks (Mirzasoleiman et al., "Lazier
+    Than Lazy Greedy", AAAI 2015). It computes about :math:`N \log(1 / \epsilon)` gains for any budget,
+    and in expectation reaches at least :math:`1 - 1/e - \epsilon` of the optimum. The draws depend on
+    the budget, so ``index[:b]`` is not the coreset of size b.
 
     The graph is built on the device; the picks are made on the CPU.
 
     Args:
         embeddings: [N, d]; or a graph from :func:`d2pyg.knn_graph`, to build it once for many runs.
-        scores: Difficulty [N], for ``cutoff`` alone.
+        scores: Difficulty [N], only used by ``cutoff``.
         k: Neighbors a sample, 1 to N - 1; default 10 (N - 1 if that is less), or all that a given
             graph has.
         gamma: Decay of similarity with distance, >= 0.
         kernel: ``"rbf"``, ``"laplacian"`` or a :class:`d2pyg.nn.Kernel` with weights in 0 to 1.
         optimizer: ``"lazy"`` or ``"stochastic"``.
         epsilon: :math:`\epsilon` of ``"stochastic"``, above 0 and below 1; default 0.1.
-        seed: Of the draws of ``"stochastic"``, made on the CPU; a whole number >= 0, default 0.
+        seed: Seed of ``"stochastic"``, drawn on the CPU; a whole number >= 0, default 0.
         cutoff: Fraction of the hardest samples dropped first.
         initial: Samples already chosen (indices, a mask or a coreset), in S from the start.
         metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`; not with a
             graph, which has its own.
         backend: See :func:`d2pyg.knn_graph`; not with a graph.
         progress: Show bars of rows and picks done.
-        **common: See :func:`d2pyg.select`. With labels there is a graph a class; a given one joins no
-            samples of different labels.
+        **common: See :func:`d2pyg.select`. With labels, each class has its own graph; a given
+            graph must not join samples of different labels.
 
     Returns:
         A :class:`d2pyg.Coreset`; ``pick_scores`` are the gains.
@@ -138,7 +138,7 @@ def _chance(optimizer: str, epsilon: float | None, seed: int | None) -> Chance:
     share = as_real("epsilon", 0.1 if epsilon is None else epsilon, "It is a number such as 0.1.")
     if not 0 < share < 1:
         raise ValueError(
-            f"Expected 'epsilon' to be above 0 and below 1 (got {share:g}). It is what may be lost of "
-            f"the optimum, such as 0.1."
+            f"Expected 'epsilon' to be above 0 and below 1 (got {share:g}). Smaller is closer to "
+            f"the optimum and slower; 0.1 is usual."
         )
     return {"epsilon": share, "seed": as_seed(0 if seed is None else seed)}

@@ -61,18 +61,18 @@ def graph_cut(
 
     (Iyer et al., "Submodular Combinatorial Information Measures with Applications in Machine Learning",
     ALT 2021.) For :math:`\lambda \le 1/2` it is monotone and submodular, and greedy reaches at least
-    1 - 1/e of the optimum; above, picks may lower it, and it goes on until the budget is spent.
+    1 - 1/e of the optimum. Above 1/2, picks may lower f; selection goes on until the budget is spent.
     Similarities: :math:`s_{ii} = 1`; :math:`s_{ij} = e^{-\gamma (d_{ij} / \text{median})^2}` if i is one
     of the k nearest of j, or j of i; else 0. They are rounded to multiples of 2**-30.
 
-    A pick k takes :math:`2 \lambda s_{kj}` from the gain of j and the rest stays: a reverse message that
-    does not depend on the pick's score, so d2pyg's engines run it, on any device.
+    A pick k lowers the gain of each j by :math:`2 \lambda s_{kj}`. This is a reverse message that does
+    not depend on the pick's score, so d2pyg's engines run it on any device.
 
     ``index[:b]`` is the coreset of size b, and ``initial=index[:b]`` gives the rest.
 
     Args:
         embeddings: [N, d]; or a graph from :func:`d2pyg.knn_graph`, to build it once for many runs.
-        scores: Difficulty [N], for ``cutoff`` alone.
+        scores: Difficulty [N], only used by ``cutoff``.
         tradeoff: :math:`\lambda`, at least 0; ``lambdaVal`` in submodlib, 1 / ``alpha`` in apricot.
         k: Neighbors a sample, 1 to N - 1; default 10 (N - 1 if that is less), or all that a given
             graph has.
@@ -84,8 +84,8 @@ def graph_cut(
             graph, which has its own.
         backend: See :func:`d2pyg.knn_graph`; not with a graph.
         progress: Show bars of rows and picks done.
-        **common: See :func:`d2pyg.select`. With labels there is a graph a class; a given one joins no
-            samples of different labels.
+        **common: See :func:`d2pyg.select`. With labels, each class has its own graph; a given
+            graph must not join samples of different labels.
 
     Returns:
         A :class:`d2pyg.Coreset`; ``pick_scores`` are the gains.

@@ -35,31 +35,32 @@ def k_center(
     progress: bool = False,
     **common: Unpack[Common],
 ) -> Coreset:
-    r"""Always the sample that is farthest from all picked before, ties to the lowest index.
+    r"""Always picks the sample that is farthest from all earlier picks, ties to the lowest index.
 
     .. math:: \arg\max_i \min_{j \in S} d(i, j)
 
-    The largest distance left is at most twice the least possible for as many samples (Gonzalez 1985);
-    as a method of selection: Sener, Savarese, "Active Learning for Convolutional Neural Networks: A
-    Core-Set Approach", ICLR 2018. The first pick of each class is the sample nearest to its mean (ties
-    to the lowest index), unless it has ``initial`` ones. Distances are exact, in float64 from
-    differences; products of float32 only rule out what cannot matter, with a bound on their error.
+    The largest distance of a sample to its nearest pick is at most twice the smallest possible value for
+    this number of picks (Gonzalez 1985). The method was proposed for selection by Sener, Savarese,
+    "Active Learning for Convolutional Neural Networks: A Core-Set Approach", ICLR 2018. The first pick
+    of each class is the sample nearest to the class mean (ties to the lowest index), unless the class
+    has ``initial`` samples. Distances are exact: float64, from differences. Float32 products only rule
+    out samples that cannot be picked, with a bound on their error.
 
     ``index[:b]`` is the coreset of size b, and ``initial=index[:b]`` gives the rest.
 
     Args:
         embeddings: [N, d].
-        scores: Difficulty [N], for ``cutoff`` alone.
+        scores: Difficulty [N], only used by ``cutoff``.
         cutoff: Fraction of the hardest samples dropped first.
-        initial: Samples already chosen (indices, a mask or a coreset), from which distances are
-            taken; those that the cutoff drops count as seats alone.
+        initial: Samples already chosen (indices, a mask or a coreset). Distances start from them. Those
+            that the cutoff drops only count as seats.
         metric: ``"euclidean"`` or another :class:`d2pyg.graph.Metric`.
         progress: Show a bar of picks done.
         **common: See :func:`d2pyg.select`.
 
     Returns:
-        A :class:`d2pyg.Coreset`; ``pick_scores`` are the distances to the nearest sample picked before
-        (in the same class); of a class's first pick, to the mean.
+        A :class:`d2pyg.Coreset`; ``pick_scores`` are the distances to the nearest earlier pick of the
+        same class. For a class's first pick, it is the distance to the mean.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
@@ -86,12 +87,13 @@ def k_center(
 
 
 def farthest_first(points: Points, count: int, start: Tensor, bar: Progress) -> tuple[Tensor, Tensor]:
-    """``count`` points, each the farthest from all before it, and these distances.
+    """Picks ``count`` points, each the farthest from all earlier ones. Also returns these distances.
 
-    Only the farthest points are kept up to date pick by pick, from their distances to each other. What
-    is left out starts below the lowest of them, and distances only shrink: while the farthest among
-    them is not below where the lowest was, it is the farthest of all. Then all points learn of the
-    new picks together, by a matrix product. How many are kept so depends on how many picks they gave.
+    Only the farthest points are updated after every pick, from their distances to each other. All other
+    points start below the lowest of them, and distances only shrink. So the farthest of them is the
+    farthest of all, as long as it is not below where the lowest started. After that, a matrix product
+    updates all points for the new picks together. The number of points that are updated after every pick
+    follows from how many picks the last ones gave.
     """
     nearest = torch.full((len(points),), torch.inf, dtype=torch.float64, device=points.device)
     taken = start.clone()
@@ -140,7 +142,7 @@ def _between(points: Points, here: Tensor) -> Tensor:
 
 
 def tell(points: Points, nearest: Tensor, chosen: Tensor) -> None:
-    """Lowers each point's distance to the nearest of those chosen, where one of these is nearer."""
+    """Lowers each point's distance if one of the chosen points is nearer."""
     table = points.tables[-1]
     right = table.rows(chosen)
     tile = max(1, points.tile // len(chosen))

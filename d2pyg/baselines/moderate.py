@@ -29,27 +29,27 @@ def moderate(
     metric: str | Metric | None = None,
     **common: Unpack[Common],
 ) -> Coreset:
-    r"""The samples whose distance to their class's mean is closest to the median one.
+    r"""The samples whose distance to their class mean is closest to the median distance.
 
-    With :math:`\mu_c` the mean of class c and :math:`m_c` the lower median of its distances, samples
-    with the least
+    Let :math:`\mu_c` be the mean of class c, and :math:`m_c` the lower median of the distances to it.
+    Samples with the least
 
     .. math:: \left| \lVert x_i - \mu_c \rVert - m_c \right| , \quad c \text{ the class of } i,
 
-    are kept, ties to the lowest index: Xia et al., "Moderate Coreset: A Universal Method of Data
-    Selection for Real-world Deep Learning", ICLR 2023. This is the paper's rule, inside each class. The
-    authors' code (https://github.com/tmllab/2023_ICLR_Moderate-DS) takes the median of each coordinate
-    for the mean, and a band of ranks around the middle of all distances together. Without ``labels`` the
+    are kept, ties to the lowest index (Xia et al., "Moderate Coreset: A Universal Method of Data
+    Selection for Real-world Deep Learning", ICLR 2023). This is the paper's rule, inside each class. The
+    authors' code (https://github.com/tmllab/2023_ICLR_Moderate-DS) uses the median of each coordinate
+    instead of the mean, and a band of ranks around the middle of all distances. Without ``labels``, the
     data set is one class.
 
     ``index[:b]`` is the coreset of size b, and ``initial=index[:b]`` gives the rest.
 
     Args:
-        embeddings: [N, d]. Means are taken over what the cutoff leaves.
-        scores: Difficulty [N], for ``cutoff`` alone.
+        embeddings: [N, d]. Means are taken over the samples that the cutoff leaves.
+        scores: Difficulty [N], only used by ``cutoff``.
         cutoff: Fraction of the hardest samples dropped first.
         initial: Samples already chosen (indices, a mask or a coreset).
-        metric: ``"euclidean"`` or another :class:`d2pyg.graph.Metric`, whose space means are taken in.
+        metric: ``"euclidean"`` or another :class:`d2pyg.graph.Metric`. Means are taken in its space.
         **common: See :func:`d2pyg.select`.
 
     Returns:

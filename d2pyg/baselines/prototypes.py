@@ -30,28 +30,28 @@ def prototypes(
 ) -> Coreset:
     r"""The samples farthest from the nearest centroid of a clustering, or the nearest ones.
 
-    The self-supervised metric of Sorscher et al., "Beyond Neural Scaling Laws: Beating Power Law Scaling
-    via Data Pruning", NeurIPS 2022 (arXiv:2206.14486): k-means in embedding space, here on directions
-    (spherical, 25 iterations at most, from random samples), and as difficulty the cosine distance to
-    the nearest centroid,
+    This is the self-supervised metric of Sorscher et al., "Beyond Neural Scaling Laws: Beating Power Law
+    Scaling via Data Pruning", NeurIPS 2022 (arXiv:2206.14486). It runs k-means on directions (spherical,
+    at most 25 iterations, from random samples). Difficulty is the cosine distance to the nearest
+    centroid,
 
     .. math:: 1 - \max_k \frac{x_i \cdot c_k}{\lVert x_i \rVert \lVert c_k \rVert} .
 
-    The paper keeps the hard where data abound, and the easy where they are few.
+    The paper keeps hard samples of large data sets, and easy samples of small ones.
 
     ``index[:b]`` is the coreset of size b, and ``initial=index[:b]`` gives the rest. Devices may differ
     in the last bit of a centroid.
 
     Args:
         embeddings: [N, d]. A zero vector is a direction of its own.
-        scores: Difficulty [N], for ``cutoff`` alone.
+        scores: Difficulty [N], only used by ``cutoff``.
         clusters: k, 1 to the number of samples; default: their square root, rounded up. (The paper takes
             about as many as there are classes.)
-        which_to_keep: ``"hard"``, far from its centroid, or ``"easy"``; ties to the lowest index.
+        which_to_keep: ``"hard"`` (far from the centroid) or ``"easy"``; ties to the lowest index.
         cutoff: Fraction of the hardest samples dropped first, before clustering.
         initial: Samples already chosen (indices, a mask or a coreset).
-        seed: Of the samples that centroids start from.
-        **common: See :func:`d2pyg.select`. Labels give seats; clusters go across classes.
+        seed: Seed for the samples that centroids start from.
+        **common: See :func:`d2pyg.select`. Labels only give seats; clusters may span classes.
 
     Returns:
         A :class:`d2pyg.Coreset`; ``pick_scores`` are the distances.

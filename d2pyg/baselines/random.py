@@ -26,14 +26,14 @@ def random(
     seed: int = 0,
     **common: Unpack[Common],
 ) -> Coreset:
-    """Random samples, without replacement; with labels, of each class as many as its seats.
+    """Random samples, without replacement. With labels, each class gets its seats.
 
-    Each sample draws a uniform number, whatever the budget, and the least are kept. So ``index[:b]``
-    is the coreset of size b, and ``initial=index[:b]`` gives the rest.
+    Each sample draws a uniform number, and the smallest are kept. The draws do not depend on the budget.
+    So ``index[:b]`` is the coreset of size b, and ``initial=index[:b]`` gives the rest.
 
     Args:
-        embeddings: [N, d], for N alone; may be None where ``scores`` or ``labels`` are given.
-        scores: Difficulty [N], for ``cutoff`` alone.
+        embeddings: [N, d], only used for N. May be None if ``scores`` or ``labels`` are given.
+        scores: Difficulty [N], only used by ``cutoff``.
         cutoff: Fraction of the hardest samples dropped first.
         initial: Samples already chosen (indices, a mask or a coreset).
         seed: A whole number >= 0.

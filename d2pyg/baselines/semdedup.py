@@ -36,28 +36,29 @@ def semdedup(
     r"""The samples least similar to one that comes before them in their cluster.
 
     SemDeDup (Abbas et al., "SemDeDup: Data-efficient learning at web-scale through semantic
-    deduplication", 2023, arXiv:2303.09540) clusters embeddings, puts each cluster in an order, and
-    drops what has a cosine similarity above a threshold to an earlier sample of its cluster,
+    deduplication", 2023, arXiv:2303.09540) clusters embeddings and orders each cluster. It drops samples
+    whose cosine similarity to an earlier sample of their cluster is above a threshold,
 
     .. math:: m_i = \max_{j \text{ before } i}
         \frac{x_i \cdot x_j}{\lVert x_i \rVert \lVert x_j \rVert} ,
 
-    whether or not that one is dropped itself, as in the authors' code
-    (https://github.com/facebookresearch/SemDeDup; there similarities below 0 are 0). With a budget for a
-    threshold: those with the least :math:`m_i` are kept, ties to the lowest index. So without labels
-    ``index[:b]`` is what the threshold leaves that leaves b, and is the coreset of size b. The first of
-    a cluster has :math:`m_i = -1`; similarities are rounded to multiples of 2**-30.
+    even if the earlier sample is itself dropped, as in the authors' code
+    (https://github.com/facebookresearch/SemDeDup; there similarities below 0 are 0). Here a budget
+    replaces the threshold: the samples with the least :math:`m_i` are kept, ties to the lowest index. So
+    without labels, ``index[:b]`` is the coreset of size b, the one of the threshold that leaves b
+    samples. The first sample of a cluster has :math:`m_i = -1`. Similarities are rounded to multiples of
+    2**-30.
 
     Args:
         embeddings: [N, d].
-        scores: Difficulty [N], for ``cutoff`` alone.
+        scores: Difficulty [N], only used by ``cutoff``.
         clusters: Number of clusters, 1 to the number of samples; default: their square root, rounded
-            up. Duplicates are looked for inside clusters alone.
+            up. Duplicates are only found inside clusters.
         which_to_keep: The order in a cluster: ``"hard"``, the farthest from the centroid first (the
             authors' default), or ``"easy"``, the nearest first; ties to the lowest index.
         cutoff: Fraction of the hardest samples dropped first, before clustering.
-        seed: Of the samples that centroids start from.
-        **common: See :func:`d2pyg.select`. Labels give seats; clusters go across classes.
+        seed: Seed for the samples that centroids start from.
+        **common: See :func:`d2pyg.select`. Labels only give seats; clusters may span classes.
 
     Returns:
         A :class:`d2pyg.Coreset`; ``pick_scores`` are the similarities :math:`m_i`.

@@ -99,17 +99,16 @@ def window(
     start: float = 0.0,
     **common: Unpack[Common],
 ) -> Coreset:
-    r"""A window of difficulty: in each class, what follows its hardest samples.
+    r"""A window of difficulty: in each class, the samples that follow its hardest ones.
 
-    Samples of a class, :math:`n_c` of them, are sorted by score, hardest first, ties to the lowest
-    index; the first :math:`\lfloor \text{start} \cdot n_c + 0.5 \rfloor` are skipped, and those that
-    follow are kept, as many as the class has seats. ``index[:b]`` is the window of b samples with
-    the same start.
+    The :math:`n_c` samples of a class are sorted by score, hardest first, ties to the lowest index. The
+    first :math:`\lfloor \text{start} \cdot n_c + 0.5 \rfloor` are skipped. The next ones are kept, as
+    many as the class has seats. ``index[:b]`` is the window of b samples with the same start.
 
     The windows are those of BWS (Choi, Ki, Chung, "BWS: Best Window Selection Based on Sample Scores for
-    Data Pruning across Broad Ranges", ICML 2024, arXiv:2406.03057). BWS tries many starts and takes the
-    one whose samples give the best kernel ridge regression on features; that search is not part of
-    this: call it for several starts, and choose by a model of your own.
+    Data Pruning across Broad Ranges", ICML 2024, arXiv:2406.03057). BWS tries many starts and
+    uses the one whose samples give the best kernel ridge regression on features. This function does not
+    search: call it for several starts, and choose with your own model.
 
     Args:
         embeddings: Not needed.

@@ -1,4 +1,4 @@
-"""prune_dataset and take: a data set of any common kind, and the part of it that a coreset keeps."""
+"""prune_dataset and take: the part of a data set, of any common kind, that a coreset keeps."""
 
 from __future__ import annotations
 
@@ -36,12 +36,13 @@ def prune_dataset(
 ) -> Any:
     """The part of a data set that is worth training on: a method of selection, then :func:`take`.
 
-    To have the coreset as well, call the two one after the other.
+    If you also need the coreset, call the two yourself.
 
     Args:
-        dataset: What :func:`take` knows, N samples.
-        embeddings: [N, d], row i of sample i, or a kNN graph, as in :func:`d2pyg.select`; for a data
-            set of graphs, such as their nodes' mean. None for methods that need none.
+        dataset: Any data set that :func:`take` accepts, of N samples.
+        embeddings: [N, d], row i for sample i, or a kNN graph, as in :func:`d2pyg.select`. For a data
+            set of graphs, pass one vector per graph, such as the mean of its nodes. None for methods
+            that need none.
         scores: Difficulty [N], higher is harder; or for ``"d2"`` a
             :class:`d2pyg.scores.TrainingDynamics`.
         keep: Fraction kept. Exactly one of ``keep``, ``prune``, ``budget`` is given.
@@ -50,10 +51,10 @@ def prune_dataset(
         method: ``"d2"``, which is :func:`d2pyg.select`; a name of :mod:`d2pyg.baselines` or of your own;
             or the function itself.
         order: As in :func:`take`.
-        **settings: Of the method, such as ``labels``, ``cutoff``, ``k``.
+        **settings: Arguments of the method, such as ``labels``, ``cutoff``, ``k``.
 
     Returns:
-        What :func:`take` gives.
+        The result of :func:`take`.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule, or lengths differ.
@@ -108,14 +109,14 @@ def take(dataset: Any, coreset: Coreset | ArrayLike, *, order: str = "dataset") 
     =====================================================  ==========================================
 
     Args:
-        dataset: One of these, with N samples.
+        dataset: A data set of one of these kinds, with N samples.
         coreset: A :class:`d2pyg.Coreset` of N samples, or indices, such as ``coreset.index[:b]``.
-        order: ``"dataset"``: samples in the order of the data set, in which files are read fastest;
-            ``"picked"``: in pick order.
+        order: ``"dataset"`` keeps the order of the data set, in which files are read fastest;
+            ``"picked"`` is pick order.
 
     Raises:
-        ValueError: If the data set has not as many samples as the coreset was selected from.
-        TypeError: If the kind of data set is not among these.
+        ValueError: If the coreset was selected from another number of samples than the data set has.
+        TypeError: If the data set is of another kind.
 
     Example:
         >>> x = torch.tensor([[0.0], [0.1], [5.0]])

@@ -1,4 +1,4 @@
-"""embed: what a layer of the user's model makes of every sample."""
+"""embed: the output of a layer of the user's model for every sample."""
 
 from __future__ import annotations
 
@@ -37,34 +37,34 @@ def embed(
 ) -> Tensor | np.ndarray[Any, Any]:
     """Embeddings of a data set: a layer's output for every sample, in data set order.
 
-    The model is run in eval mode without gradients and left as it was: its modes, its device's
-    contents, and no hook behind, also where it fails. A compiled model is run eagerly, as torch ignores
-    hooks on what is compiled.
+    The model runs in eval mode, without gradients. Afterwards, even after an error, its modes and its
+    device are as before and no hook is left. A compiled model runs eagerly, because torch ignores hooks
+    on compiled modules.
 
     Args:
-        model: Any module; it runs where its parameters are, unless ``device`` moves the batches.
+        model: Any module. It runs on the device of its parameters.
         loader: A DataLoader that does not shuffle (PyG's, too), or any iterable of batches. A DataLoader
-            that changes the order or leaves out samples is refused, and so is one with a sampler of an
-            unknown kind. If you know its order, pass its batches: ``(batch for batch in loader)``.
+            that changes the order or leaves out samples is an error, and so is one with an unknown kind
+            of sampler. If you know that its order is right, pass ``(batch for batch in loader)``.
         layer: A name from ``model.named_modules()``, such as ``"avgpool"``, or the module itself.
             Default: the model's own output.
         side: ``"output"`` of the layer, or its first ``"input"``: with the classifier as the layer,
             the input is the penultimate representation.
-        pool: For a layer that gives a vector for each token, [B, T, d]: their ``"mean"``, the first
+        pool: For a layer that returns one vector per token, [B, T, d]: their ``"mean"``, the first
             (``"cls"``), the ``"last"``, or all of them side by side (``"flatten"``). The first three
-            leave out what ``attention_mask`` leaves out, a key or an attribute of the batch, [B, T].
-        forward: forward(model, batch), for batches that are no tensor, (tensor, ...) pair, dict of
+            skip tokens that ``attention_mask`` [B, T], a key or an attribute of the batch, masks.
+        forward: forward(model, batch), for batches other than a tensor, a (tensor, ...) pair, a dict of
             keyword arguments, or PyG ``Data`` (``model(data)``).
-        device: Where batches are moved; default: where the model's first parameter is.
-        dtype: Of the result, a floating one: ``torch.float16`` halves it. What does not fit into it is
-            an error.
+        device: Device that batches are moved to; default: that of the model's first parameter.
+        dtype: Floating type of the result; ``torch.float16`` halves its size. Values that do not fit
+            are an error.
         autocast: Run the model in this type, ``torch.bfloat16`` or ``torch.float16``.
-        path: Write a ``.npy`` file that is not held in memory; the length of the data set has to be
-            known. It appears when it is complete.
-        progress: Show a bar of batches.
+        path: Write a ``.npy`` file instead of holding the result in memory. The length of the data set
+            must be known. The file appears when it is complete.
+        progress: Show a progress bar over batches.
 
     Returns:
-        [N, d] on the CPU; trailing dimensions of images and the like are flattened. With ``path``, the
+        [N, d] on the CPU; trailing dimensions, as of images, are flattened. With ``path``, the
         memory-mapped array.
 
     Raises:
@@ -170,7 +170,7 @@ def _check_count(found: int, expected: int | None) -> None:
         raise ValueError(
             f"Expected an embedding for each of the "
             f"{'' if expected is None else f'{expected} '}samples (got {found}). The layer has to run "
-            f"once a batch, with one row a sample; for graphs, choose one after pooling."
+            f"once per batch and return one row per sample; for graphs, choose one after pooling."
         )
 
 

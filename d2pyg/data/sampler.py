@@ -14,20 +14,20 @@ from d2pyg.coreset.coreset import Coreset, picks_of
 class CoresetSampler(Sampler[int]):
     """Draws the samples of a coreset, in a new order every epoch.
 
-    For ``torch.utils.data.DataLoader`` and ``torch_geometric.loader.DataLoader``, and for
-    ``NeighborLoader`` without ``input_nodes``. (``input_nodes=coreset.mask`` does as well there.)
+    It works with ``torch.utils.data.DataLoader`` and ``torch_geometric.loader.DataLoader``, and with
+    ``NeighborLoader`` without ``input_nodes``. (There, ``input_nodes=coreset.mask`` works too.)
 
-    The order is that of a generator seeded by (``seed``, ``epoch``), on any machine. Each pass over
-    the loader is an epoch and counts ``epoch`` on; ``set_epoch`` is for going on after an interruption,
-    and for trainers that call it.
+    The order comes from a generator seeded by (``seed``, ``epoch``) and is the same on any machine. Each
+    pass over the loader is an epoch and adds one to ``epoch``. ``set_epoch`` is for resuming after an
+    interruption, and for trainers that call it.
 
     Args:
         coreset: A :class:`d2pyg.Coreset`, or indices, such as ``coreset.index[:b]``.
-        shuffle: Without it, every epoch is in pick order.
+        shuffle: If False, every epoch is in pick order.
         seed: A whole number >= 0.
-        num_samples: Samples an epoch; default: each of the coreset once. More go round the coreset
-            again, shuffled anew each time, so that all come as often, give or take one:
-            ``len(dataset)`` trains for as many steps as all data would.
+        num_samples: Samples per epoch; default: each of the coreset once. A larger number repeats the
+            coreset, newly shuffled each time, so that all samples come equally often, give or take one.
+            With ``len(dataset)``, an epoch has as many steps as one with all data.
 
     Attributes:
         epoch: The number of the next pass, from 0.
@@ -77,7 +77,7 @@ class CoresetSampler(Sampler[int]):
         return self.num_samples
 
     def set_epoch(self, epoch: int) -> None:
-        """Makes the next pass that of this epoch."""
+        """Sets the epoch of the next pass."""
         self.epoch = as_count("epoch", epoch, 0, None, "", "Epochs are numbered from 0.")
 
     def __repr__(self) -> str:

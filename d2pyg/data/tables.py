@@ -1,4 +1,4 @@
-"""Rows of data sets, frames, tables and columns of packages that need not be installed."""
+"""Rows of data sets, frames, tables and columns, from packages that need not be installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _REACH = 2**31 - 1  # bytes or entries that Arrow's 32-bit offsets reach
 
 
 def table_rows(dataset: Any) -> Callable[[np.ndarray[Any, Any]], Any] | None:
-    """What takes the rows of an index from it; None for what is of no such package or has no rows."""
+    """A function that takes the rows of an index; None for other packages or objects without rows."""
     package = package_of(dataset)
     if isinstance(dataset, Mapping) or not isinstance(dataset, Sized):  # their dicts hold splits
         return None
@@ -41,8 +41,8 @@ def package_of(dataset: Any) -> str:
 def _of_arrow(table: Any, index: np.ndarray[Any, Any]) -> Any:
     """The rows of that index, in its order.
 
-    Arrow joins the chunks of a column before it takes from them, which fails where their text or lists
-    are more than 32-bit offsets reach. Such columns come back with 64-bit offsets, as ``large_string``.
+    Arrow joins the chunks of a column before it takes rows. This fails if their text or lists exceed
+    32-bit offsets. Such columns come back with 64-bit offsets, as ``large_string``.
     """
     pa = require("pyarrow", "pyarrow")
     if isinstance(table, pa.ChunkedArray):

@@ -1,4 +1,4 @@
-"""From a vector for each token to one for each sample."""
+"""From one vector per token to one per sample."""
 
 from __future__ import annotations
 

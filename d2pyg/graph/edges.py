@@ -1,4 +1,4 @@
-"""Edges of a graph that is there already: checked, cut to fewer neighbors, made undirected."""
+"""Edges of an existing graph: checks, fewer neighbors, both directions."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def edges_of(graph: Data) -> Edges:
         if float(distance.min()) < 0:
             raise ValueError(
                 f"Expected 'edge_attr' to hold distances of at least 0 "
-                f"(got {float(distance.min()):g}). Similarities have to be turned round."
+                f"(got {float(distance.min()):g}). Convert similarities to distances first."
             )
         loops = index[0] == index[1]
         if bool(loops.any()):
@@ -128,15 +128,15 @@ def nearest(edges: Edges, k: int, most: int) -> Edges:
 
 
 def nearest_graph(graph: Data, k: int) -> Data:
-    """The k nearest of the neighbors that a graph has: one graph at a large k serves every smaller.
+    """Reduces a graph to fewer neighbors per node, so one graph at a large k serves every smaller k.
 
     Args:
         graph: From :func:`d2pyg.knn_graph`, or any directed one with distances in ``edge_attr``.
         k: 1 to the graph's own k.
 
     Returns:
-        What :func:`d2pyg.knn_graph` gives at this k, bit by bit; attributes that it does not make are
-        left out.
+        The graph that :func:`d2pyg.knn_graph` builds at this k, bit by bit. Other attributes are left
+        out.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.

@@ -24,12 +24,12 @@ _NEEDED = ("edge_index", "edge_attr", "num_nodes")
 
 
 def save_graph(graph: Data, path: str | os.PathLike[str]) -> None:
-    """Writes a kNN graph, to be built once and used for many settings.
+    """Writes a kNN graph to a file, so that you can build it once and use it for many settings.
 
     The file is a dict that ``torch.load(path, weights_only=True)`` reads: ``edge_index``,
-    ``edge_attr``, ``num_nodes``, ``k``, ``metric``, ``backend``, and what else the graph has. Tensors
-    are stored on the CPU. It is written beside the target and then renamed, so a failure leaves an
-    older file as it was.
+    ``edge_attr``, ``num_nodes``, ``k``, ``metric``, ``backend``, and all other attributes of the graph.
+    Tensors are stored on the CPU. The file is written beside the target and then renamed, so a failure
+    leaves an older file as it was.
 
     Args:
         graph: From :func:`d2pyg.knn_graph`, or any with ``edge_index`` and distances in
@@ -53,8 +53,8 @@ def save_graph(graph: Data, path: str | os.PathLike[str]) -> None:
     misfit = _misfit(graph, edges_of(graph))
     if misfit is not None:
         raise ValueError(
-            f"Expected 'graph' to be as it says (got one of which {misfit}). Take away what is not so, "
-            f"such as with del graph['k']."
+            f"Expected the attributes of 'graph' to fit its edges (got one of which {misfit}). Delete "
+            f"the wrong attribute, such as with del graph['k']."
         )
     content = {
         **{name: _plain(name, value) for name, value in graph.to_dict().items()},
@@ -65,7 +65,7 @@ def save_graph(graph: Data, path: str | os.PathLike[str]) -> None:
 
 
 def load_graph(path: str | os.PathLike[str]) -> Data:
-    """Reads what :func:`save_graph` wrote, onto the CPU, and checks it. Nothing is unpickled.
+    """Reads a graph that :func:`save_graph` wrote, onto the CPU, and checks it. Nothing is unpickled.
 
     Args:
         path: Ends in ``.pt``.
@@ -104,11 +104,11 @@ def _graph(name: str, path: Path, content: Any) -> Data:
             if not isinstance(content, Mapping) or key not in content:
                 raise ValueError(f"it has no {key!r}")
         if not all(isinstance(key, str) for key in content):
-            raise ValueError("its names are no text")
+            raise ValueError("its names are not strings")
         if any(isinstance(value, Tensor) and value.device.type != "cpu" for value in content.values()):
             raise ValueError("it has a tensor without data")
         if type(content["num_nodes"]) is not int:
-            raise ValueError("its 'num_nodes' is no whole number")
+            raise ValueError("its 'num_nodes' is not a whole number")
         graph = Data()
         for key, value in content.items():
             graph[key] = value
@@ -128,14 +128,14 @@ def _graph(name: str, path: Path, content: Any) -> Data:
 
 
 def _misfit(graph: Data, edges: Edges) -> str | None:
-    """What the graph says of itself that is not so."""
+    """The first attribute that contradicts the edges, in words."""
     for key in ("metric", "backend"):
         if not isinstance(graph.get(key), str | None):
-            return f"its {key!r} is no name"
+            return f"its {key!r} is not a string"
     if "k" not in graph:
         return None
     if type(graph.k) is not int:
-        return "its 'k' is no whole number"
+        return "its 'k' is not a whole number"
     found, sent = (degree(end, edges.num_nodes, torch.int64) for end in (edges.target, edges.source))
     most = min(graph.k, edges.num_nodes)
     # In groups of k samples or less each is joined to all others.

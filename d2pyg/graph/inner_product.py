@@ -16,10 +16,10 @@ from d2pyg.graph.points import Points
 
 @register("metric", "inner_product")
 class InnerProductMetric(PairwiseMetric):
-    r"""The negative inner product, :math:`-x \cdot y`: the nearest are those with the largest product.
+    r"""The negative inner product, :math:`-x \cdot y`: the largest product is nearest.
 
-    It is no distance (a sample need not be nearest to itself), so it makes a graph, but kernels and
-    :func:`d2pyg.select` refuse it. For directions alone, use ``"cosine"``.
+    It is not a distance, because a sample need not be nearest to itself. It can build a graph, but
+    kernels and :func:`d2pyg.select` refuse it. If only directions matter, use ``"cosine"``.
 
     Example:
         >>> x = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])

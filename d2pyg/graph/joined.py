@@ -18,22 +18,21 @@ _ELEMENTS = 1 << 20  # float64 elements mapped together, 8 MiB
 
 
 class Joined:
-    r"""Embeddings side by side: each divided by its own scale and weighed.
+    r"""Several embeddings of the same samples, each divided by its own scale and weighted.
 
     .. math:: d_{ij}^2 = \sum_m w_m \left( \frac{d^{(m)}_{ij}}{s_m} \right)^2
 
-    with :math:`d^{(m)}` the Euclidean distance in the space of the m-th metric: for ``"cosine"`` between
-    directions. To concatenate scaled embeddings, as D2 Pruning does with those of images and texts, and
-    to add up their weighed squared distances is the same thing. Nothing is copied: memory-mapped
-    arrays stay on disk.
+    :math:`d^{(m)}` is the Euclidean distance in the space of the m-th metric; for ``"cosine"``, between
+    directions. This equals concatenating the scaled embeddings, as D2 Pruning does with images and
+    texts. Nothing is copied: memory-mapped arrays stay on disk.
 
     Args:
-        embeddings: Arrays or tensors [N, d_m] of any float type, of the same N samples in one order.
+        embeddings: Arrays or tensors [N, d_m] of any float type, of the same samples in the same order.
         weights: :math:`w_m`, > 0; default: all 1.
         scale: :math:`s_m`: ``"rms"``, the root mean square distance between two samples (1 where all are
-            the same), so that no embedding counts more for having larger numbers; None for 1; or
-            numbers, one an embedding.
-        metric: ``"euclidean"``, ``"cosine"``, ... or a :class:`Metric`, for all; or a list, one an
+            the same), so that larger numbers do not count more; None for 1; or a list with one number
+            per embedding.
+        metric: ``"euclidean"``, ``"cosine"``, ... or a :class:`Metric` for all, or a list with one per
             embedding.
 
     Example:

@@ -44,35 +44,35 @@ def knn_graph(
     memory: float | None = None,
     progress: bool = False,
 ) -> Data:
-    r"""Joins every sample with its k nearest others: exact, in memory that grows with N, not N^2.
+    r"""Joins every sample to its k nearest neighbors. It is exact, and its memory grows with N, not N^2.
 
-    Candidates come from float32 matrix products; their distances are then recomputed from float64
-    differences, and a bound on the float32 rounding error certifies row by row that no nearer
-    sample was missed. Rows without that certificate are redone. So every backend finds the same
-    neighbors, duplicates and badly scaled data included, and ties go to the lowest index.
+    Float32 matrix products propose candidates. Their distances are recomputed from float64 differences.
+    A bound on the float32 rounding error then verifies for each row that no nearer sample was missed,
+    and rows that it cannot verify are searched again. So every exact backend finds the same neighbors,
+    also for duplicates and badly scaled data. Ties go to the lowest index.
 
     Args:
-        embeddings: [N, d], any float type; memory-mapped arrays are read in chunks. A list of vectors,
-            or a column of them, is taken as its rows. Several embeddings of the same samples, as a list
-            of [N, d_m] or a :class:`~d2pyg.graph.Joined`, count together.
-        k: Neighbors a sample, 1 to N - 1. With ``batch``, a group of n samples gives each of them
+        embeddings: [N, d], any float type; memory-mapped arrays are read in chunks. A list or a column
+            of vectors becomes the rows. Several embeddings of the same samples, as a list of [N, d_m]
+            or a :class:`~d2pyg.graph.Joined`, are used together.
+        k: Neighbors per sample, 1 to N - 1. With ``batch``, a group of n samples gives each of them
             min(k, n - 1).
         metric: ``"euclidean"``, ``"cosine"``, ``"mahalanobis"`` (covariance estimated),
             ``"inner_product"`` (nearest is the largest product), a :class:`~d2pyg.graph.Metric` or, for
-            dissimilarities that are no map into a space, a :class:`~d2pyg.graph.PairwiseMetric`.
-        backend: ``"torch"``; ``"faiss"``, ``"torch_cluster"`` or ``"pyg_lib"``, the same graph with the
-            candidates of that package; ``"pynndescent"``, approximate; or ``"auto"``, which is
-            ``"torch"``.
-        batch: [N] integers >= 0: samples are joined only with samples of the same number.
-        device: Where to compute; default: where ``embeddings`` are. The graph is left there.
-        memory: Bytes that the search may use there beyond its input and the graph; default: a quarter
-            of what is free. What it will take is logged at level INFO, by the logger ``d2pyg``.
-        progress: Show a bar of rows done.
+            dissimilarities without a Euclidean space, a :class:`~d2pyg.graph.PairwiseMetric`.
+        backend: ``"torch"``; ``"faiss"``, ``"torch_cluster"`` or ``"pyg_lib"``, which give the same
+            graph from that package's candidates; ``"pynndescent"``, which is approximate; or
+            ``"auto"``, which is ``"torch"``.
+        batch: [N] integers >= 0, the group of each sample. Only samples of one group are joined.
+        device: Where to compute; default: the device of ``embeddings``. The graph stays there.
+        memory: Bytes that the search may use beyond its input and the graph; default: a quarter of the
+            free memory. The logger ``d2pyg`` reports the plan at level INFO.
+        progress: Show a progress bar over rows.
 
     Returns:
-        A directed graph. ``edge_index`` int64 [2, E], from source j to target i, j a neighbor of i,
-        sorted by target and then distance; ``edge_attr`` float64 [E], the distances; ``num_nodes``;
-        and ``k``, ``metric``, ``backend`` as used.
+        A directed graph. ``edge_index`` int64 [2, E] goes from source j to target i, where j is a
+        neighbor of i, sorted by target and then distance. ``edge_attr`` float64 [E] holds the
+        distances. ``num_nodes``, ``k``, ``metric`` and ``backend`` are attributes.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.

@@ -18,20 +18,19 @@ _TOGETHER = {"cpu": 1 << 17, "cuda": 1 << 23}  # float64 elements; on the CPU, w
 
 @register("metric", "mahalanobis")
 class MahalanobisMetric(Metric):
-    r"""The length of the difference in units of the spread, :math:`\sqrt{(x-y)^T \Sigma^{-1} (x-y)}`.
+    r"""The difference in units of the spread, :math:`\sqrt{(x-y)^T \Sigma^{-1} (x-y)}`.
 
-    Computed by whitening: with :math:`\Sigma = L L^T`, the length of :math:`L^{-1}(x - y)`.
+    It is computed by whitening: with :math:`\Sigma = L L^T`, it is the length of :math:`L^{-1}(x - y)`.
 
     Args:
         covariance: Sigma [d, d], symmetric up to rounding and positive definite. None: estimated from
             the embeddings of the whole graph, with N - 1 in the denominator.
-        shrinkage: In 0 to 1. Sigma becomes (1 - shrinkage) Sigma + shrinkage mean(diag(Sigma)) I, which
-            is positive definite also where coordinates are constant, or where they outnumber the
-            samples.
+        shrinkage: In 0 to 1. Sigma becomes (1 - shrinkage) Sigma + shrinkage mean(diag(Sigma)) I. This
+            is positive definite even if coordinates are constant or outnumber the samples.
 
     Raises:
-        ValueError, TypeError: If an argument breaks its rule. Where Sigma is estimated, that shows when
-            the graph is built.
+        ValueError, TypeError: If an argument breaks its rule. An estimated Sigma is checked when the
+            graph is built.
 
     Example:
         >>> metric = MahalanobisMetric(torch.tensor([[4.0, 0.0], [0.0, 1.0]]))

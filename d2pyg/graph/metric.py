@@ -12,14 +12,14 @@ from d2pyg.graph.lengths import length
 
 
 class Metric(ABC):
-    """A distance between embeddings that Euclidean distance in some space can order.
+    """A distance between embeddings with the same order as the Euclidean distance in some space.
 
-    Subclass it and override :meth:`embed`; override :meth:`from_euclidean` too where the distance is
-    not the Euclidean one in that space but an increasing function of it.
+    Subclass it and override :meth:`embed`, the map into that space. If the distance is an increasing
+    function of the Euclidean one there, override :meth:`from_euclidean` too.
 
     Attributes:
-        costly: :meth:`embed` takes much longer than reading the embeddings, so what it returns is kept
-            where memory allows.
+        costly: :meth:`embed` takes much longer than reading the embeddings, so its results are kept in
+            memory if they fit.
 
     Example:
         >>> class FirstTwo(Metric):
@@ -36,20 +36,20 @@ class Metric(ABC):
     def embed(self, x: Tensor) -> Tensor:
         """Maps float64 embeddings [..., d] to float64 [..., d'], each row by itself.
 
-        In a matrix product the last bits of a row may depend on the rows beside it. Equal samples then
-        come out a little apart, and ties do not go to the lowest index.
+        Avoid matrix products: there, the last bits of a row may depend on other rows. Equal samples then
+        differ slightly, and ties do not go to the lowest index.
         """
 
     def fit(self, embeddings: Tensor, device: torch.device) -> Metric:
-        """The metric for these embeddings [N, d] of any float type; itself, where it needs no data."""
+        """The metric fitted to embeddings [N, d] of any float type, or itself if it needs no data."""
         return self
 
     def from_euclidean(self, distance: Tensor) -> Tensor:
-        """The metric's distance where the Euclidean one between mapped samples is ``distance``."""
+        """The metric's distance, from the Euclidean ``distance`` between mapped samples."""
         return distance
 
     def difference(self, x: Tensor, y: Tensor) -> Tensor:
-        """``embed(x) - embed(y)``, float64 [..., d'], or what has more correct digits."""
+        """``embed(x) - embed(y)``, float64 [..., d'], or a more accurate form of it."""
         return self.embed(x) - self.embed(y)
 
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
@@ -77,8 +77,8 @@ class EuclideanMetric(Metric):
 class CosineMetric(Metric):
     r"""One minus the cosine, :math:`1 - x \cdot y / (\lVert x \rVert \lVert y \rVert)`, in 0 to 2.
 
-    Computed as half the squared distance of the directions, which keeps small distances accurate.
-    A zero vector has no direction; it is at distance 1 from every other sample.
+    It is computed as half the squared distance of the directions, which keeps small distances accurate.
+    A zero vector has no direction. It is at distance 1 from every other sample.
 
     Example:
         >>> x = torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
@@ -103,13 +103,13 @@ class CosineMetric(Metric):
 
 
 class PairwiseMetric(ABC):
-    """A dissimilarity that no map into a Euclidean space can order: the lowest values are the nearest.
+    """A dissimilarity between pairs, for those without a Euclidean space. The lowest values are nearest.
 
-    Subclass it and override :meth:`pairwise`. All pairs are compared in float64, in chunks, by the
-    backend ``"torch"`` alone.
+    Subclass it and override :meth:`pairwise`. Only the backend ``"torch"`` supports it. It compares all
+    pairs in float64, in chunks.
 
     Attributes:
-        is_distance: Values are distances of at least 0, so that kernels can weigh them.
+        is_distance: Values are distances of at least 0, so kernels can turn them into weights.
 
     Example:
         >>> class Manhattan(PairwiseMetric):
@@ -124,7 +124,7 @@ class PairwiseMetric(ABC):
 
     @abstractmethod
     def pairwise(self, x: Tensor, y: Tensor) -> Tensor:
-        """Float64 [C, M], from float64 [C, d] to float64 [M, d]; each from its own two rows alone."""
+        """Float64 [C, M], between float64 [C, d] and [M, d]. Each value depends only on its two rows."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

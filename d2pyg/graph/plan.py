@@ -45,8 +45,8 @@ def plan(
     """The plan, or an error that names the setting that would fit.
 
     Args:
-        num_samples: N.
-        k: Neighbors a sample.
+        num_samples: Number of samples, N.
+        k: Neighbors per sample.
         device: Where the graph is built.
         memory: Bytes that the search may use beyond its input and the graph; default: a quarter of
             what is free.

@@ -20,11 +20,11 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 def compiled(loop: Loop) -> Loop:
     """Compiles a function when it is first called, and keeps the code for later runs.
 
-    It is kept where numba keeps it: in ``NUMBA_CACHE_DIR`` if that is set, else in ``__pycache__``
-    beside the file, else in the user's cache folder. These files are pickles. They are code, as the
-    ``.pyc`` files beside them are. A folder is used only if it belongs to this user or root and other
-    users cannot write to it. Damaged code is compiled again, and code that cannot be kept is not kept.
-    With the environment variable ``D2PYG_COMPILE_CACHE=0`` nothing is kept, and nothing kept is read.
+    numba stores it in ``NUMBA_CACHE_DIR`` if that is set, else in ``__pycache__`` beside the file, else
+    in the user's cache folder. These files are pickles: code, like the ``.pyc`` files beside them. A
+    folder is used only if it belongs to this user or root and other users cannot write to it. Damaged
+    code is compiled again. Code that cannot be stored is compiled in every run. The environment variable
+    ``D2PYG_COMPILE_CACHE=0`` turns storing and reading off.
     """
     made = numba.njit(loop)
     if os.environ.get(SWITCH) != "0":

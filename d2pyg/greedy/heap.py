@@ -1,4 +1,4 @@
-"""The engine for the CPU: a priority queue, whose cost a pick does not grow with N."""
+"""The engine for the CPU: a priority queue. A pick costs its neighbors and log N."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def take_in_turn(
     clamp: bool,
     place: Array,
 ) -> bool:
-    """Takes nodes one after the other, before there is a heap; False if a message is not finite.
+    """Takes the given nodes in order, before the heap exists. False if a message is not finite.
 
     Args:
         nodes: int64.
@@ -59,10 +59,10 @@ def take(
 ) -> int:
     """Takes nodes from the heap until ``index`` is full or the heap empty; returns how many.
 
-    A four-way heap by (key descending, node ascending). A key may be higher than its node's score,
-    never lower: where a message lowers a score nothing moves, and the node finds its place when it
-    comes to the top; where a message raises a score, the node rises at once. So a node at the top
-    whose key is its score comes before all others.
+    A four-way heap by (key descending, node ascending). A key may be above its node's score, but never
+    below. If a message lowers a score, nothing moves until the node comes to the top. If it raises a
+    score, the node rises at once. So a node at the top whose key equals its score comes before all
+    others.
 
     Args:
         score: float64 [N] in units of the grid, lowered in place.
@@ -70,7 +70,7 @@ def take(
         neighbor: int64 [E], i's neighbors at ptr[i]:ptr[i + 1].
         weight: float64 [E], a neighbor loses rint(weight * score of the pick).
         group: int32 [N].
-        left: int64 [G], how many nodes each group may still give, lowered in place.
+        left: int64 [G], how many nodes may still be taken from each group, lowered in place.
         clamp: Nodes taken at or below 0 send nothing.
         heap: int32, nodes.
         key: float64, their keys.
@@ -132,7 +132,7 @@ def _send(
 
 @compiled
 def heapify(heap: Array, key: Array, place: Array, size: int) -> None:
-    """Puts nodes in any order into the order of a heap."""
+    """Orders nodes as a heap."""
     for at in range(size):
         place[heap[at]] = at
     for at in range((size - 2) // 4, -1, -1):
@@ -143,7 +143,7 @@ def heapify(heap: Array, key: Array, place: Array, size: int) -> None:
 def sift_down(
     heap: Array, key: Array, place: Array, size: int, at: int, node: int, value: float
 ) -> None:
-    """Puts a node at ``at`` or below."""
+    """Puts a node at ``at``, or moves it down to its place."""
     while True:
         best, best_node, best_key = at, node, value
         for child in range(4 * at + 1, min(4 * at + 5, size)):

@@ -1,4 +1,4 @@
-"""Levels: nodes that are taken in an order that is given, many at once."""
+"""Levels: takes nodes in a given order, many at once."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import Tensor
 def levels(
     first: Tensor, num_nodes: int, edges_at: Callable[[Tensor], tuple[Tensor, Tensor]]
 ) -> Iterator[Tensor]:
-    """The nodes ``first``, level after level; each waits for those before it among its neighbors.
+    """Splits the nodes ``first`` into levels. Each node waits for its neighbors that come before it.
 
-    In the given order only these send to a node before it is taken, so its score is final once they
-    are taken, whatever the signs of scores and messages.
+    In the given order, only those neighbors send to a node before it is taken. Once they are taken, its
+    score is final, for any signs of scores and messages.
 
     Args:
         first: int64 [M], distinct nodes, in the order given.
-        num_nodes: N.
+        num_nodes: Number of nodes, N.
         edges_at: For some nodes, both ends of all edges at them in either direction: the neighbors,
             and the nodes themselves.
 

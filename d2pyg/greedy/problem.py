@@ -1,4 +1,4 @@
-"""What every engine is given."""
+"""The input of every engine."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from d2pyg.nn.reverse import ReverseMessage
 class Problem:
     r"""Greedy selection over groups of nodes that share no edges.
 
-    First the nodes ``first`` are taken, in their order, whatever their scores. Then ``count`` others
-    of each group are picked: always the highest current score, ties to the lowest node. Each
-    neighbor j of what is taken loses :math:`\text{message}(x_k, x_j, d_{kj})`, rounded to a whole
+    First the nodes ``first`` are taken in their order, for any scores. Then ``count`` others of each
+    group are picked, always the one with the highest current score, ties to the lowest node. Each
+    neighbor j of a taken node k loses :math:`\text{message}(x_k, x_j, d_{kj})`, rounded to a whole
     number of units. Nodes are numbered so that each group is a range.
     """
 
@@ -96,7 +96,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Picks:
-    """What every engine returns."""
+    """The result of every engine."""
 
     index: Tensor  # int64 [B], group after group, each in pick order
     score: Tensor  # float64 [B], their scores when picked, in units
@@ -136,7 +136,7 @@ def check_message(reverse: ReverseMessage, message: Tensor, like: Tensor) -> Non
 
 
 def not_finite(reverse: ReverseMessage) -> ValueError:
-    """What an engine raises at a message that is NaN or infinite."""
+    """The error for a message that is NaN or infinite."""
     return ValueError(
         f"Expected the reverse messages of {reverse} to be finite (got NaN or "
         f"infinity). Check its message for the distances and scores of this graph."

@@ -1,4 +1,4 @@
-"""Messages: kernels, the forward layer, the reverse messages. What a researcher subclasses."""
+"""Messages: kernels, the forward layer and reverse messages. Subclass them to try your own."""
 
 from d2pyg.nn.claims import check_claims
 from d2pyg.nn.exact_sum import ExactSum

@@ -13,17 +13,17 @@ _CLOSE = 1e-9  # of the largest message: about the engines' grid
 
 
 def check_claims(reverse: ReverseMessage, distance: Tensor) -> None:
-    r"""Tries a message on some scores and distances, and refuses it where its claims are false.
+    r"""Tests a message on some scores and distances, and raises an error if a claim is false.
 
-    Any message has to be a function of the scores and the distance of its own entry: the same when
-    it is asked again, in another order, or among other entries. A ``monotone`` one has to be >= 0 for
-    positive picks, whatever ``neighbor_score`` is; a ``linear`` one besides proportional to
-    ``pick_score``, below zero, too. It costs a few messages for up to 4,096 distances, so a claim
-    that fails only elsewhere goes unseen.
+    Each value of a message may only depend on the scores and the distance of its own entry. It must be
+    the same when computed again, in another order, or among other entries. A ``monotone`` message must
+    be >= 0 for positive picks and independent of ``neighbor_score``. A ``linear`` one must also be
+    proportional to ``pick_score``, even below zero. The test computes a few messages for up to 4,096
+    distances, so it can miss a claim that fails only elsewhere.
 
     Args:
         reverse: The message.
-        distance: Distances it will meet, [E]; evenly spaced ones of their sorted values are tried.
+        distance: Distances of the graph, [E]. The test uses evenly spaced ones of the sorted values.
 
     Raises:
         ValueError, TypeError: If a claim is false, and for which values; or if an argument is no message

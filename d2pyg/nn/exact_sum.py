@@ -11,11 +11,11 @@ from d2pyg._base.grid import snap
 
 
 class ExactSum(Aggregation):  # type: ignore[misc]  # PyG's base is untyped
-    """Sums messages bit-identically in every edge order and on every device.
+    """Sums messages with bit-identical results for every order of edges and on every device.
 
-    The messages of a node are rounded to a power-of-two grid on which their sums are exact in
-    float64: ``2**-52`` of the largest of them times their number, rounded up. Gradients are those of
-    the plain sum. Messages of another dtype are summed as PyG's ``"sum"`` does, in whatever order.
+    The messages of a node are rounded to multiples of a power of two, whose sums are exact in float64.
+    Its size is ``2**-52`` of the largest message times their number, rounded up. Gradients are those of
+    the plain sum. Messages of another dtype are summed as in PyG's ``"sum"``, whose order may vary.
 
     Shapes:
         x (E,) or (E, F), index (E,) -> (N,) or (N, F)

@@ -22,39 +22,39 @@ _ALWAYS = ("score", "weight", "distance")
 
 @register("forward", "weighted")
 class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base is untyped
-    r"""Gives each sample its neighbors' difficulty, damped by distance.
+    r"""Adds to each sample the difficulty of its neighbors, damped by distance.
 
     .. math::
         m_i = \sum_{j \in \mathcal{N}(i)} w(d_{ji}, \gamma)\, x_j, \qquad
         x'_i = x_i + m_i \;\text{ (sum)} \quad\text{or}\quad x'_i = x_i\, m_i \;\text{ (product)}
 
-    The forward step of D2 Pruning (arXiv:2310.07931, equation 2). ``"sum"`` is the paper's update,
-    ``"product"`` an option of the authors' code. With fixed weights it equals PyG's
+    This is the forward step of D2 Pruning (arXiv:2310.07931, equation 2). ``"sum"`` is the paper's
+    update, ``"product"`` an option of the authors' code. With fixed weights, ``"sum"`` equals PyG's
     ``SimpleConv("sum", combine_root="sum")``.
 
-    Subclass it for a step of your own, and pass an object, or a registered name, to
-    :func:`d2pyg.select` as ``forward``. Override any of:
+    Subclass it for your own step, and pass an object, or a registered name, to :func:`d2pyg.select` as
+    ``forward``. Override any of:
 
-    - :meth:`message`, what a neighbor sends. Its parameters are chosen by name, as in any PyG layer:
+    - :meth:`message`: what a neighbor sends. Name the parameters that it needs, as in any PyG layer:
       ``score_j`` (of the sender), ``score_i``, ``weight`` and ``distance`` of the edge, ``index``,
-      ``ptr`` and ``size_i`` for :func:`torch_geometric.utils.softmax`, and whatever else is passed
+      ``ptr`` and ``size_i`` for :func:`torch_geometric.utils.softmax`, and anything else that is passed
       to :meth:`forward` by name.
-    - :meth:`update`, what a sample makes of the sum.
-    - ``in_channels = F`` and :meth:`scalarize`, for F numbers a sample, such as its difficulty and how
-      likely its label is wrong. All are spread; ``scalarize`` makes one of them in the end.
+    - :meth:`update`: how a sample combines its score with the sum.
+    - ``in_channels = F`` and :meth:`scalarize`: F numbers per sample, such as difficulty and the
+      probability of a wrong label. All are spread; then ``scalarize`` combines them into one.
 
     Args:
         gamma: Decay with distance, >= 0; 0 ignores distance.
         kernel: ``"rbf"`` (paper), ``"laplacian"`` (authors' code) or a :class:`~d2pyg.nn.Kernel`.
         update: ``"sum"``, ``"product"`` or ``"none"``, which leaves scores as they are.
-        hops: Steps taken one after the other, >= 1: how far difficulty travels.
+        hops: Number of steps, >= 1. Difficulty travels one edge per step.
         **kwargs: Passed to PyG's ``MessagePassing``, such as ``aggr``. The default is
-            :class:`~d2pyg.nn.ExactSum`, in float64 the same in every order of the edges; ``"sum"`` is
-            faster, ``"mean"`` and others are PyG's too, and differ in their last bits between orders.
+            :class:`~d2pyg.nn.ExactSum`, which in float64 does not depend on the order of the edges.
+            PyG's own, such as ``"sum"`` (faster) and ``"mean"``, depend on it in the last bits.
 
     Shapes:
         score (N,) or (N, F), edge_index (2, E) from source j to target i, distance (E,) -> as score,
-        or what :meth:`scalarize` makes of it
+        or the result of :meth:`scalarize`
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule, such as a ``gamma`` below 0, an unknown
@@ -107,8 +107,8 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
             score: (N,), or (N, F) in columns; floating.
             edge_index: (2, E), dense.
             distance: (E,), >= 0.
-            **features: What :meth:`message` and :meth:`update` take besides, by name: tensors of edges
-                (E, ...) as they are; of nodes (N, ...) as ``name_j`` and ``name_i``.
+            **features: Other arguments of :meth:`message` and :meth:`update`, by name. Tensors of edges
+                are (E, ...). Tensors of nodes are (N, ...), and arrive as ``name_j`` and ``name_i``.
         """
         self._check(score, edge_index, distance, features)
         if self.combine == "none":
@@ -121,19 +121,19 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
         return self.scalarize(score)
 
     def message(self, score_j: Tensor, weight: Tensor) -> Tensor:
-        """What neighbor j sends, (E,) or (E, F); ``weight`` is (E,), or (E, 1) beside columns."""
+        """What neighbor j sends, (E,) or (E, F). ``weight`` is (E,), or (E, 1) for (E, F) scores."""
         return weight * score_j
 
     def update(self, inputs: Tensor, score: Tensor) -> Tensor:
-        """Joins a node's score with the sum of what it was sent, as ``score``."""
+        """Combines a node's score with the sum of its messages, in the shape of ``score``."""
         return score + inputs if self.combine == "sum" else score * inputs
 
     def scalarize(self, score: Tensor) -> Tensor:
-        """What is returned of the scores after the last hop: here all of them, as they are."""
+        """The final scores, from those after the last hop. By default they are unchanged."""
         return score
 
     def extra_repr(self) -> str:
-        """The arguments; a subclass appends its own, so that a coreset's settings record them."""
+        """The arguments. A subclass should append its own, so that a coreset's settings record them."""
         hops = f", hops={self.hops}" if self.hops > 1 else ""
         return f"gamma={self.gamma}, kernel={self.kernel}, update={self.combine!r}{hops}"
 

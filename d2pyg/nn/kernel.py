@@ -13,7 +13,7 @@ class Kernel(ABC):
     r"""Turns edge distances into edge weights :math:`e_{ij} = w(d_{ij}, \gamma)`.
 
     Subclass it and override :meth:`weight`; pass the object, or a registered name, as ``kernel``.
-    The reverse messages of the product expect weights of at least 0.
+    d2pyg's own reverse messages expect weights of at least 0.
     """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Reverse messages: what a pick takes from its neighbors."""
+"""Reverse messages: how much a pick lowers the scores of its neighbors."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from d2pyg.nn.kernel import Kernel, as_kernel
 class ReverseMessage(ABC):
     r"""What each neighbor of a pick loses: :math:`x_j \leftarrow x_j - \text{message}`.
 
-    Subclass it and override :meth:`message`. Two claims about the message let faster engines run it;
-    leave them ``False`` when in doubt. A subclass that overrides :meth:`message` does not inherit them:
+    Subclass it and override :meth:`message`. Two claims about the message allow faster engines to run
+    it. Leave them ``False`` when in doubt. A subclass that overrides :meth:`message` does not inherit
+    them:
 
     - ``monotone``: the message is >= 0 for a pick with a positive score, and does not depend on
       ``neighbor_score``.
-    - ``linear``: besides, it is proportional to ``pick_score``. Engines then compute it once per
+    - ``linear``: the message is also proportional to ``pick_score``. Engines then compute it once per
       edge, for a pick score of 1.
 
-    Where ``uses_distance`` is False, ``gamma`` has no effect, and :func:`d2pyg.select` refuses one.
+    If ``uses_distance`` is False, ``gamma`` has no effect, and :func:`d2pyg.select` refuses it.
 
     Args:
         gamma: Decay with distance, >= 0.
@@ -60,7 +61,7 @@ class ReverseMessage(ABC):
 
     @abstractmethod
     def message(self, pick_score: Tensor, neighbor_score: Tensor, distance: Tensor) -> Tensor:
-        """What the neighbors lose; all arguments float64 and of one shape (E,), as the result."""
+        """What the neighbors lose. All arguments and the result are float64 of shape (E,)."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(gamma={self.gamma}, kernel={self.kernel})"

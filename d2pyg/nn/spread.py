@@ -43,7 +43,7 @@ def spread(
         updated = ours(score, edges.edge_index, edges.distance)
     if updated.shape != score.shape[:1] or not updated.is_floating_point():
         raise ValueError(
-            f"Expected the forward pass of {layer} to end in one number a sample, [{len(score)}] (got "
+            f"Expected the forward pass of {layer} to end in one number per sample, [{len(score)}] (got "
             f"{updated.dtype} of shape {tuple(updated.shape)}). Check its message and update; where it "
             f"takes several columns, override scalarize."
         )

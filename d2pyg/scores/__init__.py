@@ -1,7 +1,7 @@
 """Difficulty scores: finite, at least 0, higher is harder.
 
-From training (:class:`TrainingDynamics`, or saved logits), from embeddings alone, or carried from some
-samples to all.
+They come from training (:class:`TrainingDynamics` or saved logits), from embeddings alone, or from
+scores of some samples, carried to all.
 """
 
 from d2pyg.scores.dynamics import TrainingDynamics

@@ -1,4 +1,4 @@
-"""What one epoch says of the samples of a batch."""
+"""The measurements of one batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LARGEST = 1e300  # of logits: sums of their margins over millions of epochs stay
 def measured(
     index: ArrayLike, logits: ArrayLike, labels: ArrayLike, num_samples: int, margin: str
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Indices int64 [B], and what is recorded of each, float64 [B] by name; checked, on the CPU."""
+    """Indices int64 [B] and the values to record, float64 [B] by name; checked, on the CPU."""
     logits = as_logits(logits)
     index = _whole_numbers("index", index, len(logits), num_samples)
     labels = _whole_numbers("labels", labels, len(logits), logits.shape[1])
@@ -47,7 +47,7 @@ def as_logits(logits: ArrayLike) -> Tensor:
 
 
 def first_places(index: Tensor) -> Tensor:
-    """The place at which each distinct index of a batch [B] comes first."""
+    """The first place of each distinct index in a batch [B]."""
     order = index.argsort(stable=True)
     ordered = index[order]
     first = torch.ones_like(ordered, dtype=torch.bool)
@@ -73,7 +73,7 @@ def _whole_numbers(name: str, values: ArrayLike, size: int, below: int) -> Tenso
 
 
 def _check_range(logits: Tensor, index: Tensor) -> None:
-    """Refuses NaN, infinity, and what is so large that sums of it would be infinite."""
+    """Refuses NaN, infinity, and values so large that their sums would be infinite."""
     allowed = (logits.abs() <= LARGEST) | (logits == -torch.inf)
     wrong = _first(~allowed.all(dim=1))
     if wrong is not None:

@@ -1,4 +1,4 @@
-"""TrainingDynamics: difficulty from how a model in training takes to each sample."""
+"""TrainingDynamics: difficulty scores from a training run."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ _SUFFIXES = (".pt",)
 class TrainingDynamics:
     r"""Records a training run, and gives difficulty scores: finite, >= 0, higher is harder.
 
-    Feed it every batch's logits, as they are before the update, and close each epoch. It keeps
-    running statistics of each sample, not the epochs: about 200 bytes a sample with the default
+    Pass it the logits of every batch, taken before the optimizer step, and close each epoch. It stores
+    running statistics per sample and not the logits: about 200 bytes per sample with the default
     window, however long the run.
 
-    A sample counts once an epoch, with the first of its batches. A sample that an epoch leaves out
-    keeps what it has: means are over the epochs that saw it, and forgetting and windows go from one
-    such epoch to the next. In distributed training each process feeds its own batches, and
-    :meth:`end_epoch` puts them together, so that all processes hold the same.
+    A sample counts once per epoch, with its first batch. An epoch that leaves out a sample does not
+    change its statistics: means are over the epochs that saw it, and forgetting and windows go from one
+    such epoch to the next. In distributed training, each process passes its own batches.
+    :meth:`end_epoch` combines them, so that all processes hold the same recordings.
 
     A logit of minus infinity masks its class: softmax gives it probability 0. The true class cannot be
-    masked, and for margins between logits one more class has to be left.
+    masked. Margins between logits need at least one other class that is not masked.
 
-    A recorder is copied when it is pickled. One that is handed to processes, such as by
-    ``torch.multiprocessing.spawn``, is filled there and stays empty here: let rank 0 :meth:`save` it at
-    the end of the function that trains, and :meth:`load` the file here.
+    Pickling copies a recorder. If you pass one to other processes, such as by
+    ``torch.multiprocessing.spawn``, it is filled there and stays empty here. Let rank 0 :meth:`save` it
+    at the end of the training function, and :meth:`load` the file here.
 
     Args:
-        num_samples: N.
+        num_samples: Number of samples, N.
         window: Epochs in a window of :meth:`dyn_unc` and :meth:`dual`, at least 2; the papers use 10.
-        el2n_epochs: First epochs that EL2N is averaged over; 10 as CCS and D2 have it.
-        margin: Of AUM: between ``"logits"`` (Pleiss et al.) or ``"probabilities"`` (CCS, D2).
+        el2n_epochs: Number of first epochs that EL2N averages over; 10 as in CCS and D2.
+        margin: AUM takes margins between ``"logits"`` (Pleiss et al.) or ``"probabilities"`` (CCS, D2).
 
     Example:
         >>> dynamics = TrainingDynamics(num_samples=3, window=2)
@@ -64,7 +64,7 @@ class TrainingDynamics:
         self._take(settings, 0, nothing_seen(settings))
 
     def update(self, index: ArrayLike, logits: Tensor, labels: ArrayLike) -> None:
-        """Records a batch, or nothing of it where it raises an error.
+        """Records a batch. If it raises an error, it records nothing of the batch.
 
         Args:
             index: int [B], the samples' places in the data set.
@@ -84,7 +84,7 @@ class TrainingDynamics:
         self._state["here"][index] = True
 
     def end_epoch(self, others: Sequence[TrainingDynamics] = ()) -> None:
-        """Closes the epoch. Where torch.distributed runs, all processes have to call it.
+        """Closes the epoch. With torch.distributed, all processes must call it.
 
         Args:
             others: Recorders of other processes, made with the same arguments, whose open epoch is taken
@@ -113,23 +113,24 @@ class TrainingDynamics:
     def forgetting(self) -> Tensor:
         """Times a sample went from right to wrong between epochs that saw it (Toneva et al. 2019).
 
-        Those never right count as forgotten in every epoch: more than any other can be. In 0 to T.
+        Samples that were never right count as forgotten in every epoch, and so rank highest. In 0 to T.
         """
         state = self._complete()
         return torch.where(state["correct"] == 0, state["seen"], state["forgotten"]).double()
 
     def aum(self, raw: bool = False) -> Tensor:
-        """Area under the margin (Pleiss et al. 2020), from the largest down.
+        """Area under the margin (Pleiss et al. 2020), reversed so that high is hard.
 
-        The margin is the true class's logit less the largest other, its mean over epochs the AUM
-        (``raw``, any sign, low is hard). The score is the largest AUM of all samples less the sample's.
+        The margin is the true class's logit minus the largest other logit. The AUM is its mean over
+        epochs (``raw``: any sign, low is hard). The score is the largest AUM of all samples minus the
+        AUM of the sample.
         """
         state = self._complete()
         mean = state["margin"] / state["seen"]
         return mean if as_flag("raw", raw) else mean.max() - mean
 
     def el2n(self) -> Tensor:
-        """Length of softmax(logits) - onehot(label), mean over the first epochs (Paul et al. 2021).
+        """Norm of softmax(logits) - onehot(label), mean over the first epochs (Paul et al. 2021).
 
         In 0 to sqrt(2).
         """
@@ -150,9 +151,9 @@ class TrainingDynamics:
         return (state["deviations"] / state["seen"]).clamp_(min=0)
 
     def confidence(self, raw: bool = False) -> Tensor:
-        """One less the mean probability of the true class (Swayamdipta et al. 2020). In 0 to 1.
+        """One minus the mean probability of the true class (Swayamdipta et al. 2020). In 0 to 1.
 
-        ``raw`` is the mean itself, low is hard.
+        ``raw`` is the mean itself; low is hard.
         """
         mean = self._complete()["mean"]
         return mean.clone() if as_flag("raw", raw) else (1 - mean).clamp_(min=0)
@@ -160,7 +161,7 @@ class TrainingDynamics:
     def correctness(self, raw: bool = False) -> Tensor:
         """Share of the epochs in which the sample was wrong. In 0 to 1.
 
-        ``raw`` is the share in which it was right (Swayamdipta et al. 2020), low is hard.
+        ``raw`` is the share in which it was right (Swayamdipta et al. 2020); low is hard.
         """
         state = self._complete()
         right = state["correct"].double() / state["seen"]
@@ -169,19 +170,19 @@ class TrainingDynamics:
     def borderline(self) -> Tensor:
         """How nearly learned: p^2 (1 - p), p the mean probability of the true class. In 0 to 4/27.
 
-        It is highest at p = 2/3, and low for samples that were always right as for those that never
-        were, as mislabeled ones are: no cutoff is needed. Source: this library; what it is worth is
-        in ``benchmarks/accuracy``.
+        It is highest at p = 2/3. It is low for samples that were always right and for samples that
+        were never right, such as mislabeled ones, so it needs no cutoff. Source: this library;
+        ``benchmarks/accuracy`` measures it.
         """
         mean = self._complete()["mean"].clamp(0, 1)
         return mean.square() * (1 - mean)
 
     def dyn_unc(self) -> Tensor:
-        """Dynamic uncertainty (He et al. 2024): how much the true class's probability moves.
+        """Dynamic uncertainty (He et al. 2024): how much the true class's probability varies.
 
-        Its standard deviation (J - 1 in the denominator) in each window of J epochs, mean over all
-        windows. In 0 to 0.53 for windows of 10. The authors' code
-        (https://github.com/BAAI-DCAI/Dataset-Pruning) has 10 times that, and leaves out the last window.
+        This is the standard deviation (J - 1 in the denominator) in each window of J epochs, averaged
+        over all windows. In 0 to 0.53 for windows of 10. The authors' code
+        (https://github.com/BAAI-DCAI/Dataset-Pruning) returns 10 times that and omits the last window.
         """
         state = self._complete(windows=True)
         return state["dyn_unc"] / (state["seen"] - self.window + 1)
@@ -189,24 +190,24 @@ class TrainingDynamics:
     def dual(self) -> Tensor:
         """DUAL (Cho et al. 2025): dynamic uncertainty times difficulty.
 
-        In each window of J epochs the standard deviation of the true class's probability, as in
-        :meth:`dyn_unc`, times one less its mean; mean over all windows. In 0 to 0.53 for windows of
-        10. The authors' code (https://github.com/behaapyy/dual-pruning) has 10 times that, from the
-        first 30 epochs of 200 (CIFAR).
+        In each window of J epochs, this is the standard deviation of the true class's probability, as
+        in :meth:`dyn_unc`, times one minus its mean. The score is the mean over all windows, in 0 to
+        0.53 for windows of 10. The authors' code (https://github.com/behaapyy/dual-pruning) returns 10
+        times that, from the first 30 epochs of 200 (CIFAR).
         """
         state = self._complete(windows=True)
         return state["dual"] / (state["seen"] - self.window + 1)
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors and numbers alone, for the checkpoint of the training run; an open epoch included."""
+        """The state for a checkpoint: only tensors and numbers. An open epoch is included."""
         samples = {name: value.clone() for name, value in self._state.items()}
         return {"samples": samples, "epochs": self.epochs, "settings": self.settings}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from :meth:`state_dict` of a recorder with the same arguments.
+        """Continues from the :meth:`state_dict` of a recorder with the same arguments.
 
         Raises:
-            ValueError: If it is of another recorder, or holds what no recorder can have recorded.
+            ValueError: If it is from a recorder with other arguments, or holds impossible values.
         """
         settings, epochs, samples = checked_state(state)
         if settings != self.settings:
@@ -217,7 +218,7 @@ class TrainingDynamics:
         self._take(settings, epochs, samples)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes :meth:`state_dict` as a ``.pt`` file; an older file stays whole if that fails."""
+        """Writes :meth:`state_dict` as a ``.pt`` file. If that fails, an older file stays as it was."""
         check_output("path", path, _SUFFIXES)
         with replacing(path) as file:
             torch.save(self.state_dict(), file)
@@ -227,8 +228,8 @@ class TrainingDynamics:
         """Reads what :meth:`save` wrote; nothing is unpickled.
 
         Raises:
-            ValueError: If the file is damaged, is none of :meth:`save`, or holds what no recorder can
-                have recorded.
+            ValueError: If the file is damaged, was not written by :meth:`save`, or holds impossible
+                values.
         """
         path = check_input("path", path, _SUFFIXES)
         with readable("path", path):
@@ -239,7 +240,7 @@ class TrainingDynamics:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The arguments that it was made with."""
+        """The arguments that the recorder was created with."""
         names = ("num_samples", "window", "el2n_epochs", "margin")
         return {name: getattr(self, name) for name in names}
 
@@ -339,5 +340,5 @@ def check_numbers(scores: Any) -> None:
     if isinstance(scores, TrainingDynamics):
         raise TypeError(
             f"Expected 'scores' to be numbers (got {scores!r}). Choose one of its scores, such as "
-            f"dynamics.aum(); d2pyg.select alone knows which it needs."
+            f"dynamics.aum(). Only d2pyg.select chooses a score by itself."
         )

@@ -55,20 +55,20 @@ def extrapolate(
     held_out: float = 0.2,
     seed: int,
 ) -> Extrapolation:
-    r"""Carries scores from some samples to all, and says how well it did.
+    r"""Carries scores from some samples to all, and measures how well that worked.
 
-    An unknown score becomes the weighted mean of its neighbors', again and again,
+    An unknown score is repeatedly replaced by the weighted mean of its neighbors' scores,
 
     .. math:: x_i \leftarrow \frac{\sum_j e_{ij}\, x_j}{\sum_j e_{ij}}, \qquad
         e_{ij} = \exp(-\gamma\, (d_{ij} / s)^2),
 
-    from the mean of the known ones, which stay (Zhu, Ghahramani & Lafferty 2003: harmonic functions).
-    s is the median distance. A sample whose weights are all 0, far from all others, keeps that mean. To
-    train on 20% of the samples for their scores and carry them to the rest costs a fifth of training on
-    all.
+    starting from the mean of the known scores. Known scores do not change (Zhu, Ghahramani & Lafferty
+    2003: harmonic functions). s is the median distance. A sample so far from all others that its
+    weights are all 0 keeps the mean. If you train on 20% of the samples to get their scores, carrying
+    them to the rest costs a fifth of training on all samples.
 
-    The rank correlation comes from a run of its own in which a share of the known scores was hidden. It
-    is a little pessimistic, since the scores returned use all of them.
+    The rank correlation comes from a separate run that hides some of the known scores. It is slightly
+    pessimistic, because the returned scores use all of them.
 
     Args:
         embeddings: [N, d], or a graph from :func:`d2pyg.knn_graph`, of which all neighbors are used.
@@ -77,11 +77,10 @@ def extrapolate(
         k: Neighbors a sample.
         gamma: Decay of weights with distance, at least 0.
         kernel: As in :func:`d2pyg.select`.
-        iterations: Times the mean is taken: knowledge goes so many edges far. It ends sooner where
-            nothing changes any more.
-        held_out: Share of the known scores hidden to measure the rank correlation, in 0 to 1; at least
-            two samples, and not all.
-        seed: Of which are hidden, a whole number >= 0.
+        iterations: Number of steps. Scores travel one edge per step. It stops early if nothing changes.
+        held_out: Share of the known scores that is hidden to measure the rank correlation, in 0 to 1;
+            at least two samples, and not all.
+        seed: Seed for the choice of hidden samples, a whole number >= 0.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
@@ -154,7 +153,7 @@ def _num_hidden(held_out: float, known: int) -> int:
 
 
 def rank_correlation(one: ArrayLike, two: ArrayLike) -> float:
-    """Spearman's: the correlation of ranks, those of ties their mean. 0 where either is constant.
+    """Spearman's rank correlation. Ties share their mean rank. 0 if either input is constant.
 
     Example:
         >>> rank_correlation(torch.tensor([1.0, 2.0, 9.0]), torch.tensor([2.0, 3.0, 4.0]))
@@ -173,7 +172,7 @@ def _numbers(name: str, values: ArrayLike) -> Tensor:
     if tensor.dim() != 1 or tensor.is_complex():
         raise ValueError(
             f"Expected {name!r} to be real numbers of shape (M,) (got {tensor.dtype} of shape "
-            f"{tuple(tensor.shape)}). Pass one score a sample."
+            f"{tuple(tensor.shape)}). Pass one score per sample."
         )
     check_finite(name, tensor)
     return tensor

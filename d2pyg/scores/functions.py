@@ -71,8 +71,8 @@ def forgetting(logits: Logits, labels: ArrayLike) -> Tensor:
     """See :meth:`TrainingDynamics.forgetting`.
 
     Args:
-        logits: [T, N, C], or one epoch [N, C], or a list of epochs, as for all functions here. Minus
-            infinity masks a class, as :class:`TrainingDynamics` has it.
+        logits: [T, N, C], one epoch [N, C], or a list of epochs, as for all functions here. Minus
+            infinity masks a class, as in :class:`TrainingDynamics`.
         labels: int [N].
 
     Example:

@@ -19,14 +19,14 @@ class RecordDynamics:
     """Feeds a :class:`~d2pyg.scores.TrainingDynamics` with every training batch, closes its epochs,
     and keeps it in the checkpoints of the run.
 
-    A run may resume from a checkpoint of any moment. One from inside an epoch holds what the process
-    that wrote it had seen of that epoch; which samples come in the rest of it is up to Lightning.
+    A run may resume from any checkpoint. A checkpoint from inside an epoch holds what the process that
+    wrote it had seen of that epoch. Lightning decides which samples come in the rest of the epoch.
 
-    Several in one Trainer need recorders with different arguments, or a ``name`` each: their
-    ``state_key`` in checkpoints is made of both.
+    Several callbacks in one Trainer need recorders with different arguments, or different names. Both
+    are part of their ``state_key`` in checkpoints.
 
     Strategies that start processes from this one (``"ddp_spawn"``, ``"ddp_fork"``) fill copies there,
-    and ``dynamics`` stays empty here. Take it from the last checkpoint then:
+    and ``dynamics`` stays empty here. Load it from the last checkpoint instead:
     ``record.load_state_dict(torch.load(path)["callbacks"][record.state_key])``.
 
     It is a ``Callback`` of ``lightning.pytorch``, or of ``pytorch_lightning`` where that is the one
@@ -37,7 +37,7 @@ class RecordDynamics:
         unpack: unpack(outputs, batch, batch_idx) -> (index, logits, labels), of what the Trainer passes
             to ``on_train_batch_end``; ``outputs`` is what ``training_step`` returned, so let it return
             a dict with the logits. index: the samples' places in the data set.
-        name: Tells recorders with the same arguments apart.
+        name: Distinguishes recorders with the same arguments.
 
     Raises:
         TypeError: If ``unpack`` is no function; or in training, if it returns something else.

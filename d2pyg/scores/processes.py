@@ -15,7 +15,7 @@ OpenEpoch = dict[str, Tensor]  # values [N], and "here": the samples that have t
 
 
 def merged(first: OpenEpoch, second: OpenEpoch) -> OpenEpoch:
-    """Both; of a sample that both have, the first's."""
+    """The union of both; the first counts for samples that both have."""
     return {name: torch.where(first["here"], first[name], second[name]) for name in (*EPOCH, "here")}
 
 

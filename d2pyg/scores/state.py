@@ -1,4 +1,4 @@
-"""What a recorder keeps, and whether what is loaded can be that."""
+"""The state of a recorder, and checks of a loaded one."""
 
 from __future__ import annotations
 

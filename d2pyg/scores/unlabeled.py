@@ -18,17 +18,17 @@ from d2pyg.graph.metric import Metric, PairwiseMetric
 def prototypicality(
     embeddings: Embeddings, num_prototypes: int = 100, *, seed: int, raw: bool = False
 ) -> Tensor:
-    r"""Distance to the nearest prototype (Sorscher et al. 2022): the untypical are hard.
+    r"""Distance to the nearest prototype (Sorscher et al. 2022): untypical samples are hard.
 
     Prototypes are the centers of a spherical k-means from random samples, as in
     :func:`d2pyg.baselines.prototypes`. The score is one minus the largest cosine, in 0 to 2.
 
     Args:
         embeddings: [N, d], any float type.
-        num_prototypes: Centers, 1 to N. The paper takes the number of classes or more; results hardly
-            depend on it.
-        seed: Of the first centers. There is no default: another seed gives other scores.
-        raw: The largest cosine itself, low is hard.
+        num_prototypes: Number of centers, 1 to N. The paper uses the number of classes or more; results
+            hardly depend on it.
+        seed: Seed for the first centers. It has no default, because another seed gives other scores.
+        raw: Return the largest cosine itself; low is hard.
 
     Returns:
         float64 [N] on the device of the embeddings (on the CPU for MPS).
@@ -65,7 +65,7 @@ def neighbor_distance(
     device: str | torch.device | None = None,
     progress: bool = False,
 ) -> Tensor:
-    r"""Mean distance to the k nearest others: the isolated are hard. At least 0.
+    r"""Mean distance to the k nearest neighbors: isolated samples are hard. At least 0.
 
     Args:
         embeddings: [N, d], any float type.
@@ -91,15 +91,15 @@ def neighbor_distance(
 
 
 def shuffled(num_samples: int, *, seed: int) -> Tensor:
-    """All equally hard but for their order, which is drawn: in 1 to 1 + 2^-8. float64 [N].
+    """Almost equal scores in random order, in 1 to 1 + 2^-8. float64 [N].
 
-    Without a forward pass D2 then keeps random samples, less those that are like others already kept:
+    With them and without a forward pass, D2 picks at random but avoids near-duplicates:
     ``select(x)`` is ``select(x, shuffled(N, seed=0), update="none", flow="source_to_target")``.
-    Where all scores are the same, by contrast, ties go to the lowest index: the order of the data set.
+    With equal scores instead, ties go to the lowest index, so picks follow the order of the data set.
 
     Args:
-        num_samples: N.
-        seed: Of the order, a whole number >= 0.
+        num_samples: Number of samples, N.
+        seed: Seed for the order, a whole number >= 0.
 
     Example:
         >>> shuffled(3, seed=0)
@@ -116,7 +116,7 @@ def without_scores(num_samples: int) -> Tensor:
 
 
 def ones(num_samples: int) -> Tensor:
-    """All equally hard: the paper's scores without labels. float64 [N].
+    """Equal scores: the paper's choice without labels. float64 [N].
 
     Example:
         >>> ones(2)

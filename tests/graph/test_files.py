@@ -98,18 +98,18 @@ def test_damaged_files(graph, left):
     [
         ({"edge_index": None}, r"it has no 'edge_index'"),
         ({"num_nodes": None}, r"it has no 'num_nodes'"),
-        ({"num_nodes": 40.0}, r"its 'num_nodes' is no whole number"),
-        ({"num_nodes": True}, r"its 'num_nodes' is no whole number"),
+        ({"num_nodes": 40.0}, r"its 'num_nodes' is not a whole number"),
+        ({"num_nodes": True}, r"its 'num_nodes' is not a whole number"),
         ({"num_nodes": 39}, r"Expected 'edge_index' to lie in 0 to 38, the nodes \(got 39\)\)\. Write"),
         ({"num_nodes": 2**70}, r"it takes [\d,]+ MB of memory"),
         ({"num_nodes": 10**14}, r"it takes [\d,]+ MB of memory"),
-        ({"k": "six"}, r"its 'k' is no whole number"),
+        ({"k": "six"}, r"its 'k' is not a whole number"),
         ({"k": 5}, r"its 'k' is 5, and node 0 has 6 neighbors"),
         ({"k": 7}, r"its 'k' is 7, and node \d+ has 6 neighbors"),
         ({"k": 2**70}, r"its 'k' is 1180591620717411303424, and node"),
-        ({"metric": 5}, r"its 'metric' is no name"),
-        ({"backend": torch.ones(1)}, r"its 'backend' is no name"),
-        ({7: 7}, r"its names are no text"),
+        ({"metric": 5}, r"its 'metric' is not a string"),
+        ({"backend": torch.ones(1)}, r"its 'backend' is not a string"),
+        ({7: 7}, r"its names are not strings"),
         ({"edge_attr": torch.ones(240, device="meta")}, r"it has a tensor without data"),
         ({"edge_attr": torch.ones(3)}, r"floating of shape \(240,\)"),
         ({"edge_attr": torch.full((240,), -1.0)}, r"distances of at least 0 \(got -1\)"),
@@ -158,12 +158,14 @@ def test_says_what_is_there_instead(graph):
 
 def test_refuses_to_save_what_could_not_be_read(graph):
     for name, value, told in (
-        ("k", 5, "its 'k' is 5, and node 0 has 6 neighbors"), ("k", torch.tensor(6), "no whole number"),
-        ("metric", 5, "its 'metric' is no name"),
+        ("k", 5, "its 'k' is 5, and node 0 has 6 neighbors"), ("k", torch.tensor(6), "not a whole number"),
+        ("metric", 5, "its 'metric' is not a string"),
     ):  # fmt: skip
         odd = graph.clone()
         odd[name] = value
-        with pytest.raises(ValueError, match=rf"'graph' to be as it says .*{told}.* del graph\['k'\]"):
+        with pytest.raises(
+            ValueError, match=rf"attributes of 'graph' to fit its edges .*{told}.* del graph\['k'\]"
+        ):
             d2pyg.save_graph(odd, "graph.pt")
         del odd[name]
         d2pyg.save_graph(odd, "graph.pt")

@@ -119,7 +119,7 @@ class Wrong(ForwardMessagePassing):
         ("loud", ValueError, r"'forward' to be one of weighted \(got 'loud'\)"),
         (3, TypeError, r"'forward' to be a name or an object of that kind \(got int\)"),
         (torch.nn.Linear(1, 1), TypeError, r"d2pyg.nn.ForwardMessagePassing \(got Linear\)"),
-        (Wrong(lambda score: score[1:]), ValueError, r"one number a sample, \[50\] .*shape \(49,\)"),
+        (Wrong(lambda score: score[1:]), ValueError, r"one number per sample, \[50\] .*shape \(49,\)"),
         (Wrong(lambda score: score[:, None]), ValueError, r"shape \(50, 1\)\).*override scalarize"),
         (Wrong(lambda score: score > 0), ValueError, r"got torch.bool of shape \(50,\)"),
         (Wrong(lambda score: score / 0), ValueError, "scores after the forward pass to be finite"),
