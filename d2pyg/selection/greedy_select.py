@@ -14,11 +14,11 @@ from d2pyg._base.checks import ArrayLike, as_flag, as_integers, as_labels, as_sc
 from d2pyg._base.progress import progress_bar
 from d2pyg._base.registry import look_up, made, name_of
 from d2pyg.coreset.coreset import Coreset, plain, versions
-from d2pyg.coreset.explanation import Trace
 from d2pyg.graph.edges import Edges, edges_of
 from d2pyg.graph.scale import check_scale, scaled
 from d2pyg.greedy import heap, rounds, sequential  # noqa: F401  # they register themselves
 from d2pyg.greedy.problem import Picks, Problem, not_finite
+from d2pyg.greedy.trace import Trace
 from d2pyg.nn.claims import check_claims
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
 from d2pyg.selection.budget import check_available, num_kept
