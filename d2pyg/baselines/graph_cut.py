@@ -16,9 +16,9 @@ from d2pyg.graph.given import Given
 from d2pyg.graph.knn import Embeddings
 from d2pyg.graph.metric import Metric, PairwiseMetric
 from d2pyg.greedy.problem import Problem
+from d2pyg.greedy.run import run
 from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.reverse import ReverseMessage
-from d2pyg.selection.greedy_select import run
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -19,6 +19,7 @@ from d2pyg.graph.knn import Embeddings
 from d2pyg.graph.metric import Metric, PairwiseMetric
 from d2pyg.graph.scale import check_scale
 from d2pyg.greedy.problem import Problem
+from d2pyg.greedy.run import check_engine, run
 from d2pyg.greedy.trace import Trace
 from d2pyg.nn.claims import check_claims
 from d2pyg.nn.forward import ForwardMessagePassing, as_forward
@@ -27,7 +28,6 @@ from d2pyg.nn.reverse import ReverseMessage, as_reverse
 from d2pyg.nn.spread import spread
 from d2pyg.scores.dynamics import TrainingDynamics
 from d2pyg.selection.difficulty import difficulty_of
-from d2pyg.selection.greedy_select import check_engine, run
 from d2pyg.selection.request import Task
 
 
