@@ -198,7 +198,7 @@ CALLS = {
             "k": 2,
             "metric": "euclidean",
             "attr": "x",
-            "label": "y",
+            "labels": "y",
             "edge_index": "edge_index",
             "edge_attr": "edge_attr",
             "node_type": None,
@@ -214,7 +214,7 @@ CALLS = {
             "update": "sum",
             "flow": "both",
             "forward": "weighted",
-            "score": "score",
+            "scores": "score",
             "out": "difficulty",
             "edge_index": "edge_index",
             "edge_attr": "edge_attr",
@@ -227,8 +227,8 @@ CALLS = {
             "data": NODES,
             "budget": 2,
             "attr": "x",
-            "score": "score",
-            "label": "y",
+            "scores": "score",
+            "labels": "y",
             "mask": "mask",
             "graph": False,
             "edge_index": "edge_index",
@@ -267,10 +267,10 @@ def test_wrong_attributes_of_nodes(name):
         data.num_nodes = N  # else PyG infers it from the attributes
         data[name] = value
         for transform in (
-            transforms.EmbeddingKNNGraph(2, label="y"),
+            transforms.EmbeddingKNNGraph(2, labels="y"),
             transforms.PropagateDifficulty(),
             transforms.D2Prune(budget=2, k=2, mask="mask"),
-            transforms.D2Prune(budget=2, graph=True, label=None),
+            transforms.D2Prune(budget=2, graph=True, labels=None),
         ):
             attempt(what, transform, data)
 
