@@ -14,7 +14,7 @@ def actions():
         command.add_to(commands)
     found = {}
     for name, parser in commands.choices.items():
-        for action in parser._actions:
+        for action in filter(lambda action: action.option_strings, parser._actions):
             found.setdefault(action.dest, []).append((name, action))
     return found
 

@@ -98,6 +98,11 @@ def look_up(family: str, name: str | Callable[..., Any]) -> Any:
 def made(family: str, plug_in: str | Callable[..., Any], *values: Any, **arguments: Any) -> Any:
     """What the entry of that name, or a class or function that is given, makes of these arguments."""
     entry = look_up(family, plug_in)
+    if inspect.isabstract(entry):
+        raise TypeError(
+            f"Expected {family!r} to be complete (got {name_of(entry):.60} without "
+            f"{', '.join(sorted(entry.__abstractmethods__)):.60}). Subclass it with these methods."
+        )
     try:
         inspect.signature(entry).bind(*values, **arguments)
     except (TypeError, ValueError) as error:  # some built-in functions have no signature

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from d2pyg._base.checks import (
 )
 from d2pyg._base.defaults import K
 from d2pyg._base.progress import progress_bar
+from d2pyg._base.warn import warn
 from d2pyg.coreset.coreset import plain
 from d2pyg.graph.cover import covering_radii
 from d2pyg.graph.edges import nearest_graph, own_k
@@ -35,6 +37,7 @@ from d2pyg.metrics import overlap, score_entropy
 from d2pyg.scores.dynamics import check_numbers
 from d2pyg.selection.budget import after_cutoff, check_available, num_kept
 from d2pyg.selection.difficulty import difficulty_of
+from d2pyg.selection.request import Task
 from d2pyg.selection.select import select
 
 _SWEPT = ("k", "gamma_forward", "gamma_reverse", "clamp", "cutoff")
@@ -140,6 +143,8 @@ def sweep(
     for setting in _combinations(cutoff=cutoffs, k=many_k):
         _try_out(_without_edges(num_samples, most), score, max(budgets), setting, others, shared)
 
+    _warn(num_samples, score, budgets, cutoffs, labels, fixed)
+
     rows: list[dict[str, Any]] = []
     points, first = None, None
     runs = len(cutoffs) * len(many_k) * len(others)
@@ -155,9 +160,10 @@ def sweep(
                 graph = nearest_graph(whole, most if neighbors is None else neighbors)
                 for other in others:
                     started = time.perf_counter()
-                    coreset = select(
-                        graph, scores, budget=max(budgets), cutoff=dropped, **other, **shared
-                    )
+                    with _silent():
+                        coreset = select(
+                            graph, scores, budget=max(budgets), cutoff=dropped, **other, **shared
+                        )
                     seconds = round(time.perf_counter() - started, 4)
                     used = {name: coreset.settings[name] for name in _SWEPT}
                     radii: Sequence[float | None] = [None] * len(budgets)
@@ -237,10 +243,38 @@ def _try_out(
     """Picks one sample with each setting, so that a wrong one is refused before work begins."""
     left = len(after_cutoff(score, setting["cutoff"]))
     check_available(budget, len(score), left, 0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about a budget of one
+    with _silent():
         for other in others:
             select(graph, score, budget=1, **setting, **other, **shared)
+
+
+def _warn(
+    num_samples: int,
+    score: Tensor,
+    budgets: list[int],
+    cutoffs: list[Any],
+    labels: ArrayLike | None,
+    fixed: dict[str, Any],
+) -> None:
+    """What :func:`d2pyg.select` warns of with any of the budgets and cutoffs, each warning once."""
+    classes = {name: fixed[name] for name in ("balance", "min_per_class") if name in fixed}
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for cutoff, budget in itertools.product(cutoffs, dict.fromkeys(budgets)):
+            Task.of(
+                num_samples, score.device, scores=score, budget=budget, cutoff=cutoff, labels=labels,
+                **classes,
+            )  # fmt: skip
+    for text in dict.fromkeys(str(warning.message) for warning in said):
+        warn(text)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without what :func:`_warn` says of all budgets, or would of a budget of one."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The (budget of|cutoff leaves)")
+        yield
 
 
 def _graph(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from d2pyg._base.checks import ArrayLike, as_flag, as_integers, as_labels, as_scores
+from d2pyg._base.checks import ArrayLike, as_count, as_flag, as_integers, as_labels, as_scores
 from d2pyg.coreset.coreset import Coreset, plain, versions
 from d2pyg.graph.edges import Edges, edges_of
 from d2pyg.graph.scale import check_scale, scaled
@@ -146,8 +145,9 @@ def _groups(
             f"{len(across)} that do not). Build the graph with knn_graph(embeddings, k, batch=batch)."
         )
     available = (group.bincount() - group[first].bincount(minlength=len(number))).cpu()
-    if isinstance(budget, int | np.integer):
-        budget = [int(budget)] * len(number)
+    if isinstance(budget, int) or getattr(budget, "ndim", None) == 0:
+        one = as_count("budget", budget, 0, None, "", "Pass one number for all groups, or one a group.")
+        budget = [one] * len(number)
     count = as_integers("budget", budget, len(number), "groups").cpu()
     wrong = (count < 0) | (count > available)
     if bool(wrong.any()):

@@ -221,3 +221,11 @@ class TestErrors:
                 d2pyg.knn_graph(x, 2, metric=metric)
         with pytest.raises(ValueError, match="'backend' to be 'torch' with a metric that compares"):
             d2pyg.knn_graph(x, 2, metric=Manhattan(), backend="faiss")
+
+
+def test_what_is_no_metric():
+    for function in (torch.cdist, lambda: d2pyg.graph.metric.EuclideanMetric()):
+        with pytest.raises(TypeError, match=r"got function .*the method pairwise\(x, y\) of a Pairwise"):
+            d2pyg.knn_graph(torch.eye(3), 1, metric=function)
+    with pytest.raises(TypeError, match=r"'metric' to be complete \(got Metric without embed\)"):
+        d2pyg.knn_graph(torch.eye(3), 1, metric=d2pyg.graph.Metric)
