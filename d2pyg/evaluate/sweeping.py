@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,8 +23,8 @@ from d2pyg._base.checks import (
 )
 from d2pyg._base.defaults import K
 from d2pyg._base.progress import progress_bar
-from d2pyg._base.warn import warn
 from d2pyg.coreset.coreset import plain
+from d2pyg.evaluate.trial import silent, try_out, warn_of_all, without_edges
 from d2pyg.graph.cover import covering_radii
 from d2pyg.graph.edges import nearest_graph, own_k
 from d2pyg.graph.given import Given, k_of
@@ -35,9 +33,8 @@ from d2pyg.graph.knn import Embeddings, build_graph, points_of
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.metrics import overlap, score_entropy
 from d2pyg.scores.dynamics import check_numbers
-from d2pyg.selection.budget import after_cutoff, check_available, num_kept
+from d2pyg.selection.budget import after_cutoff, num_kept
 from d2pyg.selection.difficulty import difficulty_of
-from d2pyg.selection.request import Task
 from d2pyg.selection.select import select
 
 _SWEPT = ("k", "gamma_forward", "gamma_reverse", "clamp", "cutoff")
@@ -141,9 +138,9 @@ def sweep(
     if ready is not None:
         shared |= {"metric": metric, "backend": backend}  # for select to refuse
     for setting in _combinations(cutoff=cutoffs, k=many_k):
-        _try_out(_without_edges(num_samples, most), score, max(budgets), setting, others, shared)
+        try_out(without_edges(num_samples, most), score, max(budgets), setting, others, shared)
 
-    _warn(num_samples, score, budgets, cutoffs, labels, fixed)
+    warn_of_all(num_samples, score, budgets, cutoffs, labels, fixed)
 
     rows: list[dict[str, Any]] = []
     points, first = None, None
@@ -160,7 +157,7 @@ def sweep(
                 graph = nearest_graph(whole, most if neighbors is None else neighbors)
                 for other in others:
                     started = time.perf_counter()
-                    with _silent():
+                    with silent():
                         coreset = select(
                             graph, scores, budget=max(budgets), cutoff=dropped, **other, **shared
                         )
@@ -220,61 +217,6 @@ def _budgets(num_samples: int, many: dict[str, Any]) -> tuple[list[dict[str, Any
     amounts = [{name: value} for value in values]
     budgets = [num_kept(num_samples, **{**dict.fromkeys(many), **amount}) for amount in amounts]
     return [plain(amount) for amount in amounts], budgets
-
-
-def _without_edges(num_samples: int, k: int) -> Data:
-    graph = Data(
-        edge_index=torch.empty(2, 0, dtype=torch.int64),
-        edge_attr=torch.empty(0, dtype=torch.float64),
-        num_nodes=num_samples,
-    )
-    graph.k = k
-    return graph
-
-
-def _try_out(
-    graph: Data,
-    score: Tensor,
-    budget: int,
-    setting: dict[str, Any],
-    others: list[dict[str, Any]],
-    shared: dict[str, Any],
-) -> None:
-    """Picks one sample with each setting, so that a wrong one is refused before work begins."""
-    left = len(after_cutoff(score, setting["cutoff"]))
-    check_available(budget, len(score), left, 0)
-    with _silent():
-        for other in others:
-            select(graph, score, budget=1, **setting, **other, **shared)
-
-
-def _warn(
-    num_samples: int,
-    score: Tensor,
-    budgets: list[int],
-    cutoffs: list[Any],
-    labels: ArrayLike | None,
-    fixed: dict[str, Any],
-) -> None:
-    """What :func:`d2pyg.select` warns of with any of the budgets and cutoffs, each warning once."""
-    classes = {name: fixed[name] for name in ("balance", "min_per_class") if name in fixed}
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        for cutoff, budget in itertools.product(cutoffs, dict.fromkeys(budgets)):
-            Task.of(
-                num_samples, score.device, scores=score, budget=budget, cutoff=cutoff, labels=labels,
-                **classes,
-            )  # fmt: skip
-    for text in dict.fromkeys(str(warning.message) for warning in said):
-        warn(text)
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Without what :func:`_warn` says of all budgets, or would of a budget of one."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The (budget of|cutoff leaves)")
-        yield
 
 
 def _graph(
