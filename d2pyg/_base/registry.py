@@ -68,9 +68,16 @@ def choices(family: str) -> list[str]:
 
 
 def name_of(plug_in: object) -> str:
-    """What is recorded of a name or an object: the name, or what the object says it is."""
+    """What is recorded of a name or an object: the name, or what the object says it is.
+
+    A class or function that is registered has the name that it is registered by.
+    """
     if isinstance(plug_in, str):
         return plug_in
+    for entries in _TABLE.values():
+        for name, entry in entries.items():
+            if entry is plug_in:
+                return name
     return str(getattr(plug_in, "__name__", None) or repr(plug_in))
 
 
