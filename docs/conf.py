@@ -61,5 +61,5 @@ nitpicky = True  # a reference that leads nowhere is a warning, and make docs ta
 nitpick_ignore_regex = [
     ("py:.*", r"(torch|torch_geometric|numpy|lightning|abc|sklearn|transformers)\..*"),
     ("py:exc", r"[A-Z]\w+Error(, [A-Z]\w+Error)*"),
-    ("py:class", r"d2pyg\.coreset\.explanation\.Trace"),  # what Coreset.explain reads, and no user
+    ("py:class", r"d2pyg\.greedy\.trace\.Trace"),  # what Coreset.explain reads, and no user
 ]

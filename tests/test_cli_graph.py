@@ -76,7 +76,7 @@ def test_sweep_equals_sweep(files, capsys):
     x, scores, labels = files
     run(
         "sweep x.npy --scores s.npy --labels y.pt --keep 0.2 0.4 --k 2 6 --gamma-forward 1 0.5 "
-        "--gamma-reverse 0 1 --clamp no yes --cutoff 0 0.1 --kernel laplacian --scale none "
+        "--gamma-reverse 0 1 --no-clamp --clamp --cutoff 0 0.1 --kernel laplacian --scale none "
         "--update product --reverse weighted --flow target_to_source --metric cosine --balance uniform "
         "--min-per-class 2 --backend torch --engine heap --device cpu --out t.csv --json"
     )
@@ -124,7 +124,7 @@ BAD = [
     ("select x.npy --scores old.pt --keep 0.1 --out c.npz", "'scores' to name one of the arrays"),
     ("sweep x.npy --k 1 2 --out t.csv", "exactly one of 'keep'"),
     ("sweep x.npy --keep 0.1 a --out t.csv", "argument --keep: invalid float value: 'a'"),
-    ("sweep x.npy --keep 0.1 --clamp both --out t.csv", "expected yes or no (got 'both')"),
+    ("sweep x.npy --keep 0.1 --clamp yes --out t.csv", "unrecognized arguments: yes"),
     ("sweep x.npy --keep 0.1 --k 2 80 --out t.csv", "'k' to be between 1 and 79"),
     ("sweep x.npy --keep 0.1 --out t.json", "'out' to end in one of .csv"),
     ("sweep x.npy --keep 0.1 --scores y.csv --out ./y.csv", "'out' to differ from the inputs"),

@@ -11,7 +11,7 @@ import torch
 import d2pyg
 from d2pyg import Coreset
 from d2pyg._base import registry
-from d2pyg.cli import main
+from d2pyg.cli import main, methods
 
 
 @pytest.fixture
@@ -166,6 +166,40 @@ def test_help_is_the_docstring(files, stranger, capsys):
     assert "--weight F every:" in shown
     assert "kernel-object" not in shown
     assert ":math:" not in shown
+
+
+class Own:
+    def __call__(self): ...
+
+
+@pytest.mark.parametrize(
+    ("annotation", "kind"),
+    [
+        (int, int), ("int", int), (float | None, float), ("Optional[float]", float), (bool, bool),
+        ("typing.Union[str, list[float]]", str), ("ArrayLike | None", torch.Tensor),
+        (torch.Tensor, torch.Tensor), ("list[int]", None), ("list[str] | int", int), (Own, None),
+        (type("Inner", (), {"__qualname__": "f.<locals>.Inner"}), None), ("3 3", None),
+    ],
+)  # fmt: skip
+def test_kinds_of_options(annotation, kind):
+    def every(option): ...
+
+    every.__annotations__["option"] = annotation
+    assert methods._kind(every, "option") is kind
+
+
+def test_docstrings_of_strangers():
+    def every(one, two, three):
+        """Of another style.
+
+        Args:
+                one: First.
+          two: Second, with
+            a tail. And more.
+        """
+
+    told = [methods._described(every, name) for name in ("one", "two", "three")]
+    assert told == ["First", "Second, with a tail", ""]
 
 
 def test_a_method_without_embeddings_knows_its_size_from_scores(files):

@@ -43,6 +43,17 @@ def free_bytes(device: torch.device, root: Path = Path("/")) -> int:
     return max(0, int(left))
 
 
+def size_of(count: float) -> str:
+    """Bytes for people.
+
+    Example:
+        >>> size_of(64e12)
+        '64 TB'
+    """
+    power = min(4, int(math.log(max(count, 1), 1000)))
+    return f"{count / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"
+
+
 def _left_by_cgroups(root: Path) -> Iterator[float]:
     """What the control groups leave, from that of the process up to the root of all."""
     for line in _read(root / "proc/self/cgroup").splitlines():

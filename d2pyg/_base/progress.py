@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 from tqdm import tqdm
 
+from d2pyg._base.scalars import as_flag
+
 if TYPE_CHECKING:
     Progress: TypeAlias = tqdm[Any]
 else:
@@ -17,7 +19,7 @@ else:
 def progress_bar(total: int, what: str, unit: str, enabled: bool) -> Progress:
     """A bar that counts to ``total``; silent unless enabled, and where there is no stderr."""
     stream = sys.stderr
-    shown = enabled and stream is not None and not stream.closed
+    shown = as_flag("progress", enabled) and stream is not None and not stream.closed
     return tqdm(
         total=total, desc=what, unit=unit, unit_scale=True, disable=not shown, file=_Lenient(stream)
     )

@@ -68,9 +68,16 @@ def choices(family: str) -> list[str]:
 
 
 def name_of(plug_in: object) -> str:
-    """What is recorded of a name or an object: the name, or what the object says it is."""
+    """What is recorded of a name or an object: the name, or what the object says it is.
+
+    A class or function that is registered has the name that it is registered by.
+    """
     if isinstance(plug_in, str):
         return plug_in
+    for entries in _TABLE.values():
+        for name, entry in entries.items():
+            if entry is plug_in:
+                return name
     return str(getattr(plug_in, "__name__", None) or repr(plug_in))
 
 
@@ -98,6 +105,11 @@ def look_up(family: str, name: str | Callable[..., Any]) -> Any:
 def made(family: str, plug_in: str | Callable[..., Any], *values: Any, **arguments: Any) -> Any:
     """What the entry of that name, or a class or function that is given, makes of these arguments."""
     entry = look_up(family, plug_in)
+    if inspect.isabstract(entry):
+        raise TypeError(
+            f"Expected {family!r} to be complete (got {name_of(entry):.60} without "
+            f"{', '.join(sorted(entry.__abstractmethods__)):.60}). Subclass it with these methods."
+        )
     try:
         inspect.signature(entry).bind(*values, **arguments)
     except (TypeError, ValueError) as error:  # some built-in functions have no signature

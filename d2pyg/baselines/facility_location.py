@@ -76,8 +76,8 @@ def facility_location(
     Args:
         embeddings: [N, d]; or a graph from :func:`d2pyg.knn_graph`, to build it once for many runs.
         scores: Difficulty [N], only used by ``cutoff``.
-        k: Neighbors a sample, 1 to N - 1; default 10 (N - 1 if that is less), or all that a given
-            graph has.
+        k: Neighbors a sample, 1 to N - 1; default 10, with which ``benchmarks/accuracy`` measured it
+            (N - 1 if that is less), or all that a given graph has.
         gamma: Decay of similarity with distance, >= 0.
         kernel: ``"rbf"``, ``"laplacian"`` or a :class:`d2pyg.nn.Kernel` with weights in 0 to 1.
         optimizer: ``"lazy"`` or ``"stochastic"``.

@@ -16,9 +16,9 @@ from d2pyg.graph.given import Given
 from d2pyg.graph.knn import Embeddings
 from d2pyg.graph.metric import Metric, PairwiseMetric
 from d2pyg.greedy.problem import Problem
+from d2pyg.greedy.run import run
 from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.reverse import ReverseMessage
-from d2pyg.selection.greedy_select import run
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -74,8 +74,8 @@ def graph_cut(
         embeddings: [N, d]; or a graph from :func:`d2pyg.knn_graph`, to build it once for many runs.
         scores: Difficulty [N], only used by ``cutoff``.
         tradeoff: :math:`\lambda`, at least 0; ``lambdaVal`` in submodlib, 1 / ``alpha`` in apricot.
-        k: Neighbors a sample, 1 to N - 1; default 10 (N - 1 if that is less), or all that a given
-            graph has.
+        k: Neighbors a sample, 1 to N - 1; default 10, with which ``benchmarks/accuracy`` measured it
+            (N - 1 if that is less), or all that a given graph has.
         gamma: Decay of similarity with distance, >= 0.
         kernel: ``"rbf"``, ``"laplacian"`` or a :class:`d2pyg.nn.Kernel` with weights in 0 to 1.
         cutoff: Fraction of the hardest samples dropped first.

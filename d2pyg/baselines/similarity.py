@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from d2pyg._base.checks import check_gamma
+from d2pyg._base.defaults import SIMILARITY_K
 from d2pyg.graph.edges import Edges, both_directions, median_distance
 from d2pyg.graph.given import Given
 from d2pyg.nn.kernel import Kernel, as_kernel
 from d2pyg.selection.request import Task
 
-K = 10
 STEP = 2.0**-30  # similarities are multiples of it, so that sums of them are exact
 
 
@@ -26,7 +26,7 @@ def similarities(
     """
     kernel = as_kernel(kernel)
     gamma = check_gamma("gamma", gamma)
-    edges, used = given.edges(k, K, task.pool, task.group, task.place, progress)
+    edges, used = given.edges(k, SIMILARITY_K, task.pool, task.group, task.place, progress)
     unit = median_distance(edges)
     edges = both_directions(edges).in_units_of(unit)
     weight = kernel.weight(edges.distance, gamma)

@@ -83,10 +83,20 @@ def add_engine(add: Add) -> None:
 
 def add_running(add: Add) -> None:
     """How a command runs and reports."""
+    add_search(add)
+    add_reporting(add)
+
+
+def add_search(add: Add) -> None:
+    """How neighbors are searched, and where a command computes."""
     add("--backend", metavar="NAME",
         help=f"kNN: auto, {', '.join(choices('backend'))} (default auto)")  # fmt: skip
+    add_device(add)
+
+
+def add_device(add: Add) -> None:
+    """Where a command computes."""
     add("--device", metavar="NAME", help="cpu, cuda, cuda:1, ... (default cpu)")
-    add_reporting(add)
 
 
 def add_reporting(add: Add) -> None:

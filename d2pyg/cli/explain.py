@@ -59,7 +59,7 @@ def add_to(commands: Any) -> None:
     add("--scores", metavar="FILE", help="difficulty (default: as in the file)")
     add("--labels", metavar="FILE", help="classes (default: as in the file)")
     add = parser.add_argument_group("how it runs").add_argument
-    add("--device", metavar="NAME", help="cpu, cuda, cuda:1, ... (default cpu)")
+    common.add_device(add)
     common.add_reporting(add)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import inspect
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from textwrap import dedent
 from typing import Any
 
 from torch import Tensor
@@ -17,6 +19,7 @@ from d2pyg.coreset.coreset import Coreset
 
 Method = Callable[..., Coreset]
 _TYPES = {bool: None, float: "F", int: "N", str: "NAME"}  # of several, the first
+_ROLE = re.compile(r":\w+:`~?\\?([^`]*)`")
 _PARSERS: dict[type, Callable[[str], Any]] = {float: real, int: whole, str: str}
 
 
@@ -80,18 +83,54 @@ def check_options(name: str, method: Method, given: Collection[str]) -> None:
 
 def _kind(method: Method, parameter: str) -> type | None:
     """What the option is: a number, a name, a switch, an array (as Tensor) from a file, or None."""
-    annotation = str(parameters(method)[parameter].annotation)
-    words = re.findall(r"\w+", re.sub(r"(?<!Optional)(?<!Union)\[.*\]", "", annotation))
-    if "ArrayLike" in words or "Tensor" in words:
+    annotation = parameters(method)[parameter].annotation
+    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    try:
+        kinds = {*_alternatives(ast.parse(text, mode="eval").body)}
+    except SyntaxError:  # such as a class inside of a function
+        return None
+    if kinds & {"ArrayLike", "Tensor"}:
         return Tensor
-    return next((kind for kind in _TYPES if kind.__name__ in words), None)
+    return next((kind for kind in _TYPES if kind.__name__ in kinds), None)
+
+
+def _alternatives(annotation: ast.expr) -> Iterator[str]:
+    """The names of the types that an annotation allows, without what stands inside of them."""
+    match annotation:
+        case ast.BinOp(left, ast.BitOr(), right):
+            yield from (*_alternatives(left), *_alternatives(right))
+        case ast.Subscript(ast.Name(name) | ast.Attribute(_, name), inside):
+            if name in ("Optional", "Union"):
+                for part in inside.elts if isinstance(inside, ast.Tuple) else (inside,):
+                    yield from _alternatives(part)
+        case ast.Name(name) | ast.Attribute(_, name):
+            yield name
 
 
 def _described(method: Method, parameter: str) -> str:
     """The first sentence about an argument in the docstring, and its default."""
-    text = inspect.getdoc(method) or ""
-    found = re.search(rf"^ +{parameter}: ((?:.|\n)*?)(?=\n\n|\n +\*{{0,2}}\w+: |\Z)", text, re.MULTILINE)
-    sentence = "" if found is None else re.split(r"(?<=[^.]\.)\s", " ".join(found[1].split()))[0]
-    plain = re.sub(r":\w+:`~?\\?([^`]*)`", r"\1", sentence).replace("``", "").rstrip(".")
+    sentence = _first_sentence(_about(parameter, inspect.getdoc(method) or ""))
     default = parameters(method)[parameter].default
-    return plain if default in (None, False, inspect.Parameter.empty) else f"{plain} (default {default})"
+    if default in (None, False, inspect.Parameter.empty):
+        return sentence
+    return f"{sentence} (default {default})"
+
+
+def _about(parameter: str, doc: str) -> str:
+    """What the section Args of a docstring says of an argument, on one line."""
+    _, _, section = doc.partition("Args:\n")
+    entries: list[str] = []
+    for line in dedent(section.partition("\n\n")[0]).splitlines():
+        if line.startswith(" ") and entries:
+            entries[-1] += f" {line.strip()}"
+        else:
+            entries.append(line.strip())
+    told = (entry.partition(": ") for entry in entries)
+    return next((text for name, _, text in told if name == parameter), "")
+
+
+def _first_sentence(text: str) -> str:
+    """Plain text without the marks of reStructuredText."""
+    sentence, _, _ = text.replace("... ", "...\0").partition(". ")
+    plain = _ROLE.sub(r"\1", sentence.replace("\0", " ")).replace("``", "")
+    return plain.rstrip(".")

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from d2pyg import scores
 from d2pyg._base.checks import check_choice
+from d2pyg._base.defaults import K
 from d2pyg._base.io import read_array
 from d2pyg._base.outputs import check_output, replacing
-from d2pyg._base.registry import choices
 from d2pyg.cli import common, streams
 from d2pyg.scores.state import MARGINS
 
@@ -119,10 +119,9 @@ def add_to(commands: Any) -> None:
         help="as its paper has it, where low is hard (select wants high to be hard)")  # fmt: skip
     add("--prototypes", type=common.whole, metavar="N", help="centers of k-means (default 100)")
     add("--seed", type=common.whole, metavar="N", help="of the first centers; there is no default")
-    add("--k", type=common.whole, metavar="K", help="neighbors a sample (default 5)")
+    add("--k", type=common.whole, metavar="K", help=f"neighbors a sample (default {K})")
     common.add_metric(add)
-    add("--backend", metavar="NAME", help=f"kNN: auto, {', '.join(choices('backend'))} (default auto)")
-    add("--device", metavar="NAME", help="of kNN: cpu, cuda, cuda:1, ... (default cpu)")
+    common.add_search(add)
     common.add_reporting(parser.add_argument_group("how it reports").add_argument)
 
 

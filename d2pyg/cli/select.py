@@ -17,7 +17,7 @@ from d2pyg._base.outputs import check_output, replacing_all
 from d2pyg._base.registry import choices, look_up
 from d2pyg.cli import common, methods, streams
 from d2pyg.coreset import formats
-from d2pyg.coreset.coreset import Coreset
+from d2pyg.coreset.coreset import Coreset, write
 from d2pyg.metrics import class_counts
 from d2pyg.selection.difficulty import difficulty_of
 from d2pyg.selection.initial import as_initial
@@ -143,7 +143,7 @@ def _select(arguments: argparse.Namespace) -> None:
     summary = {"out": str(out), **_summary(coreset, score, files.get("labels"), method is select)}
 
     with replacing_all(*(path for path in (out, removed) if path)) as targets:
-        formats.write(coreset, targets[0], out.suffix)
+        write(coreset, targets[0], out.suffix)
         if removed:
             left_out = _left_out(coreset, files.get("initial"))
             targets[1].write(formats.name_list(left_out, removed.suffix))

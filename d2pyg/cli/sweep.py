@@ -25,7 +25,7 @@ examples:
     d2pyg sweep embeddings.npy --scores scores.npy --labels labels.npy --keep 0.3 \\
         --cutoff 0 0.1 0.2 0.3 --out sweep.csv
   From a graph that was built before:
-    d2pyg sweep graph.pt --scores scores.npy --budget 1000 --clamp no yes --out sweep.csv
+    d2pyg sweep graph.pt --scores scores.npy --budget 1000 --no-clamp --clamp --out sweep.csv
   Then, with the setting you chose:
     d2pyg select embeddings.npy --scores scores.npy --keep 0.3 --k 15 --out coreset.npz
 
@@ -44,6 +44,21 @@ columns, a row a combination:
   rows            the table, a list of objects
   seconds         time taken, reading, the graph and writing included
 """
+
+
+class _EachFlag(argparse.BooleanOptionalAction):
+    """A flag and its opposite, each a value to try, in the order given."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        before = getattr(namespace, self.dest, [])
+        super().__call__(parser, namespace, values, option_string)
+        setattr(namespace, self.dest, [*before, getattr(namespace, self.dest)])
 
 
 def add_to(commands: Any) -> None:
@@ -81,8 +96,8 @@ def add_to(commands: Any) -> None:
     add("--gamma-reverse", type=common.real, nargs="+", metavar="G",
         help="decays of reverse messages with distance (default "
         f"{defaults.GAMMA_REVERSE:g})")  # fmt: skip
-    add("--clamp", type=_flag, nargs="+", metavar="yes|no",
-        help="whether picks at or below 0 send no message (default no)")  # fmt: skip
+    add("--clamp", action=_EachFlag,
+        help="picks at or below 0 send no message; with --no-clamp besides, both are tried")  # fmt: skip
     add("--cutoff", type=common.real, nargs="+", metavar="F",
         help="fractions of the hardest samples dropped first (default 0.0)")  # fmt: skip
 
@@ -107,9 +122,3 @@ def _sweep(arguments: argparse.Namespace) -> None:
     streams.tell(f"tried {len(rows)} settings in {seconds:.1f} s -> {out}")
     if arguments.json:
         streams.say(json.dumps({"out": str(out), "rows": rows, "seconds": seconds}))
-
-
-def _flag(text: str) -> bool:
-    if text not in ("yes", "no"):
-        raise argparse.ArgumentTypeError(f"expected yes or no (got {text!r})")
-    return text == "yes"

@@ -7,7 +7,7 @@ import operator
 import os
 import platform
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -20,7 +20,9 @@ from d2pyg._base.outputs import replacing
 from d2pyg._base.registry import name_of
 from d2pyg._version import __version__
 from d2pyg.coreset import formats
-from d2pyg.coreset.explanation import Explanation, Trace
+from d2pyg.coreset.explanation import Explanation, explain
+from d2pyg.coreset.integrity import Fields
+from d2pyg.greedy.trace import Trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +96,10 @@ class Coreset:
             )
         last = len(self.scores) - 1
         remedy = "Samples are numbered from 0."
-        return self.trace.explain(self, as_count("sample", sample, 0, last, "", remedy))
+        sample = as_count("sample", sample, 0, last, "", remedy)
+        name = None if self.ids is None else self.ids[sample : sample + 1].tolist()[0]
+        initial = self.settings["initial"]
+        return explain(self.trace, sample, self.index, self.pick_scores, initial, name)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the coreset, in the format that the suffix says.
@@ -119,7 +124,7 @@ class Coreset:
         """
         path = formats.check_target("path", path)
         with replacing(path) as file:
-            formats.write(self, file, path.suffix)
+            write(self, file, path.suffix)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Coreset:
@@ -136,6 +141,16 @@ class Coreset:
         with readable("path", path):
             fields = formats.read(path)
         return cls(fields.index, fields.pick_scores, fields.scores, fields.settings, fields.ids)
+
+
+def write(coreset: Coreset, file: IO[bytes], suffix: str) -> None:
+    """Writes what :meth:`Coreset.save` does into a file that is open.
+
+    Raises:
+        ValueError: If the parts are not those of a coreset, so that it could not be read.
+    """
+    tensors = (coreset.index.cpu(), coreset.pick_scores.cpu(), coreset.scores.cpu())
+    formats.write(Fields(*tensors, coreset.settings, coreset.ids), file, suffix)
 
 
 def picks_of(coreset: Coreset | ArrayLike, num_samples: int | None) -> Tensor:

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from d2pyg.coreset.coreset import Coreset
-    from d2pyg.greedy.problem import Problem
+from d2pyg.greedy.trace import Message, Trace
 
 _SHOWN = 10  # messages in the text
-
-
-class Message(NamedTuple):
-    """What a pick took from the sample."""
-
-    sample: int  # the pick
-    place: int | None  # its place in ``coreset.index``; None: it was among ``initial``
-    loss: float  # below 0 where a pick below 0 raised the sample
 
 
 @dataclass(frozen=True)
@@ -103,83 +91,38 @@ class Explanation:
         return "\n".join(lines)
 
 
-@dataclass(frozen=True, eq=False)
-class Trace:
-    """What a selection started from: with its picks, enough to follow every message."""
+def explain(
+    trace: Trace, sample: int, index: Tensor, pick_scores: Tensor, initial: Sequence[int], name: Any
+) -> Explanation:
+    """What became of a sample.
 
-    score: Tensor  # float64 [N], as given
-    problem: Problem
-    sample: Tensor  # int64 [P], the samples that the problem's nodes are
-
-    def explain(self, coreset: Coreset, sample: int) -> Explanation:
-        """The messages to one node, from the picks around it in the order of time."""
-        problem = self.problem
-        name = None if coreset.ids is None else coreset.ids[sample : sample + 1].tolist()[0]
-        before = float(self.score[sample])
-        found = (self.sample == sample).nonzero().flatten()
-        if len(found) == 0:
-            picked = coreset.index.tolist()
-            where, nan = picked.index(sample) if sample in picked else None, math.nan
-            is_initial = sample in coreset.settings["initial"]
-            fate = "initial" if is_initial else "cut" if where is None else "picked"
-            return Explanation(sample, name, before, nan, None, 0, fate, where, nan, [])
-        node = int(found)
-        group = next(g for g, end in enumerate(problem.group_ptr[1:]) if node < end)
-        low, high = problem.group_ptr[group : group + 2]
-        score = problem.score[low:high]
-        own = problem.score[node]
-        rank = 1 + int((score > own).sum()) + int((score[: node - low] == own).sum())
-
-        place = coreset.index.new_full((len(self.score),), -1)
-        place[coreset.index] = torch.arange(len(coreset), device=place.device)
-        place_of = place.to(self.sample.device)[self.sample]
-        scores = (coreset.pick_scores / problem.unit).to(self.sample.device)
-        first = self._initial(low, high)
-        is_initial = any(i == node for i, _ in first)
-        fate = "initial" if is_initial else "picked" if place_of[node] >= 0 else "left"
-        senders: dict[int, tuple[int, int | None, float]] = {
-            i: (turn, None, value) for turn, (i, value) in enumerate(first)
-        }
-        for other in (place_of[low:high] >= 0).nonzero().flatten().tolist():
-            here = int(place_of[low + other])
-            senders[low + other] = (len(first) + here, here, float(scores[here]))
-
-        edges = (problem.rows.other == node).nonzero().flatten()
-        owner = torch.searchsorted(problem.rows.ptr, edges, right=True) - 1
-        until = senders[node][0] if node in senders else float("inf")
-        around = [
-            (*senders[j], j, edge)  # when, its place, its score, who, along which edge
-            for j, edge in zip(owner.tolist(), edges.tolist(), strict=True)
-            if j in senders and senders[j][0] < until
-        ]
-        now, messages = float(own), []
-        for _, turn in groupby(sorted(around, key=itemgetter(0)), key=itemgetter(0)):
-            seen = now  # by all parallel edges of one pick
-            for _, at, value, j, edge in turn:
-                loss = self._loss(value, seen, edge)
-                messages.append(Message(int(self.sample[j]), at, loss * problem.unit))
-                now -= loss
-        return Explanation(
-            sample, name, before, float(own) * problem.unit, rank, high - low, fate,
-            int(place_of[node]) if fate == "picked" else None, now * problem.unit, messages,
-        )  # fmt: skip
-
-    def _loss(self, pick_score: float, score: float, edge: int) -> float:
-        """A message in whole units."""
-        problem = self.problem
-        if problem.clamp and pick_score <= 0:
-            return 0.0
-        if problem.weight is not None:
-            return float((problem.weight[edge] * pick_score).round())
-        one, two = (problem.distance.new_tensor([v]) for v in (pick_score, score))
-        with torch.no_grad():
-            return float(problem.message(one, two, problem.distance[edge : edge + 1]).round())
-
-    def _initial(self, low: int, high: int) -> list[tuple[int, float]]:
-        """The initial nodes of a group in the order they were taken, and their scores then."""
-        from d2pyg.greedy.sequential import Scores
-
-        scores = Scores(self.problem)
-        first = self.problem.first
-        here = first[(first >= low) & (first < high)]
-        return [(node, scores.take(node)) for node in here.tolist()]
+    Args:
+        trace: What the selection started from.
+        sample: Its index, 0 to N - 1.
+        index: int64 [B], the samples picked, in order.
+        pick_scores: float64 [B], theirs.
+        initial: Samples that were taken first.
+        name: The user's name of the sample, or None.
+    """
+    node = trace.node_of(sample)
+    found = (index == sample).nonzero().flatten().tolist()
+    place = found[0] if found else None
+    fate = "cut" if node is None else "left"
+    if place is not None or sample in initial:
+        fate = "initial" if place is None else "picked"
+    score, rank, size, messages = math.nan, None, 0, []
+    if node is not None:
+        score, rank, size = trace.standing(node)
+        messages = trace.messages_to(node, index, pick_scores)
+    return Explanation(
+        sample=sample,
+        id=name,
+        score_before=float(trace.score[sample]),
+        score_after=score,
+        rank=rank,
+        group_size=size,
+        fate=fate,
+        place=place,
+        score_last=score - sum(message.loss for message in messages),
+        messages=messages,
+    )

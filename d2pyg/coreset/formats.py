@@ -9,7 +9,7 @@ import operator
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -22,21 +22,17 @@ from d2pyg._base.outputs import check_output
 from d2pyg.coreset.integrity import Fields, checked, checksum
 from d2pyg.coreset.tables import Parts, read_csv, read_parquet, write_csv, write_parquet
 
-if TYPE_CHECKING:
-    from d2pyg.coreset.coreset import Coreset
-
 _LARGE = 1 << 28  # bytes that are not compressed: 256 MiB
 
 
-def write(coreset: Coreset, file: IO[bytes], suffix: str) -> None:
-    """Writes a coreset in the format of a suffix.
+def write(fields: Fields, file: IO[bytes], suffix: str) -> None:
+    """Writes the parts of a coreset in the format of a suffix.
 
     Raises:
-        ValueError: If its parts are not those of a coreset, so that it could not be read.
+        ValueError: If they are not those of a coreset, so that it could not be read.
     """
-    arrays = (coreset.index.cpu(), coreset.pick_scores.cpu(), coreset.scores.cpu())
     try:
-        fields = checked(*arrays, coreset.settings, coreset.ids)
+        fields = checked(fields.index, fields.pick_scores, fields.scores, fields.settings, fields.ids)
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"Expected the coreset to be one that can be read back (got one of which {error}). Make it "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import time
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +24,7 @@ from d2pyg._base.checks import (
 from d2pyg._base.defaults import K
 from d2pyg._base.progress import progress_bar
 from d2pyg.coreset.coreset import plain
+from d2pyg.evaluate.trial import silent, try_out, warn_of_all, without_edges
 from d2pyg.graph.cover import covering_radii
 from d2pyg.graph.edges import nearest_graph, own_k
 from d2pyg.graph.given import Given, k_of
@@ -33,7 +33,7 @@ from d2pyg.graph.knn import Embeddings, build_graph, points_of
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.metrics import overlap, score_entropy
 from d2pyg.scores.dynamics import check_numbers
-from d2pyg.selection.budget import after_cutoff, check_available, num_kept
+from d2pyg.selection.budget import after_cutoff, num_kept
 from d2pyg.selection.difficulty import difficulty_of
 from d2pyg.selection.select import select
 
@@ -138,7 +138,9 @@ def sweep(
     if ready is not None:
         shared |= {"metric": metric, "backend": backend}  # for select to refuse
     for setting in _combinations(cutoff=cutoffs, k=many_k):
-        _try_out(_without_edges(num_samples, most), score, max(budgets), setting, others, shared)
+        try_out(without_edges(num_samples, most), score, max(budgets), setting, others, shared)
+
+    warn_of_all(num_samples, score, budgets, cutoffs, labels, fixed)
 
     rows: list[dict[str, Any]] = []
     points, first = None, None
@@ -155,9 +157,10 @@ def sweep(
                 graph = nearest_graph(whole, most if neighbors is None else neighbors)
                 for other in others:
                     started = time.perf_counter()
-                    coreset = select(
-                        graph, scores, budget=max(budgets), cutoff=dropped, **other, **shared
-                    )
+                    with silent():
+                        coreset = select(
+                            graph, scores, budget=max(budgets), cutoff=dropped, **other, **shared
+                        )
                     seconds = round(time.perf_counter() - started, 4)
                     used = {name: coreset.settings[name] for name in _SWEPT}
                     radii: Sequence[float | None] = [None] * len(budgets)
@@ -214,33 +217,6 @@ def _budgets(num_samples: int, many: dict[str, Any]) -> tuple[list[dict[str, Any
     amounts = [{name: value} for value in values]
     budgets = [num_kept(num_samples, **{**dict.fromkeys(many), **amount}) for amount in amounts]
     return [plain(amount) for amount in amounts], budgets
-
-
-def _without_edges(num_samples: int, k: int) -> Data:
-    graph = Data(
-        edge_index=torch.empty(2, 0, dtype=torch.int64),
-        edge_attr=torch.empty(0, dtype=torch.float64),
-        num_nodes=num_samples,
-    )
-    graph.k = k
-    return graph
-
-
-def _try_out(
-    graph: Data,
-    score: Tensor,
-    budget: int,
-    setting: dict[str, Any],
-    others: list[dict[str, Any]],
-    shared: dict[str, Any],
-) -> None:
-    """Picks one sample with each setting, so that a wrong one is refused before work begins."""
-    left = len(after_cutoff(score, setting["cutoff"]))
-    check_available(budget, len(score), left, 0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about a budget of one
-        for other in others:
-            select(graph, score, budget=1, **setting, **other, **shared)
 
 
 def _graph(

@@ -12,6 +12,10 @@ from torch_geometric.utils import subgraph as pyg_subgraph
 
 from d2pyg._base.checks import FLOATS, as_count, as_device, as_tensor, check_finite, check_unmasked
 from d2pyg._base.grouping import rank_in_group
+from d2pyg._base.memory import free_bytes, size_of
+
+_NODE_BYTES = 64  # scores, groups, places and pointers: eight numbers a node at the least
+_SMALL = 1 << 28  # bytes that nobody asks for: 256 MiB
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ def edges_of(graph: Data) -> Edges:
     num_nodes = as_count("num_nodes", 0 if num_nodes is None else num_nodes, 0, None, "", remedy)
     if not num_nodes:
         raise ValueError(f"Expected 'graph' to have at least one node (got none). {remedy}")
+    check_room(num_nodes, torch.device("cpu") if index is None else index.device)
     if index is None or index.dim() != 2 or len(index) != 2 or index.dtype != torch.int64:
         found = "none" if index is None else f"{index.dtype} {tuple(index.shape)}"
         raise ValueError(
@@ -102,6 +107,16 @@ def edges_of(graph: Data) -> Edges:
         distance.detach().to(place).double().contiguous(),
         num_nodes,
     )
+
+
+def check_room(num_nodes: int, device: torch.device) -> None:
+    """Refuses more nodes than there is memory for, before any is taken."""
+    takes = num_nodes * _NODE_BYTES
+    if takes > _SMALL and takes > (free := free_bytes(device)):
+        raise ValueError(
+            f"Expected 'graph' to fit into the {size_of(free)} that are free on {device} (got "
+            f"{num_nodes} nodes, which take {size_of(takes)} or more). Check graph.num_nodes."
+        )
 
 
 def own_k(graph: Data, edges: Edges) -> int:

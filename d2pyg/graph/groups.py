@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
 from d2pyg._base.progress import Progress
+from d2pyg._base.registry import made, name_of
 from d2pyg.graph.inner_product import InnerProductMetric, Products
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.metric import Metric, PairwiseMetric
@@ -61,10 +62,39 @@ class Search:
         """One group by itself, the places in it of its neighbors."""
         place = self.pool.device
         if type(self.metric) is InnerProductMetric:
-            return self.find(Products(self.embeddings, place, rows, self.memory), k, bar)
+            return self._found(Products(self.embeddings, place, rows, self.memory), k, bar)
         if isinstance(self.metric, PairwiseMetric):
             return pairwise_neighbors(self.embeddings, self.metric, place, rows, k, bar, self.memory)
-        return self.find(Points(self.embeddings, self.metric, place, rows, self.memory), k, bar)
+        return self._found(Points(self.embeddings, self.metric, place, rows, self.memory), k, bar)
+
+    def _found(self, points: Points, k: int, bar: Progress) -> tuple[Tensor, Tensor]:
+        """What the backend finds, in the form that all backends give."""
+        found: Any = made("backend", self.find, points, k, bar)
+        name, size = f"{name_of(self.find):.40}", len(points)
+        form = _form(found if isinstance(found, tuple) else (found,))
+        if form != f"int64 {(size, k)}, float64 {(size, k)}":
+            raise TypeError(
+                f"Expected 'backend' to give neighbors int64 and distances float64, both of shape "
+                f"{(size, k)} (got {form:.80} from {name}). Use 'auto', or return two such tensors."
+            )
+        neighbor, distance = found
+        low, high = map(int, neighbor.aminmax())
+        if low < 0 or high >= size:
+            raise ValueError(
+                f"Expected 'backend' to give neighbors in 0 to {size - 1} (got {low} to {high} from "
+                f"{name}). Number them as the points are."
+            )
+        return neighbor, distance
+
+
+def _form(values: tuple[Any, ...]) -> str:
+    """What these are: tensors by dtype and shape."""
+    return ", ".join(
+        f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+        if isinstance(value, Tensor)
+        else type(value).__name__
+        for value in values
+    )
 
 
 def dim_of(embeddings: Tensor | Joined, metric: Metric | PairwiseMetric, place: torch.device) -> int:

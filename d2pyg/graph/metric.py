@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from d2pyg._base.registry import made, register
+from d2pyg._base.registry import made, name_of, register
 from d2pyg.graph.lengths import length
 
 
@@ -132,6 +132,11 @@ class PairwiseMetric(ABC):
 
 def as_metric(metric: str | Metric | PairwiseMetric) -> Metric | PairwiseMetric:
     """The metric itself, or the registered one of that name."""
+    if callable(metric) and not isinstance(metric, type | Metric | PairwiseMetric):
+        raise TypeError(
+            f"Expected 'metric' to be a name, a d2pyg.graph.Metric or a PairwiseMetric (got function "
+            f"{name_of(metric):.60}). Make it the method pairwise(x, y) of a PairwiseMetric."
+        )
     found = metric if isinstance(metric, Metric | PairwiseMetric) else made("metric", metric)
     if not isinstance(found, Metric | PairwiseMetric):
         raise TypeError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from d2pyg._base.checks import as_real
-from d2pyg._base.memory import free_bytes
+from d2pyg._base.memory import free_bytes, size_of
 
 _SHARE = 0.25  # of what is free, unless the user says
 _GRAPH_BYTES = 64  # an edge: neighbors and distances, the graph, and what turns one into the other
@@ -29,8 +28,8 @@ class Plan:
 
     def __str__(self) -> str:
         return (
-            f"{_size(self.result)} for the graph, up to {_size(self.memory)} to search, "
-            f"{_size(self.free)} free"
+            f"{size_of(self.result)} for the graph, up to {size_of(self.memory)} to search, "
+            f"{size_of(self.free)} free"
         )
 
 
@@ -77,8 +76,8 @@ def plan(
         }
         way = ", or ".join(way for way, helps in ways.items() if helps) or "Use fewer samples"
         raise ValueError(
-            f"Expected the graph to fit into the {_size(free)} that are free on {device} (got "
-            f"{num_samples} samples and k={k}, which take {_size(result)}, and {_size(wanted)} to "
+            f"Expected the graph to fit into the {size_of(free)} that are free on {device} (got "
+            f"{num_samples} samples and k={k}, which take {size_of(result)}, and {size_of(wanted)} to "
             f"search). {way}."
         )
     return Plan(result, max(least, _SHARE * (free - result)) if memory is None else memory, held, free)
@@ -108,17 +107,11 @@ def out_of_memory(takes: Plan) -> Iterator[None]:
         least = _LEAST + takes.held
         smaller = max(least, int(takes.memory / 2))
         raise MemoryError(
-            f"Expected {_size(takes.memory)} to search with, of {_size(takes.free)} that were free at "
-            f"the start (got less). "
+            f"Expected {size_of(takes.memory)} to search with, of {size_of(takes.free)} that were free "
+            f"at the start (got less). "
             + (
                 f"Pass memory={smaller} to d2pyg.knn_graph."
                 if takes.memory > least
                 else "Use fewer samples, or a smaller k."
             )
         ) from error
-
-
-def _size(count: float) -> str:
-    """Bytes for people."""
-    power = min(4, int(math.log(max(count, 1), 1000)))
-    return f"{count / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Protocol
 from weakref import proxy
 
 import torch
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from d2pyg.graph.points import Points
 
 _FLOAT32_ROUNDOFF = 2.0**-24
 _FLOAT16_ROUNDOFF = 2.0**-11
@@ -92,10 +89,29 @@ class Rounded:
         return (self.share - self.error) * norm - self.tiny
 
 
+class Samples(Protocol):
+    """What a table is made of: all samples in the metric's space."""
+
+    dim: int
+    share: float
+    norm: Tensor
+    together: int  # samples that are made at a time
+    beside: float  # bytes for what is compared at a time
+    tile: int  # bounds that are held together
+
+    def __len__(self) -> int: ...
+
+    def split(self, rows: slice | Tensor) -> list[slice | Tensor]:
+        """Samples in parts of ``together``."""
+
+    def centered(self, rows: slice | Tensor) -> Tensor:
+        """Float64 [C, dim], centered and scaled."""
+
+
 class Table(Rounded):
     """The rounded samples of all points: kept where they fit into ``memory`` bytes, else made anew."""
 
-    def __init__(self, points: Points, dtype: torch.dtype, memory: float) -> None:
+    def __init__(self, points: Samples, dtype: torch.dtype, memory: float) -> None:
         super().__init__(dtype, points.dim, points.share)
         self.points = proxy(points)  # no cycle: what is kept is freed together with the points
         self.keeps = len(points) * self.width * dtype.itemsize <= memory

@@ -165,13 +165,11 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
 
     def _features(self) -> dict[str, bool]:
         """What message and update take besides what is always there, and whether they need it."""
-        message, update = (inspect.signature(f).parameters for f in (self.message, self.update))
-        parameters = [*message.values(), *list(update.values())[1:]]
+        taken = self.inspector.get_flat_params(["message", "update"], exclude=self.special_args)
         return {
-            name: parameter.default is parameter.empty
-            for parameter in parameters
-            if parameter.name not in self.special_args
-            and (name := parameter.name.removesuffix("_i").removesuffix("_j")) not in _ALWAYS
+            name: parameter.default is inspect.Parameter.empty
+            for parameter in taken
+            if (name := parameter.name.removesuffix("_i").removesuffix("_j")) not in _ALWAYS
         }
 
 

@@ -12,6 +12,7 @@ from d2pyg._base.chance import as_seed
 from d2pyg._base.checks import (
     ArrayLike,
     as_count,
+    as_device,
     as_index,
     as_real,
     as_scores,
@@ -20,10 +21,11 @@ from d2pyg._base.checks import (
     check_gamma,
     check_length,
 )
+from d2pyg._base.defaults import K
 from d2pyg._base.grid import largest_magnitude, power_of_two
-from d2pyg.graph.edges import both_directions, edges_of, median_distance
+from d2pyg.graph.edges import both_directions, median_distance
 from d2pyg.graph.given import Given
-from d2pyg.graph.knn import Embeddings, knn_graph
+from d2pyg.graph.knn import Embeddings
 from d2pyg.nn.exact_sum import ExactSum
 from d2pyg.nn.kernel import Kernel, as_kernel
 
@@ -48,7 +50,7 @@ def extrapolate(
     index: ArrayLike,
     scores: ArrayLike,
     *,
-    k: int = 10,
+    k: int | None = None,
     gamma: float = 1.0,
     kernel: str | Kernel = "rbf",
     iterations: int = 50,
@@ -71,10 +73,11 @@ def extrapolate(
     pessimistic, because the returned scores use all of them.
 
     Args:
-        embeddings: [N, d], or a graph from :func:`d2pyg.knn_graph`, of which all neighbors are used.
+        embeddings: [N, d], or a graph from :func:`d2pyg.knn_graph`.
         index: int [M], the samples whose score is known.
         scores: [M], >= 0.
-        k: Neighbors a sample.
+        k: Neighbors a sample, 1 to N - 1; default 15 (N - 1 if that is less), or all that a given
+            graph has.
         gamma: Decay of weights with distance, at least 0.
         kernel: As in :func:`d2pyg.select`.
         iterations: Number of steps. Scores travel one edge per step. It stops early if nothing changes.
@@ -93,10 +96,11 @@ def extrapolate(
     """
     gamma, kernel, seed = check_gamma("gamma", gamma), as_kernel(kernel), as_seed(seed)
     as_count("iterations", iterations, 1, None, "", "50 reaches 50 edges far.")
-    graph = embeddings if isinstance(embeddings, Data) else knn_graph(embeddings, k)
-    Given.of(graph, None)  # which refuses what is no distance
-    edges = both_directions(edges_of(graph))
-    place = edges.distance.device
+    given = Given.of(embeddings, None)
+    place = as_device(None, given.device)
+    everyone = torch.arange(len(given), device=place)
+    edges, _ = given.edges(k, K, everyone, torch.zeros_like(everyone), place, progress=False)
+    edges = both_directions(edges)
     known = as_index("index", index, edges.num_nodes).to(place)
     value = as_scores(scores, len(known)).to(place)
     hidden = _num_hidden(held_out, len(known))

@@ -7,11 +7,12 @@ from torch import Tensor
 
 from d2pyg._base.chance import draws
 from d2pyg._base.checks import as_count, as_device, as_flag
+from d2pyg._base.defaults import K
 from d2pyg._base.grid import largest_magnitude, power_of_two
 from d2pyg._base.room import room_for
-from d2pyg.graph.given import Given
+from d2pyg.graph.given import Given, k_of
 from d2pyg.graph.kmeans import Directions, spherical_kmeans
-from d2pyg.graph.knn import Embeddings, as_embedded, knn_graph
+from d2pyg.graph.knn import Embeddings, as_embedded, build_graph
 from d2pyg.graph.metric import Metric, PairwiseMetric
 
 
@@ -58,7 +59,7 @@ def prototypicality(
 
 def neighbor_distance(
     embeddings: Embeddings,
-    k: int = 5,
+    k: int | None = None,
     *,
     metric: str | Metric | PairwiseMetric = "euclidean",
     backend: str = "auto",
@@ -69,7 +70,7 @@ def neighbor_distance(
 
     Args:
         embeddings: [N, d], any float type.
-        k: 1 to N - 1.
+        k: 1 to N - 1; default 15 (N - 1 if that is less).
         metric: A distance, as in :func:`d2pyg.knn_graph`.
         backend, device, progress: As in :func:`d2pyg.knn_graph`.
 
@@ -83,7 +84,10 @@ def neighbor_distance(
         >>> neighbor_distance(torch.tensor([[0.0], [1.0], [5.0]]), k=1)
         tensor([1., 1., 4.], dtype=torch.float64)
     """
-    graph = knn_graph(embeddings, k, metric=metric, backend=backend, device=device, progress=progress)
+    given = as_embedded(embeddings, metric)
+    k = k_of(k, len(given), K)
+    place = as_device(device, given.device)
+    graph = build_graph(given, k, metric, backend, None, place, progress)
     Given.of(graph, None)  # which refuses what is no distance
     distance: Tensor = graph.edge_attr.view(graph.num_nodes, k)
     unit = power_of_two(largest_magnitude(distance))

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
-import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from d2pyg._base.checks import ArrayLike, as_flag, as_integers, as_labels, as_scores
-from d2pyg._base.progress import progress_bar
-from d2pyg._base.registry import look_up, made, name_of
+from d2pyg._base.checks import ArrayLike, as_count, as_flag, as_integers, as_labels, as_scores
 from d2pyg.coreset.coreset import Coreset, plain, versions
-from d2pyg.coreset.explanation import Trace
 from d2pyg.graph.edges import Edges, edges_of
 from d2pyg.graph.scale import check_scale, scaled
-from d2pyg.greedy import heap, rounds, sequential  # noqa: F401  # they register themselves
-from d2pyg.greedy.problem import Picks, Problem, not_finite
+from d2pyg.greedy.problem import Problem
+from d2pyg.greedy.run import check_engine, run
+from d2pyg.greedy.trace import Trace
 from d2pyg.nn.claims import check_claims
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
 from d2pyg.selection.budget import check_available, num_kept
@@ -151,8 +145,9 @@ def _groups(
             f"{len(across)} that do not). Build the graph with knn_graph(embeddings, k, batch=batch)."
         )
     available = (group.bincount() - group[first].bincount(minlength=len(number))).cpu()
-    if isinstance(budget, int | np.integer):
-        budget = [int(budget)] * len(number)
+    if isinstance(budget, int) or getattr(budget, "ndim", None) == 0:
+        one = as_count("budget", budget, 0, None, "", "Pass one number for all groups, or one a group.")
+        budget = [one] * len(number)
     count = as_integers("budget", budget, len(number), "groups").cpu()
     wrong = (count < 0) | (count > available)
     if bool(wrong.any()):
@@ -163,37 +158,3 @@ def _groups(
             f"a group."
         )
     return group, count
-
-
-def run(problem: Problem, engine: str, progress: bool) -> tuple[Picks, dict[str, Any]]:
-    """The picks, their scores in the caller's units, and which engine found them, and how."""
-    engine = _best_engine(problem) if _is_auto(engine) else engine
-    wanted, none = sum(problem.count), problem.score[:0]
-    with torch.no_grad(), progress_bar(wanted, "selection", "picks", progress) as bar:
-        picks = made("engine", engine, problem, bar) if wanted else Picks(none.long(), none)
-    if not isinstance(picks, Picks):
-        raise TypeError(
-            f"Expected 'engine' to give Picks (got {type(picks).__name__} from {name_of(engine):.60}). "
-            f"Pass 'auto', or an engine."
-        )
-    picks = replace(picks, score=picks.score * problem.unit)
-    if not bool(picks.score.isfinite().all()):
-        raise not_finite(problem.reverse)
-    return picks, {"engine": name_of(engine), "engine_report": picks.report}
-
-
-def check_engine(engine: str) -> None:
-    """A name that is known; asked before the graph is built."""
-    if not _is_auto(engine):
-        look_up("engine", engine)
-
-
-def _is_auto(engine: str) -> bool:
-    return isinstance(engine, str) and engine == "auto"
-
-
-def _best_engine(problem: Problem) -> str:
-    """The fastest engine that runs this message on this device."""
-    if problem.reverse.linear and problem.score.device.type == "cpu":
-        return "heap"
-    return "rounds" if problem.reverse.monotone else "sequential"

@@ -14,12 +14,13 @@ from d2pyg._base.checks import ArrayLike, as_columns, as_device, as_flag
 from d2pyg._base.defaults import K
 from d2pyg._base.registry import register
 from d2pyg.coreset.coreset import Coreset
-from d2pyg.coreset.explanation import Trace
 from d2pyg.graph.given import Given
 from d2pyg.graph.knn import Embeddings
 from d2pyg.graph.metric import Metric, PairwiseMetric
 from d2pyg.graph.scale import check_scale
 from d2pyg.greedy.problem import Problem
+from d2pyg.greedy.run import check_engine, run
+from d2pyg.greedy.trace import Trace
 from d2pyg.nn.claims import check_claims
 from d2pyg.nn.forward import ForwardMessagePassing, as_forward
 from d2pyg.nn.kernel import Kernel
@@ -27,7 +28,6 @@ from d2pyg.nn.reverse import ReverseMessage, as_reverse
 from d2pyg.nn.spread import spread
 from d2pyg.scores.dynamics import TrainingDynamics
 from d2pyg.selection.difficulty import difficulty_of
-from d2pyg.selection.greedy_select import check_engine, run
 from d2pyg.selection.request import Task
 
 

@@ -26,7 +26,7 @@ class EmbeddingKNNGraph(NodeTransform):
             it is given, a Batch at once.
         backend: As in :func:`d2pyg.knn_graph`.
         attr: The attribute with the embeddings [N, d], floating.
-        label: The attribute with the classes [N], integers >= 0, to join nodes of one class only.
+        labels: The attribute with the classes [N], integers >= 0, to join nodes of one class only.
         edge_index: Where the edges go, int64 [2, E] from source j to target i, j a neighbor of i.
             Another name keeps edges that are there; it has ``"edge_index"`` in it, by which PyG's
             batching knows what to shift.
@@ -52,7 +52,7 @@ class EmbeddingKNNGraph(NodeTransform):
         metric: str | Metric | PairwiseMetric = "euclidean",
         backend: str = "auto",
         attr: str = "x",
-        label: str | None = None,
+        labels: str | None = None,
         edge_index: str = "edge_index",
         edge_attr: str = "edge_attr",
         node_type: str | None = None,
@@ -69,20 +69,20 @@ class EmbeddingKNNGraph(NodeTransform):
         self.metric = metric
         self.backend = backend
         self.attr = attr
-        self.label = label
+        self.labels = labels
         self.edge_index = edge_index
         self.edge_attr = edge_attr
         self.node_type = node_type
-        check_names(self, "attr", "edge_attr", *["label"] * (label is not None))
+        check_names(self, "attr", "edge_attr", *["labels"] * (labels is not None))
 
     def forward(self, data: Any) -> Any:
         nodes = Nodes(data, self.node_type)
         x = as_embedded(nodes.values("attr", self.attr, "Name the embeddings."), self.metric)
         batch = nodes.batch(len(x), x.device)
         group = batch
-        if self.label is not None:
-            label = nodes.values("label", self.label, "For edges between classes, leave it out.")
-            both = torch.stack([batch, as_labels(self.label, label, len(x), "nodes").to(x.device)])
+        if self.labels is not None:
+            label = nodes.values("labels", self.labels, "For edges between classes, leave it out.")
+            both = torch.stack([batch, as_labels(self.labels, label, len(x), "nodes").to(x.device)])
             group = both.unique(dim=1, return_inverse=True)[1]
         k = min(self.k, max(1, len(x) - 1))
         graph = build_graph(x, k, self.metric, self.backend, group, x.device, progress=False)

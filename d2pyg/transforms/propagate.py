@@ -32,7 +32,7 @@ class PropagateDifficulty(NodeTransform):
         update: ``"sum"`` (default), ``"product"`` or ``"none"``.
         forward: ``"weighted"`` (the formula above) or a :class:`d2pyg.nn.ForwardMessagePassing`.
         flow: ``"both"``: an edge in either direction joins both nodes; else sources send to targets.
-        score: The attribute with the difficulty [N], >= 0, higher is harder.
+        scores: The attribute with the difficulty [N], >= 0, higher is harder.
         out: Where the result goes, float64 [N].
         edge_index: The edges int64 [2, E], such as of :class:`EmbeddingKNNGraph`.
         edge_attr: Their distances [E].
@@ -60,7 +60,7 @@ class PropagateDifficulty(NodeTransform):
         update: str | None = None,
         forward: str | ForwardMessagePassing = "weighted",
         flow: str = "both",
-        score: str = "score",
+        scores: str = "score",
         out: str = "difficulty",
         edge_index: str = "edge_index",
         edge_attr: str = "edge_attr",
@@ -73,12 +73,12 @@ class PropagateDifficulty(NodeTransform):
         self.update = update
         self.layer = forward
         self.flow = check_choice("flow", flow, FLOWS)
-        self.score = score
+        self.scores = scores
         self.out = out
         self.edge_index = edge_index
         self.edge_attr = edge_attr
         self.node_type = node_type
-        check_names(self, "score", "out", "edge_index", "edge_attr")
+        check_names(self, "scores", "out", "edge_index", "edge_attr")
         self._layer()  # checks the arguments
 
     def _layer(self) -> ForwardMessagePassing:
@@ -86,7 +86,7 @@ class PropagateDifficulty(NodeTransform):
 
     def forward(self, data: Any) -> Any:
         nodes = Nodes(data, self.node_type)
-        given = nodes.values("score", self.score, "Name the difficulty, higher is harder.")
+        given = nodes.values("scores", self.scores, "Name the difficulty, higher is harder.")
         layer = self._layer()
         columns = as_columns(given, len(given), layer.in_channels)
         score = as_scores(given, len(given)) if columns is None else columns

@@ -35,14 +35,14 @@ class D2Prune(NodeTransform):
         prune: Fraction removed.
         budget: Number of nodes kept of each graph.
         attr: The attribute with the embeddings [N, d], floating.
-        score: The one with the difficulty [N], >= 0, higher is harder; None: without scores.
-        label: The one with the classes [N], integers >= 0, for a graph and a budget a class; or None.
+        scores: The one with the difficulty [N], >= 0, higher is harder; None: without scores.
+        labels: The one with the classes [N], integers >= 0, for a graph and a budget a class; or None.
         mask: A mask such as ``"train_mask"``: only its nodes are considered, fractions are of them, and
             it is cut down to the coreset, in place of ``coreset_mask``. Graphs without any are passed
             over.
         graph: Take the kNN graph that the data has, such as of :class:`EmbeddingKNNGraph`, in place of
             building one from ``attr``. Links without distances, such as citations, will not do, and
-            with a ``label`` no edge joins two classes: give :class:`EmbeddingKNNGraph` the same.
+            with ``labels`` no edge joins two classes: give :class:`EmbeddingKNNGraph` the same.
         edge_index: The edges int64 [2, E] of that graph.
         edge_attr: Their distances [E].
         node_type: The node type, for ``HeteroData``; the edges of the graph are of type
@@ -58,10 +58,10 @@ class D2Prune(NodeTransform):
         >>> from torch_geometric.data import Data
         >>> x = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]])
         >>> data = Data(x=x, score=torch.tensor([1, 9, 1, 1, 2, 1]))
-        >>> D2Prune(budget=3, k=2, label=None)(data).coreset_index
+        >>> D2Prune(budget=3, k=2, labels=None)(data).coreset_index
         tensor([1, 4, 3])
         >>> data.train_mask = torch.tensor([True, False, True, True, True, True])
-        >>> D2Prune(keep=0.4, k=2, label=None, mask="train_mask")(data).train_mask
+        >>> D2Prune(keep=0.4, k=2, labels=None, mask="train_mask")(data).train_mask
         tensor([ True, False, False, False,  True, False])
     """
 
@@ -72,8 +72,8 @@ class D2Prune(NodeTransform):
         prune: float | None = None,
         budget: int | None = None,
         attr: str = "x",
-        score: str | None = "score",
-        label: str | None = "y",
+        scores: str | None = "score",
+        labels: str | None = "y",
         mask: str | None = None,
         graph: bool = False,
         edge_index: str = "edge_index",
@@ -85,7 +85,7 @@ class D2Prune(NodeTransform):
         if unknown:
             raise TypeError(
                 f"Expected settings of d2pyg.select that hold for any data (got {unknown[0]!r}). There "
-                f"are {', '.join(_SETTINGS)}; 'score' and 'label' name attributes."
+                f"are {', '.join(_SETTINGS)}; 'scores' and 'labels' name attributes."
             )
         if settings.get("k") is not None:
             as_count("k", settings["k"], 1, None, "", "It is the number of neighbors of a node.")
@@ -93,15 +93,15 @@ class D2Prune(NodeTransform):
         self.prune = prune
         self.budget = budget
         self.attr = attr
-        self.score = score
-        self.label = label
+        self.scores = scores
+        self.labels = labels
         self.mask = mask
         self.graph = as_flag("graph", graph)
         self.edge_index = edge_index
         self.edge_attr = edge_attr
         self.node_type = node_type
         self.settings = settings
-        optional = [name for name in ("score", "label", "mask") if getattr(self, name) is not None]
+        optional = [name for name in ("scores", "labels", "mask") if getattr(self, name) is not None]
         check_names(self, "attr", "edge_index", "edge_attr", *optional)
 
     def forward(self, data: Any) -> Any:
@@ -114,8 +114,8 @@ class D2Prune(NodeTransform):
             given = nodes.values("attr", self.attr, "Name the embeddings.")
             total, place = len(given), given.device
         batch = nodes.batch(total, place)
-        score = self._each(nodes, "score", total, "Without a difficulty, pass score=None.")
-        label = self._each(nodes, "label", total, "Without classes of the nodes, pass label=None.")
+        score = self._each(nodes, "scores", total, "Without a difficulty, pass scores=None.")
+        label = self._each(nodes, "labels", total, "Without classes of the nodes, pass labels=None.")
         among = self._mask(nodes, total)
 
         picks = nodes.graphs(batch, among)
@@ -165,7 +165,7 @@ class D2Prune(NodeTransform):
         if name is None:
             return None
         values = nodes.values(argument, name, remedy)
-        several = argument == "score" and values.dim() == 2  # columns, for a layer that takes them
+        several = argument == "scores" and values.dim() == 2  # columns, for a layer that takes them
         check_length(name, values.sum(dim=1) if several else values, total, "nodes")
         return values
 

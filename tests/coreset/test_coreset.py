@@ -13,6 +13,7 @@ import d2pyg
 from d2pyg import Coreset
 from d2pyg._base.outputs import replacing_all
 from d2pyg.coreset import formats, tables
+from d2pyg.coreset.coreset import write
 
 SUFFIXES = [".npz", ".pt", ".json", ".csv", ".parquet"]
 
@@ -466,6 +467,6 @@ def test_what_could_not_be_read_is_not_written(suffix, tmp_path):
 
 def test_written_together_with_another_file(coreset, tmp_path):
     with replacing_all(tmp_path / "c.npz", tmp_path / "list.txt") as (file, other):
-        formats.write(coreset, file, ".npz")
+        write(coreset, file, ".npz")
         other.write(b"a\n")
     assert_same(Coreset.load(tmp_path / "c.npz"), coreset)

@@ -1,6 +1,7 @@
 """A sweep's rows against one separate selection each."""
 
 import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -189,3 +190,22 @@ def test_refuses_what_a_graph_fixes(data):
         d2pyg.sweep(graph, keep=0.1, k=[2, 5])
     with pytest.raises(ValueError, match=r"different labels"):
         d2pyg.sweep(graph, keep=0.1, labels=data[2])
+
+
+def test_warns_as_select_does_of_every_budget_and_cutoff_once(rng):
+    x, scores, labels = rng.normal(size=(30, 3)), np.arange(30.0), np.arange(30) // 10
+    settings = {"labels": labels, "min_per_class": 3, "k": 3}
+    expected = []
+    for cutoff in (0.0, 0.3):
+        for budget in (4, 5, 15):
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                d2pyg.select(x, scores, budget=budget, cutoff=cutoff, **settings)
+            expected += [str(warning.message) for warning in said]
+    assert any("budget of 4" in text for text in expected)
+    assert any("cutoff leaves" in text for text in expected)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        d2pyg.sweep(x, scores, budget=[4, 5, 15, 5], cutoff=[0.0, 0.3], gamma_reverse=[1, 2], **settings)
+    assert [str(warning.message) for warning in said] == list(dict.fromkeys(expected))
+    assert {warning.filename for warning in said} == {__file__}

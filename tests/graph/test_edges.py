@@ -56,3 +56,11 @@ def test_own_k_of_a_graph_from_elsewhere():
     graph.k = 5
     assert own_k(graph, edges_of(graph)) == 5
     assert own_k(Data(num_nodes=3), edges([], [], 3)) == 0
+
+
+@pytest.mark.parametrize("scores", [None, torch.ones(3)])
+def test_more_nodes_than_memory(scores):
+    graph = d2pyg.knn_graph(torch.eye(3), 1)
+    graph.num_nodes = 10**12
+    with pytest.raises(ValueError, match=r"free on cpu \(got 10{12} nodes, which take 64 TB or more\)"):
+        d2pyg.select(graph, scores, budget=1)

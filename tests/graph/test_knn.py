@@ -346,3 +346,19 @@ class TestErrors:
         monkeypatch.syspath_prepend(tmp_path)
         with pytest.raises(ModuleNotFoundError, match="something_it_needs"):
             require("half_installed", "half-installed")
+
+
+@pytest.mark.parametrize(
+    ("find", "error", "match"),
+    [
+        (print, TypeError, r"float64, both of shape \(9, 2\) \(got NoneType from print\)"),
+        (lambda: 0, TypeError, r"'backend' to be called as others of its kind are \(got <lambda>"),
+        (lambda points, k, bar: (torch.zeros(9, k).long(),), TypeError, r"got int64 \(9, 2\) from"),
+        (lambda points, k, bar: (torch.zeros(9, k).long(), torch.zeros(9).double()), TypeError, r"float64 \(9,\) from"),
+        (lambda points, k, bar: (torch.full((9, k), 9), torch.zeros(9, k).double()), ValueError, "in 0 to 8 .got 9 to 9"),
+        (lambda points, k, bar: (torch.full((9, k), -1), torch.zeros(9, k).double()), ValueError, "in 0 to 8 .got -1 to -1"),
+    ],
+)  # fmt: skip
+def test_what_is_no_backend(find, error, match, capsys):
+    with pytest.raises(error, match=match):
+        d2pyg.knn_graph(torch.eye(9), 2, backend=find)

@@ -221,3 +221,21 @@ class TestErrors:
                 d2pyg.knn_graph(x, 2, metric=metric)
         with pytest.raises(ValueError, match="'backend' to be 'torch' with a metric that compares"):
             d2pyg.knn_graph(x, 2, metric=Manhattan(), backend="faiss")
+
+
+def test_what_is_no_metric():
+    for function in (torch.cdist, lambda: d2pyg.graph.metric.EuclideanMetric()):
+        with pytest.raises(TypeError, match=r"got function .*the method pairwise\(x, y\) of a Pairwise"):
+            d2pyg.knn_graph(torch.eye(3), 1, metric=function)
+    with pytest.raises(TypeError, match=r"'metric' to be complete \(got Metric without embed\)"):
+        d2pyg.knn_graph(torch.eye(3), 1, metric=d2pyg.graph.Metric)
+
+
+def test_a_registered_class_is_recorded_by_its_name():
+    x = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.8, 0.3]])
+    cosine = d2pyg.select(x, budget=2, k=1, metric=d2pyg.graph.CosineMetric)
+    assert cosine.settings["metric"] == "cosine"
+    assert d2pyg.repeat(cosine, x).index.equal(cosine.index)
+    graph = d2pyg.knn_graph(-x * 0, 1, metric=InnerProductMetric)  # whose values are no distances
+    with pytest.raises(ValueError, match="'metric' to be a distance"):
+        d2pyg.select(graph, budget=1)

@@ -415,3 +415,12 @@ class TestErrors:
         self.refused(
             "to be finite", graph, scores=[0.0, 0.0, 1e150], budget=3, reverse=Huge(), engine=engine
         )
+
+
+@pytest.mark.parametrize("budget", [np.array(2), torch.tensor(2), np.int64(2)])
+def test_a_budget_of_every_group_is_any_integer(budget):
+    batch = [0, 0, 0, 1, 1, 1]
+    graph = d2pyg.knn_graph(torch.arange(6.0).unsqueeze(1), k=1, batch=batch)
+    assert len(d2pyg.greedy_select([1.0] * 6, graph, budget, batch=batch)) == 4
+    with pytest.raises(TypeError, match="'budget' to be a whole number"):
+        d2pyg.greedy_select([1.0] * 6, graph, np.array(1.5), batch=batch)

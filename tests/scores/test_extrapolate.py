@@ -174,3 +174,15 @@ def test_a_rank_correlation_needs_numbers():
         with pytest.raises((ValueError, TypeError), match=match):
             rank_correlation(one, two)
     assert rank_correlation([], []) == 0
+
+
+def test_the_default_k_and_the_k_of_a_graph(rng):
+    x, known = rng.normal(size=(40, 3)), list(range(8))
+    value, seed = rng.random(8), 0
+    by_default = extrapolate(x, known, value, seed=seed).scores
+    assert by_default.equal(extrapolate(x, known, value, k=15, seed=seed).scores)
+    graph = d2pyg.knn_graph(x, 20)
+    assert by_default.equal(extrapolate(graph, known, value, k=15, seed=seed).scores)
+    with pytest.raises(ValueError, match="'k' to be between 1 and 20, the graph's own k"):
+        extrapolate(graph, known, value, k=21, seed=seed)
+    assert extrapolate(x[:9], known, value, seed=seed).scores.isfinite().all()

@@ -115,3 +115,10 @@ def test_prototypicality_is_what_prototypes_goes_by(rng, device):
     assert found.device.type == device.type
     hard = baselines.prototypes(x, budget=60, clusters=7, seed=3)
     np.testing.assert_allclose(hard.pick_scores, found.cpu()[hard.index], rtol=1e-9, atol=1e-12)
+
+
+def test_neighbors_of_a_few_samples_are_all_others(rng):
+    x = rng.normal(size=(6, 3))
+    assert neighbor_distance(x).equal(neighbor_distance(x, 5))
+    x = rng.normal(size=(30, 3))
+    assert neighbor_distance(x).equal(neighbor_distance(x, 15))

@@ -81,7 +81,7 @@ ONES = np.ones(10)
         ({"engine": "x"}, ValueError, r"'engine' to be one of heap, rounds, sequential"),
         ({"engine": X}, TypeError, r"'engine' to be a name or an object of that kind \(got ndarray"),
         ({"engine": lambda problem, bar: None}, TypeError, r"'engine' to give Picks \(got NoneType from <lambda>"),
-        ({"metric": lambda: 3}, TypeError, r"'metric' to be a name, a d2pyg.graph.Metric .*\(got int\)"),
+        ({"metric": lambda: 3}, TypeError, r"'metric' to be a name, a d2pyg.graph.Metric .*\(got function <lambda>\)"),
         ({"metric": int}, TypeError, r"'metric' to be called as others of its kind|'metric' to be a name, a d2pyg"),
         ({"min_per_class": np.array(10**9)}, UserWarning, r"'min_per_class' = 1000000000"),
         ({"scores": [[1], [1, 2]]}, ValueError, r"'scores' to be an array of one shape"),
@@ -148,3 +148,9 @@ def test_legal_corner_cases():
     assert alone.index.tolist() == list(range(10))
     assert alone.pick_scores.tolist() == [1.0] * 10
     assert alone.settings["scale_value"] == 1.0
+
+
+@pytest.mark.parametrize("progress", [np.array([1, 2]), "no", 1, None])
+def test_progress_is_a_flag(progress):
+    with pytest.raises(TypeError, match="'progress' to be True or False"):
+        d2pyg.knn_graph(torch.eye(3), 1, progress=progress)

@@ -17,7 +17,7 @@ ALL = Compose(
     [
         EmbeddingKNNGraph(k=3),
         PropagateDifficulty(0.5, kernel="laplacian"),
-        D2Prune(keep=0.5, k=4, label=None, mask="train_mask"),
+        D2Prune(keep=0.5, k=4, labels=None, mask="train_mask"),
     ]
 )
 
@@ -69,7 +69,7 @@ def test_a_batch_and_its_tables_stay_as_they_were():
 def test_repr_makes_it_again():
     assert repr(EmbeddingKNNGraph()) == "EmbeddingKNNGraph()"
     assert repr(ALL.transforms[1]) == "PropagateDifficulty(gamma_forward=0.5, kernel='laplacian')"
-    assert repr(ALL.transforms[2]) == "D2Prune(keep=0.5, label=None, mask='train_mask', k=4)"
+    assert repr(ALL.transforms[2]) == "D2Prune(keep=0.5, labels=None, mask='train_mask', k=4)"
     own = EmbeddingKNNGraph(metric=d2pyg.graph.CosineMetric(), node_type="paper")
     assert repr(own) == "EmbeddingKNNGraph(metric=CosineMetric(), node_type='paper')"
     for transform in ALL.transforms:

@@ -35,7 +35,7 @@ def mask_of(index, num_nodes):
 @pytest.mark.parametrize("label", [True, False])
 def test_equals_select(device, settings, label):
     data = graph(40, seed=2, device=device)
-    done = D2Prune(label="y" if label else None, **settings)(data)
+    done = D2Prune(labels="y" if label else None, **settings)(data)
     expected = selected(data, label=label, **settings)
     assert torch.equal(done.coreset_index, expected)
     assert torch.equal(done.coreset_mask, mask_of(expected, 40))
@@ -47,9 +47,9 @@ def test_equals_select(device, settings, label):
 @pytest.mark.parametrize("settings", [{}, {"cutoff": 0.3}, {"update": "sum"}, {"gamma_forward": 0.5}])
 def test_without_scores(device, settings):
     data = graph(30, seed=1, device=device)
-    done = D2Prune(budget=9, score=None, label=None, **settings)(data)
+    done = D2Prune(budget=9, scores=None, labels=None, **settings)(data)
     assert torch.equal(done.coreset_index, d2pyg.select(data.x, budget=9, **settings).index)
-    with_scores = D2Prune(budget=9, label=None, **settings)(data)
+    with_scores = D2Prune(budget=9, labels=None, **settings)(data)
     assert not torch.equal(done.coreset_index, with_scores.coreset_index)
 
 
@@ -60,7 +60,7 @@ def test_without_scores(device, settings):
 def test_each_graph_of_a_batch_has_its_budget(device, settings, label):
     """The loop over select by hand; and batching before or after comes to the same."""
     graphs = some_graphs(device)
-    transform = D2Prune(label=label, **settings)
+    transform = D2Prune(labels=label, **settings)
     batch = transform(Batch.from_data_list(graphs))
     expected, start = [], 0
     for one in graphs:
@@ -112,12 +112,14 @@ def test_on_the_graph_of_the_data(device, label):
     data.y[:] = 3
     names = {"edge_index": "near_edge_index", "edge_attr": "distance"}
     near = EmbeddingKNNGraph(k=4, **names)
-    done = Compose([near, D2Prune(keep=0.5, graph=True, label=label, **names)])(data)
+    done = Compose([near, D2Prune(keep=0.5, graph=True, labels=label, **names)])(data)
     assert torch.equal(done.coreset_index, selected(data, keep=0.5, k=4))
-    fewer = Compose([near, D2Prune(keep=0.5, graph=True, label=label, k=2, **names)])(data)
+    fewer = Compose([near, D2Prune(keep=0.5, graph=True, labels=label, k=2, **names)])(data)
     assert torch.equal(fewer.coreset_index, selected(data, keep=0.5, k=2))
 
-    among = Compose([near, D2Prune(keep=0.5, graph=True, label=label, mask="train_mask", **names)])(data)
+    among = Compose([near, D2Prune(keep=0.5, graph=True, labels=label, mask="train_mask", **names)])(
+        data
+    )
     nodes = data.train_mask.nonzero().flatten()
     inside = d2pyg.knn_graph(data.x, 4)
     inside = inside.subgraph(data.train_mask)  # by PyG: the edges among them
@@ -128,8 +130,8 @@ def test_on_the_graph_of_the_data(device, label):
 
 def test_on_the_graphs_of_a_batch(device):
     graphs = [*some_graphs(device), graph(1, 7, device)]
-    given = Compose([EmbeddingKNNGraph(k=5), D2Prune(budget=1, graph=True, label=None)])
-    built = Compose([EmbeddingKNNGraph(k=5), D2Prune(budget=1, k=5, label=None)])
+    given = Compose([EmbeddingKNNGraph(k=5), D2Prune(budget=1, graph=True, labels=None)])
+    built = Compose([EmbeddingKNNGraph(k=5), D2Prune(budget=1, k=5, labels=None)])
     assert same(given(Batch.from_data_list(graphs)), built(Batch.from_data_list(graphs)))
 
 
@@ -138,16 +140,16 @@ def test_k_of_a_graph_that_is_there_where_nodes_have_fewer(device):
     near = EmbeddingKNNGraph(k=5)
     graphs = [*some_graphs(device), graph(1, 7, device), graph(3, 8, device)]
     for k in (2, 5):
-        given = Compose([near, D2Prune(budget=1, graph=True, label=None, k=k)])
+        given = Compose([near, D2Prune(budget=1, graph=True, labels=None, k=k)])
         assert same(
             given(Batch.from_data_list(graphs)), Batch.from_data_list([given(g) for g in graphs])
         )
-        direct = D2Prune(budget=1, label=None, k=k)(Batch.from_data_list(graphs))
+        direct = D2Prune(budget=1, labels=None, k=k)(Batch.from_data_list(graphs))
         assert torch.equal(given(Batch.from_data_list(graphs)).coreset_index, direct.coreset_index)
     data = near(graph(30, seed=9, device=device))
     data.train_mask = torch.arange(30, device=device) % 3 == 0
     masked = [
-        D2Prune(keep=0.5, graph=True, label=None, mask="train_mask", **k)(data).train_mask
+        D2Prune(keep=0.5, graph=True, labels=None, mask="train_mask", **k)(data).train_mask
         for k in ({}, {"k": 5})
     ]
     assert torch.equal(*masked)
@@ -157,7 +159,7 @@ def test_k_of_a_graph_that_is_there_where_nodes_have_fewer(device):
 def test_on_the_graph_of_the_data_class_by_class(device, flow):
     data = graph(50, seed=8, device=device, classes=3)
     prune = D2Prune(keep=0.5, graph=True, flow=flow)
-    done = Compose([EmbeddingKNNGraph(k=4, label="y"), prune])(data)
+    done = Compose([EmbeddingKNNGraph(k=4, labels="y"), prune])(data)
     assert torch.equal(done.coreset_index, selected(data, keep=0.5, k=4, flow=flow))
     with pytest.raises(ValueError, match="without edges between samples of different labels"):
         Compose([EmbeddingKNNGraph(k=4), prune])(data)
@@ -172,7 +174,7 @@ def test_one_node_type(device):
     near = Compose(
         [
             EmbeddingKNNGraph(k=4, node_type="paper"),
-            D2Prune(keep=0.5, graph=True, label=None, mask="train_mask", node_type="paper"),
+            D2Prune(keep=0.5, graph=True, labels=None, mask="train_mask", node_type="paper"),
         ]
     )(data)
     assert near["paper"].train_mask.sum() == (0.5 * data["paper"].train_mask.sum() + 0.5).floor()
@@ -196,11 +198,12 @@ def test_a_batch_of_one_node_type():
             TypeError,
             r"settings of d2pyg.select .*got 'gamma'.*gamma_reverse",
         ),
-        ({"keep": 0.5, "labels": [0]}, TypeError, r"got 'labels'.*'score' and 'label' name attributes"),
+        ({"keep": 0.5, "ids": [0]}, TypeError, r"got 'ids'.*'scores' and 'labels' name attributes"),
+        ({"keep": 0.5, "labels": [0]}, TypeError, r"'labels' to be a name \(got list"),
         ({"keep": 0.5, "k": 0}, ValueError, r"'k' to be at least 1 \(got 0\)"),
         ({"keep": 0.5, "graph": "near"}, TypeError, r"'graph' to be True or False"),
         ({"keep": 0.5, "mask": torch.ones(3) > 0}, TypeError, r"'mask' to be a name \(got Tensor"),
-        ({"keep": 0.5, "score": 3}, TypeError, r"'score' to be a name"),
+        ({"keep": 0.5, "scores": 3}, TypeError, r"'scores' to be a name"),
         ({"keep": 0.5, "attr": None}, TypeError, r"'attr' to be a name"),
     ],
 )
@@ -215,8 +218,8 @@ def test_wrong_settings(settings, error, match):
         ({}, r"exactly one of 'keep'"),
         ({"budget": 21}, r"'budget' to be between 1 and 20"),
         ({"keep": 0.5, "attr": "emb"}, r"'attr' to name an attribute .*Name the embeddings"),
-        ({"keep": 0.5, "score": "loss"}, r"'score' to name an attribute .*pass score=None"),
-        ({"keep": 0.5, "label": "class"}, r"'label' to name an attribute .*pass label=None"),
+        ({"keep": 0.5, "scores": "loss"}, r"'scores' to name an attribute .*pass scores=None"),
+        ({"keep": 0.5, "labels": "class"}, r"'labels' to name an attribute .*pass labels=None"),
         ({"keep": 0.5, "mask": "mask"}, r"'mask' to name an attribute .*all nodes are considered"),
         ({"keep": 0.5, "mask": "y"}, r"'y' to be a bool mask with a node or more \(got torch.int64"),
         (
@@ -227,7 +230,7 @@ def test_wrong_settings(settings, error, match):
             {"keep": 0.5, "mask": "splits"},
             r"'splits' to have one value for each of the 20 nodes \(got shape \(20, 5\)",
         ),
-        ({"keep": 0.5, "label": "of_graph"}, r"'of_graph' to have one value for each of the 20 nodes"),
+        ({"keep": 0.5, "labels": "of_graph"}, r"'of_graph' to have one value for each of the 20 nodes"),
         (
             {"keep": 0.5, "graph": True},
             r"kNN graph with distances \(got no 'edge_index'\). Put EmbeddingKNNGraph",

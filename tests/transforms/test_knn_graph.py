@@ -60,7 +60,7 @@ def test_other_names_keep_the_links():
 
 def test_class_by_class(device):
     graphs = some_graphs(device)
-    batch = EmbeddingKNNGraph(k=3, label="y")(Batch.from_data_list(graphs))
+    batch = EmbeddingKNNGraph(k=3, labels="y")(Batch.from_data_list(graphs))
     for one in batch.to_data_list():
         plain = d2pyg.knn_graph(one.x, 3, batch=one.y)
         assert torch.equal(one.edge_index, plain.edge_index)
@@ -101,7 +101,7 @@ def test_a_batch_of_one_node_type():
         ({"edge_index": None}, TypeError, r"'edge_index' to be a name \(got NoneType None\)"),
         ({"edge_attr": 3}, TypeError, r"'edge_attr' to be a name \(got int 3\)"),
         ({"attr": ""}, TypeError, r"'attr' to be a name \(got str ''\)"),
-        ({"label": ["y"]}, TypeError, r"'label' to be a name \(got list"),
+        ({"labels": ["y"]}, TypeError, r"'labels' to be a name \(got list"),
         ({"backend": 3}, TypeError, r"'backend' to be a name"),
     ],
 )
@@ -119,10 +119,10 @@ def test_wrong_data():
         EmbeddingKNNGraph(k=2, attr="emb")(data)
     with pytest.raises(ValueError, match=r"'attr' to name .*which have none"):
         EmbeddingKNNGraph(k=2)(Data())
-    with pytest.raises(ValueError, match=r"'label' to name an attribute .*edges between classes"):
-        EmbeddingKNNGraph(k=2, label="class")(data)
+    with pytest.raises(ValueError, match=r"'labels' to name an attribute .*edges between classes"):
+        EmbeddingKNNGraph(k=2, labels="class")(data)
     with pytest.raises(TypeError, match=r"'score' to be integers"):
-        EmbeddingKNNGraph(k=2, label="score")(data)
+        EmbeddingKNNGraph(k=2, labels="score")(data)
     with pytest.raises(TypeError, match=r"'embeddings' to be floating point .*torch.int64"):
         EmbeddingKNNGraph(k=2, attr="y")(data)
     with pytest.raises(

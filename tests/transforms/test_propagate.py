@@ -53,7 +53,7 @@ def test_a_layer_of_ones_own(device):
     data.score = torch.stack([data.score, data.score.flip(0)], dim=1)
     layer = Trusted(gamma=0.5)
     done = Compose([EmbeddingKNNGraph(k=4), PropagateDifficulty(forward=layer)])(data)
-    pruned = D2Prune(keep=0.2, k=4, label=None, forward=layer)(data)
+    pruned = D2Prune(keep=0.2, k=4, labels=None, forward=layer)(data)
     coreset = d2pyg.select(data.x, data.score, keep=0.2, k=4, forward=layer)
     assert torch.equal(done.difficulty, coreset.scores)
     assert torch.equal(pruned.coreset_index, coreset.index)
@@ -78,7 +78,7 @@ def test_one_node_type_and_other_names(device):
                 k=3, edge_index="near_edge_index", edge_attr="distance", node_type="paper"
             ),
             PropagateDifficulty(
-                score="loss", edge_index="near_edge_index", edge_attr="distance", node_type="paper"
+                scores="loss", edge_index="near_edge_index", edge_attr="distance", node_type="paper"
             ),
         ]
     )
@@ -98,7 +98,7 @@ def test_one_node_type_and_other_names(device):
         ({"scale": 0}, ValueError, r"'scale' to be above 0"),
         ({"update": "max"}, ValueError, r"'update' to be one of sum, product"),
         ({"flow": "up"}, ValueError, r"'flow' to be one of both, target_to_source"),
-        ({"score": None}, TypeError, r"'score' to be a name"),
+        ({"scores": None}, TypeError, r"'scores' to be a name"),
         ({"out": 3}, TypeError, r"'out' to be a name"),
         ({"edge_index": 3}, TypeError, r"'edge_index' to be a name"),
         ({"edge_attr": 3}, TypeError, r"'edge_attr' to be a name"),
@@ -127,9 +127,9 @@ def test_wrong_data():
         PropagateDifficulty()(citations)
     near = EmbeddingKNNGraph(k=2)(data)
     with pytest.raises(
-        ValueError, match=r"'score' to name an attribute .*got 'loss'\). Name the difficulty"
+        ValueError, match=r"'scores' to name an attribute .*got 'loss'\). Name the difficulty"
     ):
-        PropagateDifficulty(score="loss")(near)
+        PropagateDifficulty(scores="loss")(near)
     near.score = near.score * -1
     with pytest.raises(ValueError, match=r"'scores' to be at least 0"):
         PropagateDifficulty()(near)
