@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
 import torch
-from torch import Tensor
 from torch_geometric.data import Data
 
 from d2pyg._base.checks import ArrayLike, as_columns, as_device, as_flag
@@ -54,7 +49,7 @@ def select(
     min_per_class: int = 0,
     cutoff: float | str = 0.0,
     initial: ArrayLike | Coreset | None = None,
-    ids: Sequence[Any] | Tensor | np.ndarray[Any, Any] | None = None,
+    ids: ArrayLike | None = None,
     metric: str | Metric | PairwiseMetric | None = None,
     backend: str = "auto",
     engine: str = "auto",

@@ -11,11 +11,11 @@ from torch_geometric.data import Data
 
 import d2pyg
 from d2pyg import baselines, metrics, scores
+from d2pyg._base.labels import as_labels
 from d2pyg._base.checks import (
     as_count,
     as_embeddings,
     as_index,
-    as_labels,
     as_real,
     as_scores,
     as_tensor,
