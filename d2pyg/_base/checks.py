@@ -73,8 +73,10 @@ def as_embeddings(values: ArrayLike, name: str = "embeddings") -> Tensor:
         whole = name
         if not isinstance(given, Tensor):
             array = np.asarray(given)
-            whole = f"numpy.stack({name})" if array.dtype.kind == "O" else name
-            whole = name if array is given else f"numpy.asarray({name})" if whole == name else whole
+            if array.dtype.kind == "O":
+                whole = f"numpy.stack({name})"
+            elif array is not given:
+                whole = f"numpy.asarray({name})"
         raise ValueError(
             f"Expected {name!r} to have two dimensions, samples and features "
             f"(got shape {tuple(tensor.shape)}). Reshape to (N, d), such as with "

@@ -1,4 +1,4 @@
-"""Columns, frames, tables and sparse matrices of packages that need not be installed, as NumPy arrays."""
+"""Columns, tables and sparse matrices of packages that need not be installed, as NumPy arrays."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ def _holds_vectors(column: Any) -> bool:
 def _of_polars(name: str, values: Any) -> Any:
     if hasattr(values, "collect"):
         raise TypeError(
-            f"Expected {name!r} to be there in full (got a {type(values).__name__}). Pass {name}.collect()."
+            f"Expected {name!r} to be there in full (got {type(values).__name__}). "
+            f"Pass {name}.collect()."
         )
     if hasattr(values, "columns"):
         vectors = [label for label, kind in values.schema.items() if hasattr(kind, "inner")]
@@ -98,7 +99,7 @@ def _of_polars(name: str, values: Any) -> Any:
         return values
     _check_present(name, values.is_null().to_numpy())
     inner = getattr(values.dtype, "inner", None)
-    if inner is not None and inner.is_numeric() and not hasattr(values.dtype, "width"):
+    if inner is not None and inner.is_numeric() and not hasattr(values.dtype, "shape"):
         length = values.list.len()
         if length.n_unique() == 1:  # else the error about lengths is made further on
             values = values.list.to_array(length[0])
@@ -209,8 +210,8 @@ def _check_numbers(
     else:
         remedy = f"Pass {name}.{remedy}."
     raise TypeError(
-        f"Expected {name!r} to be a table of numbers (got {len(others)} of {len(kinds)} columns that are "
-        f"not, such as {others[0][0]!r:.40} of {others[0][1]!s:.40}). {remedy}"
+        f"Expected {name!r} to be a table of numbers (got {len(others)} of {len(kinds)} columns that "
+        f"are not, such as {others[0][0]!r:.40} of {others[0][1]!s:.40}). {remedy}"
     )
 
 

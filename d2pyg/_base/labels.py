@@ -60,8 +60,8 @@ def as_targets(name: str, labels: ArrayLike, num_samples: int, num_columns: int)
     code, values = as_classes(name, array, num_samples)
     if len(values) != num_columns:
         raise ValueError(
-            f"Expected {name!r} to name all of the {num_columns} classes that 'logits' have columns for, "
-            f"which are taken in sorted order (got {len(values)}). Pass the number of each sample's column."
+            f"Expected {name!r} to name all of the {num_columns} classes that 'logits' have columns "
+            f"for, in sorted order (got {len(values)}). Pass the number of each sample's column."
         )
     return code
 

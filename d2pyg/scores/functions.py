@@ -26,8 +26,8 @@ def recorded(
         logits: [T, N, C], the logits of all samples in each epoch, in data set order, or [N, C] for one
             epoch, or a list of such [N, C], one an epoch; any float type. Memory-mapped arrays are read
             in chunks.
-        labels: int [N], the column that is right; or names of all C classes, whose sorted order is that of
-            the columns, as scikit-learn has them.
+        labels: int [N], the column that is right; or names of all C classes, in whose sorted order the
+            columns are, as scikit-learn has them.
         margin: Those of probabilities exist whatever classes are masked.
         options: Of :class:`TrainingDynamics`.
     """

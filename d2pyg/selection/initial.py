@@ -48,9 +48,9 @@ def as_initial(
         text = text_of(array) if array.ndim else None
         if text is not None and len(text):
             return named("initial", text, ids)
-        if array.ndim == 1 and array.dtype.kind in "iu" and ids is not None and ids.dtype.kind == "i":
-            if _are_names(array, ids):
-                return named("initial", array, ids)
+        are_numbers = array.ndim == 1 and array.dtype.kind in "iu"
+        if are_numbers and ids is not None and ids.dtype.kind == "i" and _are_names(array, ids):
+            return named("initial", array, ids)
         index = as_tensor("initial", array) if array.dtype.kind == "b" else None
     if index is not None and index.dtype is torch.bool:
         check_length("initial", index, num_samples)
@@ -72,8 +72,8 @@ def named(name: str, names: Names, ids: Names | None) -> Tensor:
     if unknown:
         raise ValueError(
             f"Expected {name!r} to name samples that are among 'ids' (got {len(unknown)} of "
-            f"{len(entries)} that are not, such as {unknown[0]!r:.60}). Leave them out, or check that ids "
-            f"are of the same kind, such as {ids[:1].tolist()[0]!r:.40}."
+            f"{len(entries)} that are not, such as {unknown[0]!r:.60}). Leave them out, or pass names "
+            f"of the kind of {ids[:1].tolist()[0]!r:.40}."
         )
     return as_index(name, torch.tensor([place[entry] for entry in entries]), len(ids))
 
