@@ -168,7 +168,8 @@ def _of_datasets(name: str, values: Any) -> Any:
             return values
         return _of_arrow(name, values.with_format("arrow")[:])
     source, column = getattr(values, "source", None), getattr(values, "column_name", None)
-    if hasattr(source, "with_format") and getattr(source, "format", {}).get("type") != "custom":
+    is_custom = getattr(source, "format", {}).get("type") == "custom"
+    if source is not None and hasattr(source, "with_format") and not is_custom:
         return _of_arrow(name, source.select_columns(column).with_format("arrow")[:][column])
     return as_plain(name, values[:]) if hasattr(values, "__len__") else values
 

@@ -41,6 +41,7 @@ def as_initial(
         return torch.empty(0, dtype=torch.int64)
     if isinstance(initial, Coreset):
         return _of_coreset(initial, num_samples, ids)
+    index: Tensor | None
     if isinstance(initial, Tensor):
         index = as_tensor("initial", initial)
     else:

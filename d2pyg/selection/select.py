@@ -115,8 +115,8 @@ def select(
             precomputed neighbors): a pick lowers its own k nearest. ``"source_to_target"``, the
             default without scores: a pick lowers the samples that have it among their k nearest. Every
             sample is then lowered by exactly k others, so outliers are not picked first.
-        labels: Classes [N], integers >= 0, truth values or strings: a graph and a budget a class. A class with fewer than k + 1
-            samples uses the neighbors it has.
+        labels: Classes [N], integers >= 0, truth values or strings: a graph and a budget a class. A
+            class with fewer than k + 1 samples uses the neighbors it has.
         balance: Seats of the classes: ``"proportional"`` to their sizes (Sainte-Lague) or
             ``"uniform"`` (in turn). A class that runs out passes its seats on.
         min_per_class: Seats each class gets first. A budget or a cutoff that leaves a class fewer is
