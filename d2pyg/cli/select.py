@@ -90,7 +90,7 @@ def add_to(commands: Any) -> None:
     add(
         "--initial",
         metavar="FILE",
-        help="chosen already, they come first: a coreset file, indices in order, a mask, or names of --ids",
+        help="chosen already, they come first: a coreset file, indices, a mask, or names of --ids",
     )
 
     group = parser.add_argument_group("how many (exactly one)")
