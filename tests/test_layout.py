@@ -23,7 +23,7 @@ FLOORS = [
     {"__init__", "__main__"},
     {"demo"},
 ]
-FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in sorted(rooms)}
 
 ROOT = Path(d2pyg.__file__).parent
 
