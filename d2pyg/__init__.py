@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from d2pyg.coreset.coreset import Coreset
     from d2pyg.data.dataset import prune_dataset, take
     from d2pyg.data.embedding import embed
+    from d2pyg.data.indexed import WithIndex
     from d2pyg.data.sampler import CoresetSampler
     from d2pyg.evaluate.comparison import compare
     from d2pyg.evaluate.sweeping import sweep
@@ -34,6 +35,7 @@ _MODULES = ("baselines", "graph", "metrics", "nn", "scores", "transforms")
 _HOME = {
     "Coreset": "coreset.coreset",
     "CoresetSampler": "data.sampler",
+    "WithIndex": "data.indexed",
     "compare": "evaluate.comparison",
     "embed": "data.embedding",
     "greedy_select": "selection.greedy_select",
@@ -51,6 +53,7 @@ _HOME = {
 __all__ = [
     "Coreset",
     "CoresetSampler",
+    "WithIndex",
     "__version__",
     "baselines",
     "compare",
