@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from d2pyg.evaluate.comparison import compare
     from d2pyg.evaluate.sweeping import sweep
     from d2pyg.graph import knn_graph, load_graph, save_graph
+    from d2pyg.selection.duplicates import duplicates
     from d2pyg.selection.greedy_select import greedy_select
     from d2pyg.selection.repeat import repeat
     from d2pyg.selection.select import select
@@ -37,6 +38,7 @@ _HOME = {
     "CoresetSampler": "data.sampler",
     "WithIndex": "data.indexed",
     "compare": "evaluate.comparison",
+    "duplicates": "selection.duplicates",
     "embed": "data.embedding",
     "greedy_select": "selection.greedy_select",
     "knn_graph": "graph",
@@ -57,6 +59,7 @@ __all__ = [
     "__version__",
     "baselines",
     "compare",
+    "duplicates",
     "embed",
     "graph",
     "greedy_select",

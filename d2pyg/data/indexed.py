@@ -27,9 +27,9 @@ class WithIndex(Dataset[Any]):
     named tuple, dataclass, ...
     ===============================  ===================================================================
 
-    Loaders of torch and PyG collate the indices to int64 [B]. It works in workers, and each item is asked
-    for once, so augmentations stay as they are. Wrap the data set that scores are for: a ``Subset`` of it
-    keeps the indices of the whole.
+    Loaders of torch and PyG collate the indices to int64 [B]. It works in workers, and asks for each
+    item once, so augmentations stay as they are. Wrap the data set that scores are for: a ``Subset`` of
+    it keeps the indices of the whole.
 
     Args:
         dataset: A map-style data set: of torch, PyG or Hugging Face, a tensor or an array, a list, or

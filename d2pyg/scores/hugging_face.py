@@ -23,10 +23,10 @@ class RecordDynamics(TrainerCallback):  # type: ignore[misc]  # where it is not 
 
     A recorder has to know which sample a row of logits belongs to, and a Trainer does not tell. So each
     item of the training set carries its index under the name ``"index"``, as those of
-    :class:`d2pyg.WithIndex` do; the collator puts the indices
-    into the batch like any other number; and this callback takes them out again before the model sees
-    the batch, which also works with several workers and processes. It reads logits and labels where the
-    model returns them. Batches of evaluation are left alone.
+    :class:`d2pyg.WithIndex` do; the collator puts the indices into the batch like any other number; and
+    this callback takes them out again before the model sees the batch, which also works with several
+    workers and processes. It reads logits and labels where the model returns them. Batches of evaluation
+    are left alone.
 
     The recorder is saved in every checkpoint, and a run that resumes goes on from there.
 
