@@ -47,7 +47,7 @@ class Duplicates:
 
     @property
     def index(self) -> Tensor:
-        """int64 [M], what is kept, ascending: for ``embeddings[index]`` and :func:`d2pyg.take`."""
+        """What is kept, int64 [M], ascending. It indexes embeddings, and :func:`d2pyg.take` takes it."""
         return self.mask.nonzero().flatten()
 
     @property
