@@ -14,7 +14,11 @@ from d2pyg._base import registry
 d2pyg.register  # noqa: B018  # the first name asked for imports all plug-ins: here, not inside a test
 
 # Their examples are tried where the package is that they are for.
-_NEEDS = {"d2pyg/scores/hugging_face.py": "transformers", "d2pyg/sklearn.py": "sklearn"}
+_NEEDS = {
+    "d2pyg/_base/figures.py": "matplotlib",
+    "d2pyg/scores/hugging_face.py": "transformers",
+    "d2pyg/sklearn.py": "sklearn",
+}
 collect_ignore = [module for module, package in _NEEDS.items() if find_spec(package) is None]
 
 

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from d2pyg.coreset.coreset import Coreset
     from d2pyg.data.dataset import prune_dataset, take
     from d2pyg.data.embedding import embed
+    from d2pyg.data.indexed import WithIndex
     from d2pyg.data.sampler import CoresetSampler
     from d2pyg.evaluate.comparison import compare
     from d2pyg.evaluate.sweeping import sweep
     from d2pyg.graph import knn_graph, load_graph, save_graph
+    from d2pyg.selection.duplicates import duplicates
     from d2pyg.selection.greedy_select import greedy_select
     from d2pyg.selection.repeat import repeat
     from d2pyg.selection.select import select
@@ -34,7 +36,9 @@ _MODULES = ("baselines", "graph", "metrics", "nn", "scores", "transforms")
 _HOME = {
     "Coreset": "coreset.coreset",
     "CoresetSampler": "data.sampler",
+    "WithIndex": "data.indexed",
     "compare": "evaluate.comparison",
+    "duplicates": "selection.duplicates",
     "embed": "data.embedding",
     "greedy_select": "selection.greedy_select",
     "knn_graph": "graph",
@@ -51,9 +55,11 @@ _HOME = {
 __all__ = [
     "Coreset",
     "CoresetSampler",
+    "WithIndex",
     "__version__",
     "baselines",
     "compare",
+    "duplicates",
     "embed",
     "graph",
     "greedy_select",

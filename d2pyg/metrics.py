@@ -5,22 +5,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from d2pyg._base.checks import (
     ArrayLike,
-    as_array,
     as_count,
     as_device,
     as_embeddings,
     as_index,
-    as_labels,
     as_real,
     as_scores,
 )
 from d2pyg._base.grid import largest_magnitude, power_of_two
+from d2pyg._base.labels import as_classes, size_of
 from d2pyg.graph.cover import covering_radii, to_nearest
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded, build_graph, points_of
@@ -65,7 +63,7 @@ def aucpr(
     embeddings: Embeddings,
     index: ArrayLike,
     metric: str | Metric = "euclidean",
-    held_out: Tensor | np.ndarray[Any, Any] | None = None,
+    held_out: ArrayLike | None = None,
 ) -> float:
     r"""The mean distance of other samples to the nearest kept one; lower covers better.
 
@@ -193,7 +191,7 @@ def score_entropy(scores: ArrayLike, index: ArrayLike | None = None, bins: int =
         >>> score_entropy([0.0, 1.0, 2.0, 3.0], index=[2, 3], bins=2)
         0.0
     """
-    total = _size("scores", scores)
+    total = size_of("scores", scores)
     if not total:
         raise ValueError("Expected 'scores' to have at least one sample (got none). Pass all scores.")
     score = as_scores(scores, total, signed=True)
@@ -208,11 +206,11 @@ def score_entropy(scores: ArrayLike, index: ArrayLike | None = None, bins: int =
     return _entropy(place.unique(return_counts=True)[1])
 
 
-def class_counts(labels: ArrayLike, index: ArrayLike) -> dict[int, int]:
+def class_counts(labels: ArrayLike, index: ArrayLike) -> dict[Any, int]:
     """How many samples of each class are kept.
 
     Args:
-        labels: [N], integers >= 0.
+        labels: [N], integers >= 0, truth values or strings.
         index: Indices of the samples kept [B], at least one.
 
     Returns:
@@ -224,12 +222,13 @@ def class_counts(labels: ArrayLike, index: ArrayLike) -> dict[int, int]:
     Example:
         >>> class_counts([3, 3, 7, 7, 9], index=[0, 1, 2])
         {3: 2, 7: 1, 9: 0}
+        >>> class_counts(["dog", "cat", "cat"], index=[0, 1])
+        {'cat': 1, 'dog': 1}
     """
-    label = as_labels("labels", labels, _size("labels", labels))
-    kept = _kept(index, len(label)).to(label.device)
-    name, place = label.unique(return_inverse=True)
-    count = place[kept].bincount(minlength=len(name))
-    return dict(zip(name.tolist(), count.tolist(), strict=True))
+    code, values = as_classes("labels", labels, size_of("labels", labels))
+    kept = _kept(index, len(code)).to(code.device)
+    count = code[kept].bincount(minlength=len(values))
+    return dict(zip(values, count.tolist(), strict=True))
 
 
 def class_balance(labels: ArrayLike, index: ArrayLike) -> float:
@@ -242,7 +241,7 @@ def class_balance(labels: ArrayLike, index: ArrayLike) -> float:
     Pielou's evenness (1966). :func:`class_counts` has the numbers behind it.
 
     Args:
-        labels: [N], integers >= 0.
+        labels: [N], integers >= 0, truth values or strings.
         index: Indices of the samples kept [B], at least one.
 
     Returns:
@@ -295,10 +294,6 @@ def _kept(index: ArrayLike, num_samples: int | None, name: str = "index") -> Ten
             f"Expected {name!r} to hold at least one sample (got none). Pass coreset.index."
         )
     return kept
-
-
-def _size(name: str, values: ArrayLike) -> int:
-    return values.numel() if isinstance(values, Tensor) else as_array(name, values).size
 
 
 def _entropy(count: Tensor) -> float:

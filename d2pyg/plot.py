@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from d2pyg._base.checks import ArrayLike, as_embeddings, as_index, as_scores, shown
-from d2pyg._base.extras import require
 from d2pyg._base.outputs import check_output, replacing
 from d2pyg._base.text import one_line, printable
 from d2pyg.coreset.coreset import Coreset
 
 FORMATS = (".png", ".pdf", ".svg")
 _ALL, _KEPT = "#b8bcc4", "#d1495b"
+_COLORS = "coolwarm"  # gray in the middle, where as much is kept as of all samples
 _TITLE = 50  # characters, the width of the axes
+_BINS = 30
+_HEXAGONS = 10, 36  # in a row: fewest, and most
 
 
 def plot_coreset(
@@ -28,8 +29,14 @@ def plot_coreset(
     scores: ArrayLike,
     path: str | os.PathLike[str] | None = None,
 ) -> Any:
-    """Draws the difficulty of all samples over that of the coreset, and the samples in two
-    dimensions (their first principal components) with the picks marked.
+    """Draws how hard the kept samples are, and where they lie.
+
+    From left to right:
+
+    - the difficulty of all samples, and of those that are kept;
+    - the share kept of each bin of difficulty, and as a line the share kept of all samples;
+    - the first two principal components, in hexagons: the share kept of the samples in each, relative to
+      the share kept of all (red is kept more, blue less).
 
     Args:
         coreset: The picks.
@@ -38,7 +45,7 @@ def plot_coreset(
         path: A file to write: ``.png``, ``.pdf`` or ``.svg``.
 
     Returns:
-        The ``matplotlib.figure.Figure``, which a notebook shows.
+        A ``matplotlib.figure.Figure``, which a notebook shows.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule.
@@ -53,7 +60,7 @@ def plot_coresets(
     scores: ArrayLike,
     path: str | os.PathLike[str] | None = None,
 ) -> Any:
-    """Draws :func:`plot_coreset` for several coresets of one data set, a row each.
+    """Draws :func:`plot_coreset` for several coresets of one data set: a row each, on the same axes.
 
     Args:
         coresets: By name, which is the title, on one line of at most 50 characters: coresets, or
@@ -61,7 +68,7 @@ def plot_coresets(
         embeddings, scores, path: As there.
 
     Returns:
-        The ``matplotlib.figure.Figure``.
+        A ``matplotlib.figure.Figure``.
     """
     if not isinstance(coresets, Mapping) or not coresets:
         raise TypeError(
@@ -75,40 +82,54 @@ def plot_coresets(
     directions = torch.linalg.eigh(x.T @ x).eigenvectors.flip(1)[:, :2]  # largest variance first
     flat = torch.nn.functional.pad(x @ directions, (0, 2 - min(2, x.shape[1])))
 
-    size = (10, 4 * len(coresets))
-    figure = require("matplotlib.figure", "matplotlib").Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(len(coresets), 2, squeeze=False)
-    for (name, coreset), (left, right) in zip(coresets.items(), axes, strict=True):
+    from d2pyg._base.figures import Figure, save_figure  # imports matplotlib
+
+    figure = Figure(figsize=(13, 3.6 * len(coresets)), layout="constrained")
+    rows = figure.subplots(len(coresets), 3, squeeze=False, sharex="col", sharey="col")
+    for (name, coreset), (left, middle, right) in zip(coresets.items(), rows, strict=True):
         index = coreset.index if isinstance(coreset, Coreset) else coreset
-        kept = as_index("coresets", index, len(x)).cpu()
+        kept = torch.zeros(len(x), dtype=torch.bool)
+        kept[as_index("coresets", index, len(x)).cpu()] = True
         left.set_title(one_line(printable(str(name)), _TITLE), parse_math=False, usetex=False)
-        _draw_difficulty(left, score, kept)
-        _draw_places(right, flat, kept)
+        _draw_difficulty(left, middle, score.numpy(), kept.numpy())
+        hexagons = _draw_places(right, flat.numpy(), kept.numpy())
+    for axes, label in zip(rows[-1], ("difficulty", "difficulty", "first component"), strict=True):
+        axes.set_xlabel(label)
+    places, label = rows[:, -1].tolist(), "share kept, relative to that of all"
+    figure.colorbar(hexagons, ax=places, extend="max", label=label, aspect=20 * len(places))
     if target is not None:
         with replacing(target) as file:
             save_figure(figure, file, target.suffix)
     return figure
 
 
-def save_figure(figure: Any, file: IO[bytes], suffix: str) -> None:
-    """Writes a figure in the format of a suffix. A character that its font lacks is drawn as a box."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(file, format=suffix[1:], dpi=150)
+def _draw_difficulty(counts: Any, shares: Any, score: Any, kept: Any) -> None:
+    edges = np.histogram_bin_edges(score, bins=_BINS)
+    counts.hist(score, edges, color=_ALL, label=f"all {len(score)}")
+    counts.hist(score[kept], edges, color=_KEPT, label=f"kept {kept.sum()}")
+    counts.set(ylabel="samples", yscale="log")
+    counts.legend(frameon=False, loc="upper right")
+    there, chosen = np.histogram(score, edges)[0], np.histogram(score[kept], edges)[0]
+    shares.stairs(chosen / np.maximum(there, 1), edges, fill=True, color=_KEPT)
+    shares.axhline(kept.mean(), color="black", lw=0.8, ls="--")
+    shares.set(ylabel="share kept", ylim=(0, 1))
+    for axes in counts, shares:
+        axes.spines[["top", "right"]].set_visible(False)
 
 
-def _draw_difficulty(axes: Any, score: Tensor, kept: Tensor) -> None:
-    bins = np.histogram_bin_edges(score.numpy(), bins=40)
-    axes.hist(score.numpy(), bins, color=_ALL, label=f"all {len(score)}")
-    axes.hist(score[kept].numpy(), bins, color=_KEPT, label=f"kept {len(kept)}")
-    axes.set(xlabel="difficulty", ylabel="samples", yscale="log")
-    axes.legend(frameon=False, loc="upper right")
+def _draw_places(axes: Any, flat: Any, kept: Any) -> Any:
+    fewest, most = _HEXAGONS
+    drawn = axes.hexbin(
+        *flat.T,
+        kept / max(kept.mean(), 1 / len(kept)),
+        gridsize=int(np.clip(np.sqrt(len(flat)) / 2, fewest, most)),
+        cmap=_COLORS,
+        vmin=0,
+        vmax=2,
+        linewidths=0.1,
+    )
+    axes.margins(0.05)
+    axes.set_ylabel("second component")
+    axes.set_aspect("equal", adjustable="box")
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def _draw_places(axes: Any, flat: Tensor, kept: Tensor) -> None:
-    axes.scatter(*flat.T.numpy(), s=8, color=_ALL, linewidths=0, label="all")
-    axes.scatter(*flat[kept].T.numpy(), s=8, color=_KEPT, linewidths=0, label="kept")
-    axes.set(xlabel="first principal component", ylabel="second")
-    axes.set_aspect("equal", adjustable="datalim")
-    axes.spines[["top", "right"]].set_visible(False)
+    return drawn

@@ -201,7 +201,6 @@ BAD = [
         "'scores' to have one value for each of the 80",
     ),
     ("x.npy --labels s.npz:el2n --keep 0.5 --out c.npz", "'labels' to be integers (got torch.float64)"),
-    ("x.npy --labels ids.txt --keep 0.5 --out c.npz", "'labels' to be integers"),
     ("ids.txt --keep 0.5 --out c.npz", "'embeddings' to hold numbers"),
     ("x.npy --ids s.npz:el2n --keep 0.5 --out c.npz", "'ids' to be integers or strings"),
     ("x.npy --k 80 --keep 0.5 --out c.npz", "'k' to be between 1 and 79"),

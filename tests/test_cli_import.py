@@ -56,7 +56,9 @@ def test_names_of_a_module_in_the_current_folder(folder):
     assert saved.settings["forward"] == "louder"
 
 
-@pytest.mark.parametrize("command", ["select", "graph", "sweep", "score", "explain", "compare"])
+@pytest.mark.parametrize(
+    "command", ["select", "graph", "sweep", "score", "explain", "compare", "duplicates"]
+)
 def test_every_command_has_it_and_help_lists_the_names(command, folder, capsys):
     with pytest.raises(SystemExit):
         main([command, "--import", "louder", "--help", "--import", "trusted"])

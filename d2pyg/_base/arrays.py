@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, KeysView, Sequence, ValuesView
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.masked import MaskedTensor
 
-ArrayLike = Tensor | np.ndarray[Any, Any] | Sequence[Any]
+from d2pyg._base.columns import as_plain, package_of, refuse_missing
+
+
+class SupportsArray(Protocol):
+    """Frames, tables and columns of other packages."""
+
+    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray[Any, Any]: ...
+
+
+ArrayLike = Tensor | np.ndarray[Any, Any] | Sequence[Any] | SupportsArray
 
 _NO_VALUE = ("NAType", "NaTType")  # of pandas, which need not be installed
 _UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)  # torch computes little with them
@@ -19,6 +28,7 @@ _UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)  # torch computes little 
 
 def as_tensor(name: str, values: ArrayLike) -> Tensor:
     """A tensor that shares the memory of an array where it can, detached."""
+    given, values = values, as_plain(name, values)
     if isinstance(values, Tensor):
         check_unmasked(name, values)
         return _dense(name, values)
@@ -30,12 +40,12 @@ def as_tensor(name: str, values: ArrayLike) -> Tensor:
     if array.dtype.kind == "O" and array.size == 0:
         array = array.astype(np.float64)  # as numpy takes an empty list
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        got = f"dtype {array.dtype}" if array.ndim else type(values).__name__
+        got = f"dtype {array.dtype}" if array.ndim else type(given).__name__
         if array.ndim == 0 and isinstance(values, np.ndarray):
             got = f"a 0-d array of {type(array.item()).__name__}"
         raise TypeError(
             f"Expected {name!r} to hold numbers of at most 64 bits (got {got}). "
-            f"{remedy_for(name, values)}"
+            f"{remedy_for(name, given)}"
         )
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:
         array = as_signed(name, array)
@@ -43,10 +53,13 @@ def as_tensor(name: str, values: ArrayLike) -> Tensor:
 
 
 def as_array(name: str, values: Any) -> np.ndarray[Any, Any]:
-    """A plain array of a list or another sequence: nothing in it is masked, missing or ragged.
+    """A plain array of a list, a column, a table: nothing in it is masked, missing or ragged.
 
     An array of objects that are vectors of one length, as a column of a table is, becomes [N, d].
     """
+    values = as_plain(name, values)
+    if isinstance(values, list | tuple) and values and package_of(values[0]):
+        values = [as_plain(f"{name}[{i}]", entry) for i, entry in enumerate(values)]
     check_unmasked(name, values)
     kind = type(values).__name__
     try:
@@ -66,15 +79,19 @@ def as_array(name: str, values: Any) -> np.ndarray[Any, Any]:
     if array.dtype.kind != "O" or array.ndim == 0:
         return array
     entries = array.ravel().tolist()
-    missing = [i for i, entry in enumerate(entries) if _is_missing(entry)]
-    if missing:
-        row = missing[0] // (len(entries) // len(array))
-        raise TypeError(
-            f"Expected {name!r} to have no missing values (got {len(missing)} such as "
-            f"{entries[missing[0]]}, the first at row {row}). Fill them in, or leave out these samples."
-        )
+    check_present(name, array)
     vectors = array.ndim == 1 and all(isinstance(e, list | tuple | np.ndarray | Tensor) for e in entries)
     return as_array(name, entries) if vectors and entries else array
+
+
+def check_present(name: str, array: np.ndarray[Any, Any]) -> None:
+    """Refuses arrays of objects of which some are missing."""
+    missing = np.array([_is_missing(entry) for entry in array.ravel().tolist()], dtype=bool)
+    if missing.any():
+        by_row = missing.reshape(len(array), -1)
+        example = array.ravel()[missing][0]
+        total, first = int(missing.sum()), int(by_row.any(axis=1).nonzero()[0][0])
+        refuse_missing(name, total, first, str(example))
 
 
 def as_signed(name: str, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -174,11 +191,14 @@ def _without_tensors(values: Any) -> Any:
 
 def remedy_for(name: str, values: Any) -> str:
     """A conversion that works for these values: each is tried."""
+    if isinstance(values, Iterator | KeysView | ValuesView):
+        return f"Pass list({name})."
     conversions: list[tuple[str, Callable[[], Any]]] = [
         (f"numpy.asarray({name}, dtype='float32')", lambda: np.asarray(values, dtype="float32")),
         (f"numpy.stack(numpy.asarray({name}))", lambda: np.stack(list(np.asarray(values)))),
-        (f"{name}.toarray()", lambda: values.toarray()),  # a matrix of scipy.sparse
+        (f"{name}.astype('float32')", lambda: as_plain(name, values.astype("float32"))),  # sparse
         (f"numpy.abs({name})", lambda: np.abs(values).astype("float32")),  # complex
+        (f"[value.as_py() for value in {name}]", lambda: np.asarray([v.as_py() for v in values])),
     ]
     for text, convert in conversions:
         with warnings.catch_warnings():

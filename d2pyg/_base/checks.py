@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence, Set, ValuesView
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from d2pyg._base.arrays import ArrayLike, as_array, as_signed, as_tensor, check_unmasked, remedy_for
+from d2pyg._base.columns import as_plain
 from d2pyg._base.scalars import (
     as_count,
     as_device,
@@ -31,7 +33,6 @@ __all__ = [
     "as_flag",
     "as_index",
     "as_integers",
-    "as_labels",
     "as_name",
     "as_real",
     "as_scores",
@@ -51,24 +52,31 @@ _CHECK_ELEMENTS = 1 << 24  # elements looked at together, so that a memory-mappe
 
 def as_embeddings(values: ArrayLike, name: str = "embeddings") -> Tensor:
     """Embeddings as a floating tensor [N, d], N and d at least 1, all finite."""
-    rows = values if isinstance(values, list | tuple) and len(values) else [values]
-    if not all(isinstance(row, Tensor | np.ndarray) for row in rows):
+    given = values
+    values = as_plain(name, values)
+    if isinstance(values, str | bytes) or not (
+        hasattr(values, "__array__") or isinstance(values, Sequence)
+    ):
         raise TypeError(
-            f"Expected {name!r} to be a tensor, an array or a kNN graph (got {type(values).__name__}). "
-            f"{remedy_for(name, values)}"
+            f"Expected {name!r} to be a tensor, an array or a kNN graph (got {type(given).__name__}). "
+            f"{remedy_for(name, given)}"
         )
     tensor = as_tensor(name, values)
     if tensor.dtype not in FLOATS:
-        convert = f"numpy.asarray({name}, dtype='float32')"
-        if isinstance(values, Tensor):
-            convert = f"{name}.abs()" if tensor.is_complex() else f"{name}.float()"
+        remedy = remedy_for(name, given)
+        if isinstance(given, Tensor):
+            remedy = f"Pass {name}.abs()." if tensor.is_complex() else f"Pass {name}.float()."
         raise TypeError(
-            f"Expected {name!r} to be floating point of 16, 32 or 64 bits (got {tensor.dtype}). "
-            f"Convert them, such as with {convert}."
+            f"Expected {name!r} to be floating point of 16, 32 or 64 bits (got {tensor.dtype}). {remedy}"
         )
     if tensor.dim() != 2:
-        column = not hasattr(values, "dtype") or values.dtype == np.dtype(object)
-        whole = f"numpy.stack({name})" if column else name
+        whole = name
+        if not isinstance(given, Tensor):
+            array = np.asarray(given)
+            if array.dtype.kind == "O":
+                whole = f"numpy.stack({name})"
+            elif array is not given:
+                whole = f"numpy.asarray({name})"
         raise ValueError(
             f"Expected {name!r} to have two dimensions, samples and features "
             f"(got shape {tuple(tensor.shape)}). Reshape to (N, d), such as with "
@@ -145,23 +153,6 @@ def as_columns(scores: ArrayLike | None, num_samples: int, columns: int | None) 
     return tensor
 
 
-def as_labels(name: str, labels: ArrayLike, num_samples: int, what: str = "samples") -> Tensor:
-    """Labels as int64 [N], at least 0."""
-    codes = f"numpy.unique({name}, return_inverse=True)[1]"
-    if isinstance(labels, Tensor) and labels.device.type != "cpu":
-        codes = f"{name}.unique(return_inverse=True)[1]"
-    tensor = as_integers(name, labels, num_samples, what, f"For names, pass {codes}.")
-    negative = tensor < 0
-    if bool(negative.any()):
-        first = int(negative.nonzero()[0])
-        raise ValueError(
-            f"Expected {name!r} to be at least 0 (got {int(negative.sum())} negative, the first at row "
-            f"{first}: {int(tensor[first])}). Leave unlabeled {what} out; for a class of its own, pass "
-            f"{codes}."
-        )
-    return tensor
-
-
 def as_integers(
     name: str,
     values: ArrayLike,
@@ -189,6 +180,10 @@ def as_index(name: str, index: ArrayLike, num_samples: int | None) -> Tensor:
     tensor = as_tensor(name, array) if _is_numeric(array) else None
     if not _is_whole(tensor):
         got, remedy = type(index).__name__, "Pass the numbers of samples, such as coreset.index."
+        if isinstance(index, Set):
+            got, remedy = f"{got}, which has no order", f"Pass sorted({name})."
+        if isinstance(index, Iterator | ValuesView):
+            remedy = f"Pass list({name})."
         if tensor is not None:
             got = str(tensor.dtype)
             remedy = f"Convert them, such as with numpy.asarray({name}, dtype='int64')."

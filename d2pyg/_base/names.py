@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from d2pyg._base.checks import as_array, as_signed, as_tensor
+from d2pyg._base.arrays import as_array, as_signed, as_tensor, check_present
+from d2pyg._base.columns import as_plain
 
 Names = np.ndarray[Any, Any]
 _SMALL = 1 << 18  # characters that fixed width may always take: 1 MiB
@@ -64,6 +65,21 @@ def as_text(names: Sequence[str]) -> Names:
     return np.asarray(names, dtype=str)
 
 
+def text_of(array: Names) -> Names | None:
+    """Text of an array of text, of bytes or of both; None of any other.
+
+    Example:
+        >>> text_of(np.array([b"a", "b"], dtype=object)), text_of(np.array([1, 2])) is None
+        (array(['a', 'b'], dtype='<U1'), True)
+    """
+    if array.dtype.kind == "U":
+        return array
+    if array.dtype.kind in "OST" and all(isinstance(name, str | bytes) for name in array.flat):
+        text: Names = as_text([_as_str(name) for name in array.flat])
+        return np.reshape(text, array.shape)
+    return None
+
+
 def encoded(names: Names) -> list[bytes]:
     """Text as UTF-8, and file names that are not UTF-8 as they are on the disk."""
     return [name.encode("utf-8", "surrogateescape") for name in names.tolist()]
@@ -77,14 +93,14 @@ def decoded(names: Sequence[bytes]) -> Names:
 def _array_of(ids: Any) -> Names:
     if isinstance(ids, Tensor):
         return np.asarray(as_tensor("ids", ids).cpu())
+    ids = as_plain("ids", ids)
     if isinstance(ids, list | tuple) and any(isinstance(name, str | bytes) for name in ids):
         array = _objects(ids)  # NumPy would make all as wide as the longest, and text of numbers
+        check_present("ids", array)
     else:
         array = as_array("ids", ids)
-    if array.dtype.kind in "OST" and all(isinstance(name, str | bytes) for name in array.flat):
-        text: Names = as_text([_as_str(name) for name in array.flat])
-        return np.reshape(text, array.shape)
-    return array
+    text = text_of(array)
+    return array if text is None else text
 
 
 def _objects(names: Sequence[Any]) -> Names:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypedDict, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from d2pyg._base.checks import ArrayLike, as_count, as_tensor
 from d2pyg._base.grouping import first_of_group
+from d2pyg._base.labels import size_of
 from d2pyg._base.registry import register
 from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.given import Given
@@ -34,7 +34,7 @@ class Common(TypedDict, total=False):
     labels: ArrayLike | None
     balance: str
     min_per_class: int
-    ids: Sequence[Any] | Tensor | np.ndarray[Any, Any] | None
+    ids: ArrayLike | None
     device: str | torch.device | None
 
 
@@ -113,8 +113,9 @@ def task_of(
         values = as_tensor("scores", scores)
         num_samples, home = values.numel(), values.device
     elif common.get("labels") is not None:
-        values = as_tensor("labels", common["labels"])  # type: ignore[arg-type]
-        num_samples, home = values.numel(), values.device
+        labels: Any = common["labels"]
+        num_samples = size_of("labels", labels)
+        home = labels.device if isinstance(labels, Tensor) else torch.device("cpu")
     else:
         raise ValueError(
             "Expected 'embeddings', 'scores' or 'labels', to know the number of samples (got none). "

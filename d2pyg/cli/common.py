@@ -17,6 +17,8 @@ from d2pyg._base.checks import as_tensor
 from d2pyg._base.io import path_of, read_array
 from d2pyg._base.registry import choices
 from d2pyg.cli.streams import on_terminal
+from d2pyg.coreset.coreset import Coreset
+from d2pyg.coreset.formats import READERS
 from d2pyg.graph.files import read_graph_or_array
 from d2pyg.graph.scale import SCALES
 from d2pyg.nn.forward import UPDATES
@@ -149,9 +151,27 @@ def _recorder_or_array(name: str, file: str) -> Any:
     return read_array(name, file)
 
 
+def _coreset_or_array(name: str, file: str) -> Any:
+    """A coreset that d2pyg select wrote, or indices, a mask or names."""
+    suffix = path_of(file).suffix
+    if suffix in READERS and not (suffix in (".npz", ".pt") and _is_array(name, file)):
+        with in_words_of_options({"path": name}):
+            return Coreset.load(file)
+    return read_array(name, file)
+
+
+def _is_array(name: str, file: str) -> bool:
+    """Whether a file, or the key of it that is named, holds one array, and no coreset."""
+    with suppress(ValueError, TypeError):
+        read_array(name, file)
+        return True
+    return False
+
+
 _READERS: dict[str, Callable[[str, str], Any]] = {
     "embeddings": read_graph_or_array,
     "scores": _recorder_or_array,
+    "initial": _coreset_or_array,
 }
 
 

@@ -14,7 +14,7 @@ from d2pyg.cli import common, streams
 from d2pyg.coreset.coreset import Coreset
 from d2pyg.coreset.formats import READERS
 from d2pyg.evaluate.comparison import compare, duplicate_threshold
-from d2pyg.plot import FORMATS, plot_coresets, save_figure
+from d2pyg.plot import FORMATS, plot_coresets
 
 _SUFFIXES = (".csv",)
 
@@ -97,6 +97,8 @@ def _compare(arguments: argparse.Namespace) -> None:
         if out:
             targets[0].write(common.as_csv(rows))
         if figure:
+            from d2pyg._base.figures import save_figure  # imports matplotlib
+
             drawn = plot_coresets(coresets, read["embeddings"], read["scores"])
             save_figure(drawn, targets[-1], figure.suffix)
 

@@ -8,8 +8,8 @@ import time
 from typing import Any
 
 from d2pyg._base import defaults
-from d2pyg._base.checks import as_labels
 from d2pyg._base.io import read_array
+from d2pyg._base.labels import as_labels
 from d2pyg._base.outputs import check_output
 from d2pyg.cli import common, streams
 from d2pyg.graph.files import SUFFIXES, save_graph

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from d2pyg._version import __version__
-from d2pyg.cli import compare, explain, graph, score, select, streams, sweep
+from d2pyg.cli import compare, duplicates, explain, graph, score, select, streams, sweep
 
 USAGE_STATUS = 2
 
@@ -26,7 +26,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"d2pyg {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (select, graph, sweep, score, explain, compare):
+    for command in (select, graph, sweep, score, explain, compare, duplicates):
         command.add_to(commands)
     for command_parser in commands.choices.values():
         _add_import(command_parser)

@@ -87,7 +87,11 @@ def add_to(commands: Any) -> None:
         "TrainingDynamics.save wrote, for its borderline scores")  # fmt: skip
     add("--labels", metavar="FILE", help="N integers: a graph and a budget a class")
     add("--ids", metavar="FILE", help="N names of the samples, carried into the output")
-    add("--initial", metavar="FILE", help="indices chosen already, in order, or a mask; they come first")
+    add(
+        "--initial",
+        metavar="FILE",
+        help="chosen already, they come first: a coreset file, indices, a mask, or names of --ids",
+    )
 
     group = parser.add_argument_group("how many (exactly one)")
     group.add_argument("--keep", type=common.real, metavar="F", help="fraction kept")
@@ -189,10 +193,10 @@ def _report(summary: dict[str, Any]) -> None:
     streams.tell("\n".join(lines))
 
 
-def _left_out(coreset: Coreset, initial: Tensor | None) -> np.ndarray[Any, Any]:
+def _left_out(coreset: Coreset, initial: Any) -> np.ndarray[Any, Any]:
     """The samples that are neither kept nor chosen already, by name or else by index."""
     left_out = ~coreset.mask
-    left_out[as_initial(initial, len(left_out))] = False
+    left_out[as_initial(initial, len(left_out), coreset.ids)] = False
     index = left_out.nonzero().flatten().numpy()
     return index if coreset.ids is None else coreset.ids[index]
 

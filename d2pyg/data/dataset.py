@@ -12,9 +12,10 @@ from torch_geometric.data import Data
 from torch_geometric.data import Dataset as GraphDataset
 
 from d2pyg._base.checks import ArrayLike, check_choice
+from d2pyg._base.columns import package_of
 from d2pyg._base.registry import look_up, made
 from d2pyg.coreset.coreset import Coreset, picks_of
-from d2pyg.data.tables import package_of, table_rows
+from d2pyg.data.tables import table_rows
 from d2pyg.graph.joined import Joined, are_several
 from d2pyg.graph.knn import Embeddings
 from d2pyg.scores.dynamics import TrainingDynamics

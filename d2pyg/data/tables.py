@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from d2pyg._base.columns import package_of
 from d2pyg._base.extras import require
 
-_PACKAGES = ("datasets", "pandas", "polars", "pyarrow")
 _REACH = 2**31 - 1  # bytes or entries that Arrow's 32-bit offsets reach
 
 
@@ -30,12 +30,6 @@ def table_rows(dataset: Any) -> Callable[[np.ndarray[Any, Any]], Any] | None:
     if package == "pyarrow" and hasattr(rows, "take"):
         return lambda index: _of_arrow(rows, index)
     return None
-
-
-def package_of(dataset: Any) -> str:
-    """The package of a data set's class, or of a class that it extends."""
-    packages = (base.__module__.partition(".")[0] for base in type(dataset).__mro__)
-    return next((package for package in packages if package in _PACKAGES), "")
 
 
 def _of_arrow(table: Any, index: np.ndarray[Any, Any]) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from d2pyg._base.checks import ArrayLike, as_index, as_scores, as_tensor, shown
+from d2pyg._base.checks import ArrayLike, as_index, as_scores, shown
+from d2pyg._base.labels import size_of
 from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.edges import edges_of, median_distance
 from d2pyg.graph.knn import Embeddings, as_embedded, knn_graph
@@ -28,7 +29,7 @@ def compare(
         coresets: By name: coresets, or indices of the samples kept.
         embeddings: [N, d], any float type.
         scores: [N], finite.
-        labels: [N], integers >= 0.
+        labels: [N], integers >= 0, truth values or strings.
         metric: ``"euclidean"`` (default), ``"cosine"`` or a :class:`~d2pyg.graph.Metric`.
         threshold: Closer than this is a near-duplicate; default: half the median
             distance of all samples to their nearest other.
@@ -129,7 +130,7 @@ def _total(coresets: Mapping[str, Any], inputs: dict[str, Any]) -> int | None:
     }
     for name, values in inputs.items():
         if values is not None:
-            sizes[name] = len(values) if name == "embeddings" else as_tensor(name, values).numel()
+            sizes[name] = len(values) if name == "embeddings" else size_of(name, values)
     if len(set(sizes.values())) > 1:
         raise ValueError(
             f"Expected coresets, embeddings, scores and labels of one data set (got "

@@ -15,13 +15,13 @@ from torch_geometric.data import Data
 from d2pyg._base.checks import (
     ArrayLike,
     as_device,
-    as_labels,
     as_scores,
     as_tensor,
     check_unmasked,
     shown,
 )
 from d2pyg._base.defaults import K
+from d2pyg._base.labels import as_labels
 from d2pyg._base.progress import progress_bar
 from d2pyg.coreset.coreset import plain
 from d2pyg.evaluate.trial import silent, try_out, warn_of_all, without_edges

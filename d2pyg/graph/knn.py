@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from d2pyg._base.checks import ArrayLike, as_count, as_device, as_embeddings, as_labels, shown
+from d2pyg._base.checks import ArrayLike, as_count, as_device, as_embeddings, shown
+from d2pyg._base.columns import as_plain
+from d2pyg._base.labels import as_labels
 from d2pyg._base.progress import progress_bar
 from d2pyg._base.registry import look_up, name_of
 from d2pyg.graph import (  # noqa: F401  # they register themselves
@@ -28,7 +28,7 @@ from d2pyg.graph.plan import bytes_held, out_of_memory, plan
 from d2pyg.graph.points import Points
 
 AUTO_BACKEND = "torch"  # as fast as faiss on the CPU or faster, and runs on any device
-Embeddings: TypeAlias = Tensor | np.ndarray[Any, Any] | Joined | Sequence[Any]
+Embeddings: TypeAlias = ArrayLike | Joined
 
 _log = logging.getLogger("d2pyg")
 
@@ -96,8 +96,10 @@ def knn_graph(
 
 def as_embedded(embeddings: Any, metric: str | Metric | PairwiseMetric) -> Tensor | Joined:
     """Checked embeddings: one tensor, or several joined."""
-    if isinstance(embeddings, list | tuple) and are_several(embeddings):
-        return Joined(embeddings, metric=metric)
+    if isinstance(embeddings, list | tuple):
+        parts = [as_plain(f"embeddings[{m}]", part) for m, part in enumerate(embeddings)]
+        if are_several(parts):
+            return Joined(parts, metric=metric)
     if isinstance(embeddings, Joined):
         if not isinstance(metric, str) or metric != "euclidean":
             raise ValueError(

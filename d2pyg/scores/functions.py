@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from d2pyg._base.checks import ArrayLike, as_count, as_integers, as_tensor
+from d2pyg._base.checks import ArrayLike, as_count, as_tensor
+from d2pyg._base.labels import as_targets
 from d2pyg.scores.batch import as_logits
 from d2pyg.scores.dynamics import TrainingDynamics
 
@@ -25,12 +26,14 @@ def recorded(
         logits: [T, N, C], the logits of all samples in each epoch, in data set order, or [N, C] for one
             epoch, or a list of such [N, C], one an epoch; any float type. Memory-mapped arrays are read
             in chunks.
-        labels: int [N].
+        labels: int [N], the column that is right; or names of all C classes, in whose sorted order the
+            columns are, as scikit-learn has them.
         margin: Those of probabilities exist whatever classes are masked.
         options: Of :class:`TrainingDynamics`.
     """
     epochs = _epochs(logits)
-    return _fed(epochs, as_integers("labels", labels, len(epochs[0])), margin=margin, **options)
+    label = as_targets("labels", labels, *epochs[0].shape)
+    return _fed(epochs, label, margin=margin, **options)
 
 
 def _fed(epochs: list[Tensor], label: Tensor | None, **options: Any) -> TrainingDynamics:
@@ -73,7 +76,8 @@ def forgetting(logits: Logits, labels: ArrayLike) -> Tensor:
     Args:
         logits: [T, N, C], one epoch [N, C], or a list of epochs, as for all functions here. Minus
             infinity masks a class, as in :class:`TrainingDynamics`.
-        labels: int [N].
+        labels: int [N]; or names of all C classes, in whose sorted order the columns are, as
+            scikit-learn has them.
 
     Example:
         >>> logits = torch.tensor([[[2.0, 0.0]], [[0.0, 2.0]], [[2.0, 0.0]]])  # right, wrong, right

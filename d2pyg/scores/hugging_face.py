@@ -22,10 +22,11 @@ class RecordDynamics(TrainerCallback):  # type: ignore[misc]  # where it is not 
     """Feeds a :class:`~d2pyg.scores.TrainingDynamics` with every training batch of a ``Trainer``.
 
     A recorder has to know which sample a row of logits belongs to, and a Trainer does not tell. So each
-    item of the training set carries its index under the name ``"index"``; the collator puts the indices
-    into the batch like any other number; and this callback takes them out again before the model sees
-    the batch, which also works with several workers and processes. It reads logits and labels where the
-    model returns them. Batches of evaluation are left alone.
+    item of the training set carries its index under the name ``"index"``, as those of
+    :class:`d2pyg.WithIndex` do; the collator puts the indices into the batch like any other number; and
+    this callback takes them out again before the model sees the batch, which also works with several
+    workers and processes. It reads logits and labels where the model returns them. Batches of evaluation
+    are left alone.
 
     The recorder is saved in every checkpoint, and a run that resumes goes on from there.
 
@@ -40,7 +41,7 @@ class RecordDynamics(TrainerCallback):  # type: ignore[misc]  # where it is not 
 
     Example::
 
-        data = data.map(lambda _, i: {"index": i}, with_indices=True)
+        data = d2pyg.WithIndex(data)
         record = RecordDynamics(TrainingDynamics(len(data)))
         arguments = TrainingArguments(..., remove_unused_columns=False)
         Trainer(model, arguments, train_dataset=data, callbacks=[record]).train()

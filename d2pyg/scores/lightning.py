@@ -47,7 +47,7 @@ class RecordDynamics:
     Example::
 
         def unpack(outputs, batch, batch_idx):
-            index, x, y = batch
+            x, y, index = batch  # of a loader over d2pyg.WithIndex(dataset)
             return index, outputs["logits"], y
 
         record = RecordDynamics(TrainingDynamics(len(dataset)), unpack)

@@ -153,7 +153,7 @@ def warn_of_few(
     size: Tensor,
     left: Tensor,
     given: Tensor,
-    labels: Tensor | None,
+    values: list[Any] | None,
 ) -> None:
     """Warns of classes with fewer than ``min_per_class`` samples, or with none that can be kept.
 
@@ -166,7 +166,7 @@ def warn_of_few(
         size: int64 [C], all samples of the class.
         left: int64 [C], those that are not dropped, and initial ones.
         given: int64 [C], those that are kept.
-        labels: int64 [C], what the user calls the classes, if there are any.
+        values: What the user calls the classes [C], if there are labels.
     """
     min_per_class = int(min_per_class)
     dropped = left < size.clamp(max=max(1, min_per_class))
@@ -177,7 +177,7 @@ def warn_of_few(
         if min_per_class > 1:
             few = f"fewer than 'min_per_class' = {min_per_class} samples"
             remedy += ", or a lower 'min_per_class'"
-        named = "" if labels is None else f": {_named(labels[dropped], left[dropped], size[dropped])}"
+        named = "" if values is None else f": {_named(values, dropped, left, size)}"
         warn(f"The {cause} leaves {int(dropped.sum())} of {len(size)} classes {few}{named}. {remedy}.")
     if bool(short.any()):
         warn(
@@ -186,9 +186,9 @@ def warn_of_few(
         )
 
 
-def _named(labels: Tensor, left: Tensor, size: Tensor) -> str:
-    """The first few classes, and what is left of them."""
-    rows = zip(labels.tolist(), left.tolist(), size.tolist(), strict=True)
-    shown = [f"label {label} ({some} of {whole})" for label, some, whole in rows]
+def _named(values: list[Any], dropped: Tensor, left: Tensor, size: Tensor) -> str:
+    """The first few of the classes that are dropped, and what is left of them."""
+    at = dropped.nonzero().flatten().tolist()
+    shown = [f"label {values[c]!r:.40} ({int(left[c])} of {int(size[c])})" for c in at]
     more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     return ", ".join(shown[:_SHOWN]) + more

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from d2pyg._base.checks import ArrayLike, as_count, as_flag, as_integers, as_labels, as_scores
+from d2pyg._base.checks import ArrayLike, as_count, as_flag, as_integers, as_scores
+from d2pyg._base.labels import as_classes
 from d2pyg.coreset.coreset import Coreset, plain, versions
 from d2pyg.graph.edges import Edges, edges_of
 from d2pyg.graph.scale import check_scale, scaled
@@ -135,26 +136,25 @@ def _groups(
         taken = len(first)
         check_available(wanted, edges.num_nodes, edges.num_nodes - taken, taken)
         return first.new_zeros(edges.num_nodes), torch.tensor([wanted])
-    number, group = (
-        as_labels("batch", batch, edges.num_nodes).to(first.device).unique(return_inverse=True)
-    )
+    group, values = as_classes("batch", batch, edges.num_nodes)
+    group = group.to(first.device)
     across = group[edges.source] != group[edges.target]
     if bool(across.any()):
         raise ValueError(
             f"Expected edges to join nodes of one group of 'batch' (got {int(across.sum())} of "
             f"{len(across)} that do not). Build the graph with knn_graph(embeddings, k, batch=batch)."
         )
-    available = (group.bincount() - group[first].bincount(minlength=len(number))).cpu()
+    available = (group.bincount() - group[first].bincount(minlength=len(values))).cpu()
     if isinstance(budget, int) or getattr(budget, "ndim", None) == 0:
         one = as_count("budget", budget, 0, None, "", "Pass one number for all groups, or one a group.")
-        budget = [one] * len(number)
-    count = as_integers("budget", budget, len(number), "groups").cpu()
+        budget = [one] * len(values)
+    count = as_integers("budget", budget, len(values), "groups").cpu()
     wrong = (count < 0) | (count > available)
     if bool(wrong.any()):
         at = int(wrong.nonzero()[0])
         raise ValueError(
             f"Expected 'budget' to be between 0 and {int(available[at])}, the nodes that can be "
-            f"picked, for group {int(number[at])} of 'batch' (got {int(count[at])}). Pass one budget "
+            f"picked, for group {values[at]!r:.40} of 'batch' (got {int(count[at])}). Pass one budget "
             f"a group."
         )
     return group, count

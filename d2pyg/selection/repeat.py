@@ -97,6 +97,7 @@ def repeat(
             f"same inputs."
         )
     options = {name: settings[name] for name in _PASSED} | _graph_options(settings, embeddings)
+    options["initial"] = torch.tensor(settings["initial"], dtype=torch.int64)  # never names
     for family in ("forward", "kernel", "reverse", "metric", "backend"):
         if options.get(family) is not None and options[family] not in choices(family):
             raise ValueError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from d2pyg._base.checks import ArrayLike, as_device, as_labels, as_scores
+from d2pyg._base.checks import ArrayLike, as_device, as_scores
 from d2pyg._base.grouping import first_of_group
+from d2pyg._base.labels import Classes, as_classes
 from d2pyg._base.names import as_ids
 from d2pyg.coreset.coreset import Coreset, plain, versions
 from d2pyg.greedy.trace import Trace
@@ -54,7 +55,7 @@ class Task:
         cutoff: float | str = 0.0,
         hardness: Tensor | None = None,
         initial: ArrayLike | Coreset | None = None,
-        ids: Sequence[Any] | Tensor | np.ndarray[Any, Any] | None = None,
+        ids: ArrayLike | None = None,
         device: str | torch.device | None = None,
         left: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> Task:
@@ -67,9 +68,9 @@ class Task:
         kept = num_kept(num_samples, keep, prune, budget)
         score = _score(scores, num_samples).to(place)
         names = None if ids is None else as_ids(ids, num_samples)
-        label, group = _classes(labels, num_samples, place)
-        classes = len(label)
-        first = as_initial(initial, num_samples).to(place)
+        group, values = _classes(labels, num_samples)
+        group, classes = group.to(place), len(values)
+        first = as_initial(initial, num_samples, names).to(place)
         start = torch.zeros(num_samples, dtype=torch.bool, device=place).index_fill_(0, first, True)
         last = first[:0]
         if left is not None:
@@ -99,7 +100,7 @@ class Task:
             size=size,
             left=taken + available + (0 if min_per_class else after),
             given=given,
-            labels=None if labels is None else label,
+            values=None if labels is None else values,
         )
         settings = {
             "keep": keep,
@@ -182,9 +183,8 @@ def _score(scores: ArrayLike | None, num_samples: int) -> Tensor:
     return as_scores(scores, num_samples)
 
 
-def _classes(labels: ArrayLike | None, num_samples: int, place: torch.device) -> tuple[Tensor, Tensor]:
-    """The labels, ascending, and the class of each sample, 0..C-1 in their order."""
+def _classes(labels: ArrayLike | None, num_samples: int) -> Classes:
+    """The class of each sample; one for all without labels."""
     if labels is None:
-        return torch.zeros(1), torch.zeros(num_samples, dtype=torch.int64, device=place)
-    label, group = as_labels("labels", labels, num_samples).to(place).unique(return_inverse=True)
-    return label, group
+        return Classes(torch.zeros(num_samples, dtype=torch.int64), [0])
+    return as_classes("labels", labels, num_samples)

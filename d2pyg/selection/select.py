@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
 import torch
-from torch import Tensor
 from torch_geometric.data import Data
 
 from d2pyg._base.checks import ArrayLike, as_columns, as_device, as_flag
@@ -54,7 +49,7 @@ def select(
     min_per_class: int = 0,
     cutoff: float | str = 0.0,
     initial: ArrayLike | Coreset | None = None,
-    ids: Sequence[Any] | Tensor | np.ndarray[Any, Any] | None = None,
+    ids: ArrayLike | None = None,
     metric: str | Metric | PairwiseMetric | None = None,
     backend: str = "auto",
     engine: str = "auto",
@@ -73,7 +68,9 @@ def select(
     its neighbors', :math:`x_j \leftarrow x_j - e_{kj}\, x_k`, so that the next pick lies elsewhere.
 
     Args:
-        embeddings: [N, d], a tensor or array of any float type, finite; or a graph from
+        embeddings: [N, d], a tensor or array of any float type, finite; a table of numbers or a column
+            of vectors of pandas, polars, pyarrow or datasets; a matrix of scipy.sparse, which is made
+            dense in its own type (8 N d bytes for float64; float32 takes half); or a graph from
             :func:`d2pyg.knn_graph`, to build it once for many settings. Several embeddings of the same
             samples, as a list or a :class:`d2pyg.graph.Joined`, count together.
         scores: Difficulty [N], >= 0, higher is harder; floats or integers. Default: all alike, in an
@@ -118,8 +115,8 @@ def select(
             precomputed neighbors): a pick lowers its own k nearest. ``"source_to_target"``, the
             default without scores: a pick lowers the samples that have it among their k nearest. Every
             sample is then lowered by exactly k others, so outliers are not picked first.
-        labels: Classes [N], integers >= 0: a graph and a budget a class. A class with fewer than k + 1
-            samples uses the neighbors it has.
+        labels: Classes [N], integers >= 0, truth values or strings: a graph and a budget a class. A
+            class with fewer than k + 1 samples uses the neighbors it has.
         balance: Seats of the classes: ``"proportional"`` to their sizes (Sainte-Lague) or
             ``"uniform"`` (in turn). A class that runs out passes its seats on.
         min_per_class: Seats each class gets first. A budget or a cutoff that leaves a class fewer is
@@ -131,8 +128,10 @@ def select(
             message. If ``"auto"`` leaves fewer samples than the budget, the dropped ones follow, the
             largest margin first; their pick scores are NaN. A class that loses all of its samples is
             a warning.
-        initial: Samples chosen already, as in active learning: distinct indices, a mask [N], or a
-            :class:`d2pyg.Coreset`, for its own ``initial`` and then its picks. They are taken first,
+        initial: Samples chosen already, as in active learning: distinct indices, a mask [N], names among
+            ``ids``, or a :class:`d2pyg.Coreset`, for its own ``initial`` and then its picks, by name if
+            both have ``ids``. A tensor holds indices. Where ``ids`` are integers, other integers are
+            names if one of them is no index, and refused if they could be either. They are taken first,
             in the order given (a mask: by index), whatever their scores. They count as seats of their
             classes and are not in the result.
         ids: Your own names of the samples [N], integers or strings, each once, carried into files.

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
-from d2pyg._base.checks import as_count, as_labels, as_name
+from d2pyg._base.checks import as_count, as_name
 from d2pyg._base.defaults import K
+from d2pyg._base.labels import as_labels
 from d2pyg._base.registry import look_up
 from d2pyg.graph.knn import as_embedded, build_graph
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.transforms import BaseTransform
 
-from d2pyg._base.checks import as_labels, as_name, as_tensor, shown
+from d2pyg._base.checks import as_name, as_tensor, shown
+from d2pyg._base.labels import as_labels
 from d2pyg.graph.edges import Edges, edges_of
 
 

@@ -202,8 +202,10 @@ class TestJoined:
         self.refused("map into a Euclidean space .*Manhattan", parts, metric=Manhattan())
         with pytest.raises(ValueError, match="'metric' to be left out with joined embeddings"):
             d2pyg.knn_graph(Joined(parts), 2, metric="cosine")
-        with pytest.raises(TypeError, match="'embeddings' to be a tensor"):
-            d2pyg.knn_graph([[1.0], [2.0]], 1)
+
+    def test_rows_in_a_list_are_one_matrix(self):
+        graph = d2pyg.knn_graph([[1.0], [2.0], [4.0]], 1)
+        assert graph.edge_index[0].tolist() == [1, 0, 1]
 
 
 class TestErrors:

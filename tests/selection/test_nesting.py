@@ -169,7 +169,7 @@ class TestInitial:
             ([1, 5, 1], ValueError, r"'initial' to name each sample once \(got 1 repeated\)"),
             ([True] * 59, ValueError, r"'initial' to have one value for each of the 60 samples"),
             (torch.zeros(0, dtype=torch.bool), ValueError, r"'initial' to have one value for each"),
-            ("abc", TypeError, r"'initial' to hold numbers"),
+            ("abc", TypeError, r"'initial' to be integer indices \(got str\)"),
         ],
     )
     def test_refuses(self, initial, error, match, rng):

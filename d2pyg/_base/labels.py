@@ -1,0 +1,89 @@
+"""Classes of samples: whole numbers, truth values or names, as 0..C-1 in the order of their values."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from d2pyg._base.checks import ArrayLike, as_array, as_integers, as_tensor, check_length
+from d2pyg._base.names import text_of
+
+
+class Classes(NamedTuple):
+    """The class of each sample, and what the user calls the classes."""
+
+    code: Tensor  # int64 [N], 0..C-1
+    values: list[Any]  # [C], ascending
+
+
+def as_classes(name: str, labels: ArrayLike, num_samples: int, what: str = "samples") -> Classes:
+    """Labels as classes by ascending value: integers at least 0, truth values, or text.
+
+    Example:
+        >>> as_classes("labels", ["dog", "cat", "dog"], 3)
+        Classes(code=tensor([1, 0, 1]), values=['cat', 'dog'])
+        >>> as_classes("labels", [7, 3, 7], 3)
+        Classes(code=tensor([1, 0, 1]), values=[3, 7])
+    """
+    array = labels if isinstance(labels, Tensor) else as_array(name, labels)
+    text = None if isinstance(array, Tensor) else text_of(array)
+    if text is not None:
+        found, code = np.unique(text.astype(object), return_inverse=True)
+        codes = torch.from_numpy(code.reshape(text.shape))
+        check_length(name, codes, num_samples, what)
+        return Classes(codes, found.tolist())
+    values, code = _numbers(name, array, num_samples, what).unique(return_inverse=True)
+    is_flag = array.dtype in (torch.bool, np.bool_)
+    return Classes(code, values.bool().tolist() if is_flag else values.tolist())
+
+
+def as_labels(name: str, labels: ArrayLike, num_samples: int, what: str = "samples") -> Tensor:
+    """Labels as int64 [N]: integers as they are, truth values as 0 and 1, text as :func:`as_classes`."""
+    array = labels if isinstance(labels, Tensor) else as_array(name, labels)
+    if isinstance(array, Tensor) or text_of(array) is None:
+        return _numbers(name, array, num_samples, what)
+    return as_classes(name, array, num_samples, what).code
+
+
+def as_targets(name: str, labels: ArrayLike, num_samples: int, num_columns: int) -> Tensor:
+    """The column of logits that is right for each sample, int64 [N]; names go by sorted order.
+
+    Names that leave a column without a name could mean any other.
+    """
+    array = labels if isinstance(labels, Tensor) else as_array(name, labels)
+    if isinstance(array, Tensor) or text_of(array) is None:
+        is_flag = array.dtype in (torch.bool, np.bool_)
+        return (_numbers if is_flag else as_integers)(name, array, num_samples)
+    code, values = as_classes(name, array, num_samples)
+    if len(values) != num_columns:
+        raise ValueError(
+            f"Expected {name!r} to name all of the {num_columns} classes that 'logits' have columns "
+            f"for, in sorted order (got {len(values)}). Pass the number of each sample's column."
+        )
+    return code
+
+
+def size_of(name: str, values: ArrayLike) -> int:
+    """How many values there are."""
+    return values.numel() if isinstance(values, Tensor) else as_array(name, values).size
+
+
+def _numbers(name: str, labels: Any, num_samples: int, what: str = "samples") -> Tensor:
+    codes = f"numpy.unique({name}, return_inverse=True)[1]"
+    if isinstance(labels, Tensor) and labels.device.type != "cpu":
+        codes = f"{name}.unique(return_inverse=True)[1]"
+    if labels.dtype in (torch.bool, np.bool_):
+        labels = as_tensor(name, labels).to(torch.int64)
+    tensor = as_integers(name, labels, num_samples, what, f"For classes of other kinds, pass {codes}.")
+    negative = tensor < 0
+    if bool(negative.any()):
+        first = int(negative.nonzero()[0])
+        raise ValueError(
+            f"Expected {name!r} to be at least 0 (got {int(negative.sum())} negative, the first at row "
+            f"{first}: {int(tensor[first])}). Leave unlabeled {what} out; for a class of its own, pass "
+            f"{codes}."
+        )
+    return tensor

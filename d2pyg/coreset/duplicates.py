@@ -1,0 +1,133 @@
+"""Duplicates: groups of near-duplicates, and the sample of each group that is kept."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import torch
+from torch import Tensor
+
+from d2pyg._base.extras import require
+from d2pyg._base.outputs import check_output, replacing
+
+
+@dataclass(frozen=True, eq=False)
+class Duplicates:
+    """Which samples are near-duplicates, and which of them is kept.
+
+    Attributes:
+        representative: int64 [N], the sample that is kept of each sample's group: itself, where it is
+            kept.
+        distance: float64 [N], to the representative; 0 for what is kept.
+        settings: Every argument, and versions.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [5.0], [0.1], [0.2]])
+        >>> found = d2pyg.duplicates(x, threshold=0.15, metric="euclidean")
+        >>> found
+        Duplicates(2 of 4 kept, 1 group)
+        >>> found.index, found.removed, found.groups
+        (tensor([0, 1]), tensor([2, 3]), [tensor([0, 2, 3])])
+    """
+
+    representative: Tensor
+    distance: Tensor
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def mask(self) -> Tensor:
+        """bool [N], True for what is kept."""
+        return self.representative == torch.arange(len(self.representative)).to(self.representative)
+
+    @property
+    def index(self) -> Tensor:
+        """What is kept, int64 [M], ascending. It indexes embeddings, and :func:`d2pyg.take` takes it."""
+        return self.mask.nonzero().flatten()
+
+    @property
+    def removed(self) -> Tensor:
+        """int64 [N - M], the others, ascending."""
+        return (~self.mask).nonzero().flatten()
+
+    @property
+    def groups(self) -> list[Tensor]:
+        """Groups of at least two, by the sample that is kept, which is the first of each."""
+        removed = self.removed
+        kept = self.representative[removed]
+        order = kept.argsort(stable=True)
+        first, sizes = kept.unique(return_counts=True)
+        members = removed[order].split(sizes.tolist()) if len(removed) else ()
+        return [torch.cat([one.view(1), some]) for one, some in zip(first, members, strict=True)]
+
+    def table(self) -> dict[str, list[Any]]:
+        """Columns, a row for each sample that is removed, ascending.
+
+        ``index``: the sample; ``duplicate_of``: what is kept of its group; ``distance``: to that;
+        ``group_size``: samples in the group.
+        """
+        removed = self.removed
+        kept = self.representative[removed]
+        size = self.representative.bincount(minlength=len(self.representative))
+        columns = (removed, kept, self.distance[removed], size[kept])
+        names = ("index", "duplicate_of", "distance", "group_size")
+        return {name: column.tolist() for name, column in zip(names, columns, strict=True)}
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes :meth:`table` as ``.csv`` or ``.parquet`` (needs pyarrow), or as ``.json`` with the
+        settings and the index of what is kept.
+
+        Raises:
+            ValueError: If the suffix is unknown.
+            ImportError: If pyarrow is needed and not installed.
+        """
+        path = check_output("path", path, WRITERS)
+        if path.suffix == ".parquet":
+            require("pyarrow", "pyarrow")
+        with replacing(path) as file:
+            WRITERS[path.suffix](self, file)
+
+    def __repr__(self) -> str:
+        kept = int(self.mask.sum())
+        groups = len(self.representative[~self.mask].unique())
+        total = len(self.representative)
+        return f"Duplicates({kept} of {total} kept, {groups} group{'s' * (groups != 1)})"
+
+
+def _write_csv(duplicates: Duplicates, file: IO[bytes]) -> None:
+    table, text = duplicates.table(), io.StringIO(newline="")
+    csv.writer(text).writerows([list(table), *zip(*table.values(), strict=True)])
+    file.write(text.getvalue().encode())
+
+
+def _write_parquet(duplicates: Duplicates, file: IO[bytes]) -> None:
+    arrow, table = require("pyarrow", "pyarrow"), duplicates.table()
+    kinds = (arrow.int64(), arrow.int64(), arrow.float64(), arrow.int64())
+    columns = {
+        name: arrow.array(values, kind)
+        for (name, values), kind in zip(table.items(), kinds, strict=True)
+    }
+    meta = {"d2pyg": json.dumps(duplicates.settings)}
+    made = arrow.table(columns).replace_schema_metadata(meta)
+    require("pyarrow.parquet", "pyarrow").write_table(made, file)
+
+
+def _write_json(duplicates: Duplicates, file: IO[bytes]) -> None:
+    content = {
+        "settings": duplicates.settings,
+        "kept": duplicates.index.tolist(),
+        "removed": duplicates.table(),
+    }
+    file.write(json.dumps(content).encode())
+
+
+WRITERS: dict[str, Callable[[Duplicates, IO[bytes]], None]] = {
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+    ".json": _write_json,
+}
