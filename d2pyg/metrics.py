@@ -18,7 +18,7 @@ from d2pyg._base.checks import (
     as_scores,
 )
 from d2pyg._base.grid import largest_magnitude, power_of_two
-from d2pyg._base.labels import as_classes, size_of
+from d2pyg._base.labels import as_classes, num_values
 from d2pyg.graph.cover import covering_radii, to_nearest
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded, build_graph, points_of
@@ -191,7 +191,7 @@ def score_entropy(scores: ArrayLike, index: ArrayLike | None = None, bins: int =
         >>> score_entropy([0.0, 1.0, 2.0, 3.0], index=[2, 3], bins=2)
         0.0
     """
-    total = size_of("scores", scores)
+    total = num_values("scores", scores)
     if not total:
         raise ValueError("Expected 'scores' to have at least one sample (got none). Pass all scores.")
     score = as_scores(scores, total, signed=True)
@@ -225,7 +225,7 @@ def class_counts(labels: ArrayLike, index: ArrayLike) -> dict[Any, int]:
         >>> class_counts(["dog", "cat", "cat"], index=[0, 1])
         {'cat': 1, 'dog': 1}
     """
-    code, values = as_classes("labels", labels, size_of("labels", labels))
+    code, values = as_classes("labels", labels, num_values("labels", labels))
     kept = _kept(index, len(code)).to(code.device)
     count = code[kept].bincount(minlength=len(values))
     return dict(zip(values, count.tolist(), strict=True))

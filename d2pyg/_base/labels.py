@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from d2pyg._base.checks import ArrayLike, as_array, as_integers, as_tensor, check_length
-from d2pyg._base.names import text_of
+from d2pyg._base.names import Names, text_of
 
 
 class Classes(NamedTuple):
@@ -28,13 +28,9 @@ def as_classes(name: str, labels: ArrayLike, num_samples: int, what: str = "samp
         >>> as_classes("labels", [7, 3, 7], 3)
         Classes(code=tensor([1, 0, 1]), values=[3, 7])
     """
-    array = labels if isinstance(labels, Tensor) else as_array(name, labels)
-    text = None if isinstance(array, Tensor) else text_of(array)
+    array, text = _read(name, labels)
     if text is not None:
-        found, code = np.unique(text.astype(object), return_inverse=True)
-        codes = torch.from_numpy(code.reshape(text.shape))
-        check_length(name, codes, num_samples, what)
-        return Classes(codes, found.tolist())
+        return _named(name, text, num_samples, what)
     values, code = _numbers(name, array, num_samples, what).unique(return_inverse=True)
     is_flag = array.dtype in (torch.bool, np.bool_)
     return Classes(code, values.bool().tolist() if is_flag else values.tolist())
@@ -42,10 +38,10 @@ def as_classes(name: str, labels: ArrayLike, num_samples: int, what: str = "samp
 
 def as_labels(name: str, labels: ArrayLike, num_samples: int, what: str = "samples") -> Tensor:
     """Labels as int64 [N]: integers as they are, truth values as 0 and 1, text as :func:`as_classes`."""
-    array = labels if isinstance(labels, Tensor) else as_array(name, labels)
-    if isinstance(array, Tensor) or text_of(array) is None:
-        return _numbers(name, array, num_samples, what)
-    return as_classes(name, array, num_samples, what).code
+    array, text = _read(name, labels)
+    if text is not None:
+        return _named(name, text, num_samples, what).code
+    return _numbers(name, array, num_samples, what)
 
 
 def as_targets(name: str, labels: ArrayLike, num_samples: int, num_columns: int) -> Tensor:
@@ -53,11 +49,11 @@ def as_targets(name: str, labels: ArrayLike, num_samples: int, num_columns: int)
 
     Names that leave a column without a name could mean any other.
     """
-    array = labels if isinstance(labels, Tensor) else as_array(name, labels)
-    if isinstance(array, Tensor) or text_of(array) is None:
+    array, text = _read(name, labels)
+    if text is None:
         is_flag = array.dtype in (torch.bool, np.bool_)
         return (_numbers if is_flag else as_integers)(name, array, num_samples)
-    code, values = as_classes(name, array, num_samples)
+    code, values = _named(name, text, num_samples)
     if len(values) != num_columns:
         raise ValueError(
             f"Expected {name!r} to name all of the {num_columns} classes that 'logits' have columns "
@@ -66,9 +62,24 @@ def as_targets(name: str, labels: ArrayLike, num_samples: int, num_columns: int)
     return code
 
 
-def size_of(name: str, values: ArrayLike) -> int:
+def num_values(name: str, values: ArrayLike) -> int:
     """How many values there are."""
     return values.numel() if isinstance(values, Tensor) else as_array(name, values).size
+
+
+def _read(name: str, labels: ArrayLike) -> tuple[Tensor | Names, Names | None]:
+    """Labels as a tensor or an array, and their text if they are names."""
+    if isinstance(labels, Tensor):
+        return labels, None
+    array = as_array(name, labels)
+    return array, text_of(array)
+
+
+def _named(name: str, text: Names, num_samples: int, what: str = "samples") -> Classes:
+    values, code = np.unique(text.astype(object), return_inverse=True)
+    codes = torch.from_numpy(code.reshape(text.shape))
+    check_length(name, codes, num_samples, what)
+    return Classes(codes, values.tolist())
 
 
 def _numbers(name: str, labels: Any, num_samples: int, what: str = "samples") -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from d2pyg._base.checks import ArrayLike, as_count, as_tensor
 from d2pyg._base.grouping import first_of_group
-from d2pyg._base.labels import size_of
+from d2pyg._base.labels import num_values
 from d2pyg._base.registry import register
 from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.given import Given
@@ -114,7 +114,7 @@ def task_of(
         num_samples, home = values.numel(), values.device
     elif common.get("labels") is not None:
         labels: Any = common["labels"]
-        num_samples = size_of("labels", labels)
+        num_samples = num_values("labels", labels)
         home = labels.device if isinstance(labels, Tensor) else torch.device("cpu")
     else:
         raise ValueError(

@@ -154,18 +154,13 @@ def _recorder_or_array(name: str, file: str) -> Any:
 def _coreset_or_array(name: str, file: str) -> Any:
     """A coreset that d2pyg select wrote, or indices, a mask or names."""
     suffix = path_of(file).suffix
-    if suffix in READERS and not (suffix in (".npz", ".pt") and _is_array(name, file)):
-        with in_words_of_options({"path": name}):
-            return Coreset.load(file)
-    return read_array(name, file)
-
-
-def _is_array(name: str, file: str) -> bool:
-    """Whether a file, or the key of it that is named, holds one array, and no coreset."""
-    with suppress(ValueError, TypeError):
-        read_array(name, file)
-        return True
-    return False
+    if suffix not in READERS:
+        return read_array(name, file)
+    if suffix in (".npz", ".pt"):
+        with suppress(ValueError, TypeError):  # a coreset, of which no key is named, is no one array
+            return read_array(name, file)
+    with in_words_of_options({"path": name}):
+        return Coreset.load(file)
 
 
 _READERS: dict[str, Callable[[str, str], Any]] = {

@@ -83,14 +83,14 @@ def _duplicates(arguments: argparse.Namespace) -> None:
         WRITERS[out.suffix](found, targets[0])
         if kept:
             targets[1].write(name_list(found.index.numpy(), kept.suffix))
-    sizes = [len(group) for group in found.groups]
+    sizes = found.representative.bincount()
     summary = {
         "out": str(out),
         "kept": None if kept is None else str(kept),
         "samples": len(found.mask),
         "removed": len(found.removed),
-        "groups": len(sizes),
-        "largest": max(sizes, default=1),
+        "groups": int((sizes > 1).sum()),
+        "largest": int(sizes.max()),
         "seconds": round(time.perf_counter() - started, 3),
     }
     streams.tell(

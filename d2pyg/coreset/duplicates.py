@@ -15,6 +15,7 @@ from torch import Tensor
 
 from d2pyg._base.extras import require
 from d2pyg._base.outputs import check_output, replacing
+from d2pyg.coreset.tables import write_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +72,7 @@ class Duplicates:
         ``index``: the sample; ``duplicate_of``: what is kept of its group; ``distance``: to that;
         ``group_size``: samples in the group.
         """
-        removed = self.removed
-        kept = self.representative[removed]
-        size = self.representative.bincount(minlength=len(self.representative))
-        columns = (removed, kept, self.distance[removed], size[kept])
-        names = ("index", "duplicate_of", "distance", "group_size")
-        return {name: column.tolist() for name, column in zip(names, columns, strict=True)}
+        return {name: column.tolist() for name, column in self._columns().items()}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes :meth:`table` as ``.csv`` or ``.parquet`` (needs pyarrow), or as ``.json`` with the
@@ -92,6 +88,16 @@ class Duplicates:
         with replacing(path) as file:
             WRITERS[path.suffix](self, file)
 
+    def _columns(self) -> dict[str, Tensor]:
+        removed = self.removed
+        kept = self.representative[removed]
+        return {
+            "index": removed,
+            "duplicate_of": kept,
+            "distance": self.distance[removed],
+            "group_size": self.representative.bincount()[kept],
+        }
+
     def __repr__(self) -> str:
         kept = int(self.mask.sum())
         groups = len(self.representative[~self.mask].unique())
@@ -106,15 +112,8 @@ def _write_csv(duplicates: Duplicates, file: IO[bytes]) -> None:
 
 
 def _write_parquet(duplicates: Duplicates, file: IO[bytes]) -> None:
-    arrow, table = require("pyarrow", "pyarrow"), duplicates.table()
-    kinds = (arrow.int64(), arrow.int64(), arrow.float64(), arrow.int64())
-    columns = {
-        name: arrow.array(values, kind)
-        for (name, values), kind in zip(table.items(), kinds, strict=True)
-    }
-    meta = {"d2pyg": json.dumps(duplicates.settings)}
-    made = arrow.table(columns).replace_schema_metadata(meta)
-    require("pyarrow.parquet", "pyarrow").write_table(made, file)
+    columns = {name: column.numpy() for name, column in duplicates._columns().items()}
+    write_table(columns, json.dumps(duplicates.settings), file)
 
 
 def _write_json(duplicates: Duplicates, file: IO[bytes]) -> None:

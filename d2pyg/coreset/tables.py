@@ -91,8 +91,12 @@ def write_parquet(fields: Fields, file: IO[bytes]) -> None:
                 columns[name] = arrow.array(text, getattr(arrow, f"{large}binary")())
         else:
             columns[name] = arrow.array(values, mask=~is_there)
-    meta = {"d2pyg": json.dumps(_meta(fields, kind))}
-    table = arrow.table(columns).replace_schema_metadata(meta)
+    write_table(columns, json.dumps(_meta(fields, kind)), file)
+
+
+def write_table(columns: dict[str, Any], meta: str, file: IO[bytes]) -> None:
+    """Writes a Parquet table: arrays by name, and what it has no column for."""
+    table = require("pyarrow", "pyarrow").table(columns).replace_schema_metadata({"d2pyg": meta})
     require("pyarrow.parquet", "pyarrow").write_table(table, file)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from d2pyg._base.checks import ArrayLike, as_index, as_scores, shown
-from d2pyg._base.labels import size_of
+from d2pyg._base.labels import num_values
 from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.edges import edges_of, median_distance
 from d2pyg.graph.knn import Embeddings, as_embedded, knn_graph
@@ -130,7 +130,7 @@ def _total(coresets: Mapping[str, Any], inputs: dict[str, Any]) -> int | None:
     }
     for name, values in inputs.items():
         if values is not None:
-            sizes[name] = len(values) if name == "embeddings" else size_of(name, values)
+            sizes[name] = len(values) if name == "embeddings" else num_values(name, values)
     if len(set(sizes.values())) > 1:
         raise ValueError(
             f"Expected coresets, embeddings, scores and labels of one data set (got "

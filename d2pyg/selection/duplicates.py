@@ -33,8 +33,8 @@ def duplicates(
     r"""Finds groups of near-duplicates, and keeps one sample of each.
 
     Two samples are near-duplicates where :math:`d(x_i, x_j) \le t`. Groups are the connected components
-    of all such pairs, so the ends of a chain can be farther apart than t; ``distance``
-    has how far each sample is from the one kept.
+    of all such pairs, so the ends of a chain can be farther apart than t;
+    ``distance`` has how far each sample is from the one kept.
 
     It is exact in groups of any size, duplicates of one sample by the thousand included. The kNN graph
     finds most pairs. Samples whose k-th neighbor is within t may have more; they are compared with each
@@ -77,9 +77,8 @@ def duplicates(
             "Expected 'backend' to be exact (got 'pynndescent', which may miss pairs). Leave it out."
         )
     score = torch.zeros(total) if scores is None else as_scores(scores, total, signed=True).cpu()
-    groups = None if labels is None else as_labels("labels", labels, total)
     place = as_device(device, x.device)
-    groups = None if groups is None else groups.to(place)
+    groups = None if labels is None else as_labels("labels", labels, total).to(place)
     points = points_of(x, by, place)
     label = torch.arange(total, device=place)
     if total > 1:
