@@ -55,7 +55,18 @@ def test_what_is_installed_with_it():
     names = {re.match(r"[\w-]+", line).group() for line in needs}
     assert names == {"numba", "numpy", "psutil", "torch", "torch-geometric", "tqdm"}
     extras = set(metadata("d2pyg").get_all("Provides-Extra"))
-    assert extras == {"ann", "bench", "cluster", "demo", "dev", "docs", "faiss", "io", "notebooks"}
+    assert extras == {
+        "ann",
+        "bench",
+        "cluster",
+        "demo",
+        "dev",
+        "docs",
+        "faiss",
+        "io",
+        "notebooks",
+        "pandas",
+    }
     assert metadata("d2pyg")["Requires-Python"] == ">=3.10"
 
 

@@ -7,7 +7,6 @@ import json
 import time
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,6 +42,8 @@ def run(arguments: argparse.Namespace) -> None:
     if "progress" in parameters(method):
         options["progress"] = common.progress(arguments)
     coreset = method(**{**options, **files})
+    initial = as_initial(files.get("initial"), len(coreset.scores), coreset.ids)
+    coreset.settings.setdefault("initial", initial.tolist())  # a method of the user's may not record it
     coreset.settings["files"] = {key: given.get(key) for key in (*INPUTS, *given)}
     total = len(coreset.scores)
     score = torch.ones(total)  # where a method has no use for scores
@@ -53,7 +54,8 @@ def run(arguments: argparse.Namespace) -> None:
     with replacing_all(*(path for path in (out, removed) if path)) as targets:
         write(coreset, targets[0], out.suffix)
         if removed:
-            left_out = _left_out(coreset, files.get("initial"))
+            index = coreset.removed.numpy()
+            left_out = index if coreset.ids is None else coreset.ids[index]
             targets[1].write(formats.name_list(left_out, removed.suffix))
     summary["seconds"] = round(time.perf_counter() - started, 3)
     _report(summary)
@@ -95,14 +97,6 @@ def _report(summary: dict[str, Any]) -> None:
         more = f", and {len(counts) - 20} more classes" if len(counts) > 20 else ""
         lines.append(f"kept per class {', '.join(counts[:20])}{more}")
     streams.tell("\n".join(lines))
-
-
-def _left_out(coreset: Coreset, initial: Any) -> np.ndarray[Any, Any]:
-    """The samples that are neither kept nor chosen already, by name or else by index."""
-    left_out = ~coreset.mask
-    left_out[as_initial(initial, len(left_out), coreset.ids)] = False
-    index = left_out.nonzero().flatten().numpy()
-    return index if coreset.ids is None else coreset.ids[index]
 
 
 def _range(values: Tensor) -> list[float]:
