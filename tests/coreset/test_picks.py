@@ -150,6 +150,7 @@ def test_as_an_array(coreset):
     assert np.shares_memory(coreset.__array__(copy=False), coreset.index.numpy())
     with pytest.raises(ValueError, match=r"'copy' to be None or True .*got False for cpu and float32"):
         coreset.__array__("float32", copy=False)
+    assert d2pyg.metrics.class_counts(np.zeros(TOTAL, dtype=int), coreset) == {0: 12}
     assert np.arange(TOTAL)[coreset].tolist() == torch.arange(TOTAL)[coreset].tolist() == picks
 
 
