@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from d2pyg.coreset.coreset import versions
+from d2pyg.coreset.settings import versions
 
 
 def timed(run, device, repeats):

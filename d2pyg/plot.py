@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from d2pyg._base.checks import ArrayLike, as_embeddings, as_index, as_scores, shown
+from d2pyg._base.options import FIGURE_SUFFIXES
 from d2pyg._base.outputs import check_output, replacing
 from d2pyg._base.text import one_line, printable
 from d2pyg.coreset.coreset import Coreset
 
-FORMATS = (".png", ".pdf", ".svg")
 _ALL, _KEPT = "#b8bcc4", "#d1495b"
 _COLORS = "coolwarm"  # gray in the middle, where as much is kept as of all samples
 _TITLE = 50  # characters, the width of the axes
@@ -75,7 +75,7 @@ def plot_coresets(
             f"Expected 'coresets' to be a dict of at least one coreset by name (got {shown(coresets)}). "
             f"Pass such as {{'d2': coreset}}."
         )
-    target = None if path is None else check_output("path", path, FORMATS)
+    target = None if path is None else check_output("path", path, FIGURE_SUFFIXES)
     x = as_embeddings(embeddings).cpu().double()
     score = as_scores(scores, len(x)).cpu()
     x = x - x.mean(dim=0)

@@ -57,3 +57,11 @@ def test_a_dot_in_the_name_of_the_results_is_kept(monkeypatch, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "flip-0.1.json", "flip-0.1.md", "flip-0.2.json", "flip-0.2.md",
     ]  # fmt: skip
+
+
+def test_help_speed(run):
+    result, table = run("help_speed.py", "--runs", "1")
+    taken = {row["process"]: row["seconds"] for row in result["rows"]}
+    assert len(taken) == 6
+    assert all(value > 0 for value in taken.values())
+    assert "| `d2pyg --help` |" in table

@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from d2pyg.cli import compare, explain, graph, score, select, sweep
+from d2pyg.cli.arguments import compare, explain, graph, score, select, sweep
 
 
 def actions():

@@ -19,9 +19,9 @@ FLOORS = [
     {"selection"},
     {"baselines", "sklearn"},
     {"evaluate"},
-    {"cli", "transforms"},
+    {"demo", "transforms"},
+    {"cli"},
     {"__init__", "__main__"},
-    {"demo"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in sorted(rooms)}
 

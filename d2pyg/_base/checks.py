@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from d2pyg._base.arrays import ArrayLike, as_array, as_signed, as_tensor, check_unmasked, remedy_for
+from d2pyg._base.choice import check_choice, shown
 from d2pyg._base.columns import as_plain
 from d2pyg._base.scalars import (
     as_count,
@@ -17,9 +18,7 @@ from d2pyg._base.scalars import (
     as_flag,
     as_name,
     as_real,
-    check_choice,
     check_gamma,
-    shown,
 )
 
 __all__ = [

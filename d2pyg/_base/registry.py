@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from d2pyg._base.scalars import shown
+from d2pyg._base.choice import check_choice, shown
 
 T = TypeVar("T")
 
-_TABLE: dict[str, dict[str, Any]] = {
-    family: {} for family in ("kernel", "forward", "reverse", "metric", "backend", "engine", "method")
-}
+FAMILIES = ("kernel", "forward", "reverse", "metric", "backend", "engine", "method")
+_TABLE: dict[str, dict[str, Any]] = {family: {} for family in FAMILIES}
 
 
 def register(family: str, name: str) -> Callable[[T], T]:
     """Makes a class or function available by name.
+
+    A definition that runs again, such as a notebook cell or a script that is also imported, replaces
+    what it registered before. Another definition cannot take its name.
 
     Args:
         family: ``"kernel"``, ``"forward"``, ``"reverse"``, ``"metric"``, ``"backend"``, ``"engine"``
@@ -26,8 +29,8 @@ def register(family: str, name: str) -> Callable[[T], T]:
         name: What a user passes, as in ``select(..., kernel=name)``.
 
     Raises:
-        ValueError, TypeError: If there is no such family, it has an entry of that name already, or
-            what is registered cannot be called.
+        ValueError, TypeError: If there is no such family, it has another entry of that name, or what
+            is registered cannot be called.
 
     Example:
         >>> from d2pyg.nn import Kernel
@@ -51,7 +54,8 @@ def register(family: str, name: str) -> Callable[[T], T]:
                 f"{type(entry).__name__}). Use @d2pyg.register({family!r}, 'name')."
             )
         entries = _TABLE[family]
-        if name in entries or name == "auto":
+        is_taken = name in entries and not _is_again(entries[name], entry)
+        if is_taken or name == "auto":
             raise ValueError(
                 f"Expected a {family} name that is free (got {name!r}, which is taken). "
                 f"Choose another name."
@@ -60,6 +64,23 @@ def register(family: str, name: str) -> Callable[[T], T]:
         return entry
 
     return add
+
+
+def _is_again(before: object, entry: object) -> bool:
+    """Whether both are one definition that ran twice: of one name in one module."""
+    return before is entry or _definition(before) == _definition(entry) != ""
+
+
+def _definition(entry: object) -> str:
+    """Where a class or function is defined; empty where it has no name of its own.
+
+    A script is one module, whether it is run, as ``__main__``, or imported by its file name, as
+    ``torch_geometric.nn.Sequential`` and processes that are spawned do.
+    """
+    name, module = getattr(entry, "__qualname__", ""), getattr(entry, "__module__", "")
+    if not name or "<lambda>" in name:
+        return ""
+    return f"{getattr(sys.modules.get(module), '__file__', None) or module}:{name}"
 
 
 def choices(family: str) -> list[str]:
@@ -94,12 +115,13 @@ def look_up(family: str, name: str | Callable[..., Any]) -> Any:
             f"Expected {family!r} to be a name or an object of that kind "
             f"(got {type(name).__name__}). Names: {', '.join(choices(family))}."
         )
-    if name not in entries:
-        raise ValueError(
-            f"Expected {family!r} to be one of {', '.join(choices(family))} (got {name!r}). "
-            f"Add your own with @d2pyg.register({family!r}, {name!r})."
-        )
-    return entries[name]
+    return entries[check_name(family, name, choices(family))]
+
+
+def check_name(family: str, name: str, allowed: list[str]) -> str:
+    """A name of the family; another is an error that lists the choices."""
+    remedy = f"Add your own with @d2pyg.register({family!r}, {shown(name)})."
+    return check_choice(family, name, allowed, remedy)
 
 
 def made(family: str, plug_in: str | Callable[..., Any], *values: Any, **arguments: Any) -> Any:

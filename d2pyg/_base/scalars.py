@@ -5,23 +5,14 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from d2pyg._base.choice import shown
+
 LARGEST = 2**63 - 1  # of the integers that torch and NumPy hold
-_SHOWN = 60  # characters of a value in an error
-
-
-def shown(value: Any) -> str:
-    """What a value is, short enough for an error."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python writes no integer of more than 4300 digits
-        text = "a number of too many digits"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def as_flag(name: str, value: Any) -> bool:
@@ -91,16 +82,6 @@ def check_gamma(name: str, value: Any) -> float:
             f"distant samples more than close ones."
         )
     return gamma
-
-
-def check_choice(name: str, value: Any, allowed: Sequence[str]) -> str:
-    """One of a few names."""
-    if not isinstance(value, str) or value not in allowed:
-        raise ValueError(
-            f"Expected {name!r} to be one of {', '.join(allowed)} (got {shown(value)}). "
-            f"Choose one of these names."
-        )
-    return value
 
 
 def as_device(device: str | torch.device | None, default: torch.device) -> torch.device:

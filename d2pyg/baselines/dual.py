@@ -96,6 +96,7 @@ def dual(
         "alpha": float(alpha),
         "beta": float(beta),
         "seed": seed,
+        "nests": False,
     }
     return task.coreset(index, of_all(task, weight)[index], score, settings)
 

@@ -120,7 +120,13 @@ def facility_location(
         task.pool[place][by_class],
         gain[by_class],
         task.score[task.pool],
-        {"method": "facility_location", "optimizer": optimizer, **chance, **settings},
+        {
+            "method": "facility_location",
+            "optimizer": optimizer,
+            "nests": not chance,
+            **chance,
+            **settings,
+        },
     )
 
 

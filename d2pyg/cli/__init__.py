@@ -1,13 +1,14 @@
 """The command line: doors into the Python functions, with no logic of their own. One file a command.
 
-Importing it takes no time, so that Ctrl-C is answered from the start; torch is imported when a command
-runs.
+Importing it takes no time, so that Ctrl-C is answered from the start. ``arguments`` holds the options of
+all commands, and imports no torch: help and errors in options come at once.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -48,9 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         0; 2 where an argument or a file is wrong; 130 where Ctrl-C came; 1 for a fault of d2pyg itself.
 
     Raises:
-        SystemExit: After ``--help`` and ``--version`` (0), and where arguments cannot be parsed (2).
+        SystemExit: After ``--help`` and ``--version`` (0), and without arguments or where they cannot be
+            parsed (2).
     """
-    words = sys.argv[1:] if argv is None else argv
+    words = sys.argv[1:] if argv is None else [*argv]
     verbose = "--verbose" in words
     written: Sequence[Path] = ()
     try:
@@ -58,10 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         from d2pyg.cli import notices
 
         with recorded() as written, notices.in_lines(verbose):
-            from d2pyg.cli.parser import parse  # takes seconds: torch
+            from d2pyg.cli.arguments.parser import parse
 
             arguments = parse(words)
-            arguments.command(arguments)
+            command = import_module(f"d2pyg.cli.{arguments.command}")  # takes seconds: torch
+            command.run(arguments)
     except KeyboardInterrupt:
         streams.tell_line("", signals.last_line(written))
         return signals.INTERRUPTED

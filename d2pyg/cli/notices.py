@@ -1,16 +1,19 @@
-"""What libraries warn and log while a command runs: a line each, without places in their source."""
+"""Warnings and logs while a command runs: a line each. Those of torch and PyG are left out."""
 
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from d2pyg.cli.streams import tell_line
 
 _WARNING = "d2pyg: warning: "
+_LEFT_OUT = ("torch", "torch_geometric", "torch_cluster", "torch_scatter", "pyg_lib")
 
 
 @contextmanager
@@ -38,8 +41,22 @@ class _Lines(logging.Handler):
         self.start = start
 
     def emit(self, record: logging.LogRecord) -> None:
-        tell_line(self.start, record.getMessage())
+        if record.name.partition(".")[0] not in _LEFT_OUT:
+            tell_line(self.start, record.getMessage())
 
 
-def _show(message: Warning | str, *_: Any, **__: Any) -> None:
-    tell_line(_WARNING, str(message))
+def _show(message: Warning | str, category: type[Warning], filename: str, *_: Any, **__: Any) -> None:
+    if not _is_of_libraries(category, Path(filename)):
+        tell_line(_WARNING, str(message))
+
+
+def _is_of_libraries(category: type[Warning], path: Path) -> bool:
+    """Whether torch or PyG warn: at lines of theirs, or at lines of d2pyg that call them.
+
+    d2pyg itself warns at lines outside of it, and NumPy has warnings of another kind.
+    """
+    own = Path(__file__).parents[1]
+    if path.is_relative_to(own) and path != own / "__main__.py":
+        return not issubclass(category, RuntimeWarning)
+    homes = (getattr(sys.modules.get(name), "__file__", None) for name in _LEFT_OUT)
+    return any(home and path.is_relative_to(Path(home).parent) for home in homes)

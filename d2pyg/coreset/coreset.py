@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import numbers
 import operator
 import os
-import platform
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, overload
 
 import numpy as np
 import torch
-import torch_geometric
 from torch import Tensor
 
 from d2pyg._base.checks import ArrayLike, as_count, as_index
 from d2pyg._base.io import check_input, readable
 from d2pyg._base.outputs import replacing
-from d2pyg._base.registry import name_of
-from d2pyg._version import __version__
-from d2pyg.coreset import formats
+from d2pyg.coreset import formats, tables
 from d2pyg.coreset.explanation import Explanation, explain
 from d2pyg.coreset.integrity import Fields
+from d2pyg.coreset.settings import of_first
 from d2pyg.greedy.trace import Trace
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +46,8 @@ class Coreset:
         Coreset(2 of 4, engine='heap')
         >>> coreset.index, coreset.mask
         (tensor([2, 1]), tensor([False,  True,  True, False]))
+        >>> list(coreset), coreset.removed, coreset[:1]
+        ([2, 1], tensor([0, 3]), Coreset(1 of 4, engine='heap'))
     """
 
     index: Tensor
@@ -57,12 +59,113 @@ class Coreset:
 
     @property
     def mask(self) -> Tensor:
-        """bool [N], True for what is kept."""
+        """bool [N], True for what is kept.
+
+        pandas and polars take no tensors: ``dataframe[coreset.mask.numpy()]`` in pandas,
+        ``dataframe.filter(coreset.mask.numpy())`` in polars. In pick order:
+        ``dataframe.iloc[coreset]``, and ``dataframe[coreset.index.numpy()]``.
+        """
         mask = torch.zeros(len(self.scores), dtype=torch.bool, device=self.index.device)
         return mask.index_fill(0, self.index, True)
 
+    @property
+    def removed(self) -> Tensor:
+        """int64, the samples that are not kept, ascending.
+
+        ``initial`` samples were kept before: they are neither in ``index`` nor here.
+        """
+        initial = torch.tensor(self.settings.get("initial") or [], dtype=torch.int64)
+        return (~self.mask).index_fill(0, initial.to(self.index.device), False).nonzero().flatten()
+
+    @property
+    def kept_ids(self) -> np.ndarray[Any, Any]:
+        """Your names of what is kept, [B], in pick order.
+
+        Raises:
+            ValueError: If the coreset has no names.
+        """
+        if self.ids is None:
+            raise ValueError(
+                "Expected a coreset with names of its samples (got one without). Pass ids= when you "
+                "select, or take coreset.index."
+            )
+        names: np.ndarray[Any, Any] = self.ids[self.index.cpu().numpy()]
+        return names
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A data frame, a row a sample, the picks first: the table that ``.csv`` files hold.
+
+        Columns: ``index``, ``id`` (if there are ids), ``rank`` (place in pick order, missing for what
+        was not picked), ``kept``, ``pick_score``, ``score``.
+
+        Raises:
+            ImportError: If pandas is not installed.
+        """
+        return tables.frame(_fields(self))
+
     def __len__(self) -> int:
         return len(self.index)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.index.tolist())
+
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+    @overload
+    def __getitem__(self, place: slice) -> Coreset: ...
+    def __getitem__(self, place: int | slice) -> int | Coreset:
+        """``coreset[i]`` is the sample picked at place i, ``coreset[:b]`` the coreset of size b.
+
+        Methods pick one after the other, so the first b picks are what budget b gives, with classes
+        too. Its settings have that budget. A method of your own whose picks depend on the budget has
+        to say so, with ``settings["nests"] = False``.
+
+        Raises:
+            ValueError: If picks are asked for that do not begin with the first, or that there are not,
+                or the method's picks depend on the budget.
+            IndexError: If there is no such place.
+        """
+        if not isinstance(place, slice):
+            return int(self.index[operator.index(place)])
+        count = place.stop
+        if place.start not in (None, 0) or place.step not in (None, 1) or count is None:
+            raise ValueError(
+                f"Expected 'coreset[:b]', the first b picks (got {place}). Others are no coreset; take "
+                f"them from coreset.index."
+            )
+        remedy = "Select again with a larger budget for more picks."
+        count = as_count("b", count, 1, len(self), ", the number of picks", remedy)
+        settings = of_first(self.settings, count)
+        return Coreset(
+            self.index[:count], self.pick_scores[:count], self.scores, settings, self.ids, self.trace
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """The same picks with the same scores, of as many samples."""
+        if not isinstance(other, Coreset):
+            return NotImplemented
+        return (
+            len(self.scores) == len(other.scores)
+            and np.array_equal(self.index.cpu(), other.index.cpu())
+            and np.array_equal(self.pick_scores.cpu(), other.pick_scores.cpu(), equal_nan=True)
+        )
+
+    def __hash__(self) -> int:
+        return hash((len(self.scores), *self.index.tolist()))
+
+    def __array__(
+        self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
+    ) -> np.ndarray[Any, Any]:
+        """``index``, as an array of its own unless ``copy`` is False."""
+        array = self.index.cpu().numpy()
+        if copy is False:
+            if self.index.is_cuda or dtype not in (None, array.dtype):
+                raise ValueError(
+                    f"Expected 'copy' to be None or True for another device or dtype (got False for "
+                    f"{self.index.device} and {dtype}). Leave it out."
+                )
+            return array
+        return array.astype(array.dtype if dtype is None else dtype)
 
     def __repr__(self) -> str:
         how = "method" if "method" in self.settings else "engine"
@@ -109,7 +212,7 @@ class Coreset:
           In ``.npz``, names of very different lengths are ``ids_utf8``, the bytes of all, and
           ``ids_end``, int64 [N], where each ends.
         - ``.csv``, ``.parquet`` (needs pyarrow): everything, a row a sample: ``index``, ``id`` (if
-          there are ids), ``rank`` (place in pick order, empty for what was not picked),
+          there are ids), ``rank`` (place in pick order, empty for what was not picked), ``kept``,
           ``pick_score``, ``score``. The picks come first, in order. Settings and checksum are JSON
           in the first row's column ``d2pyg``, or in the schema's metadata.
 
@@ -149,8 +252,12 @@ def write(coreset: Coreset, file: IO[bytes], suffix: str) -> None:
     Raises:
         ValueError: If the parts are not those of a coreset, so that it could not be read.
     """
+    formats.write(_fields(coreset), file, suffix)
+
+
+def _fields(coreset: Coreset) -> Fields:
     tensors = (coreset.index.cpu(), coreset.pick_scores.cpu(), coreset.scores.cpu())
-    formats.write(Fields(*tensors, coreset.settings, coreset.ids), file, suffix)
+    return Fields(*tensors, coreset.settings, coreset.ids)
 
 
 def picks_of(coreset: Coreset | ArrayLike, num_samples: int | None) -> Tensor:
@@ -167,29 +274,3 @@ def picks_of(coreset: Coreset | ArrayLike, num_samples: int | None) -> Tensor:
             f"{total}). Check that both are of the same split."
         )
     return coreset.index.cpu()
-
-
-def versions() -> dict[str, str]:
-    """Versions of what a selection depends on, for ``settings``."""
-    return {
-        "d2pyg": __version__,
-        "torch": torch.__version__,
-        "torch_geometric": torch_geometric.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
-
-
-def plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings as any file format can hold them: numbers of all kinds as Python's, objects by name."""
-
-    def value_of(value: Any) -> Any:
-        if value is None or isinstance(value, bool | str | list | dict):
-            return value
-        if isinstance(value, np.bool_):
-            return bool(value)
-        if hasattr(value, "__index__"):
-            return operator.index(value)
-        return float(value) if isinstance(value, numbers.Real) else name_of(value)
-
-    return {name: value_of(value) for name, value in settings.items()}

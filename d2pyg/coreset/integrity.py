@@ -83,6 +83,10 @@ def _check_settings(settings: Any, total: int) -> None:
     count = settings.get("num_samples", total)
     if type(count) is not int or count != total:
         raise ValueError(f"its settings are of {count!r:.40} samples, and its scores of {total}")
+    initial = settings.get("initial") or []
+    is_list = isinstance(initial, list) and all(type(sample) is int for sample in initial)
+    if not is_list or not all(0 <= sample < total for sample in initial):
+        raise ValueError("the 'initial' of its settings are no samples")
     files = settings.get("files", {})
     if not isinstance(files, dict) or not all(isinstance(file, str | None) for file in files.values()):
         raise ValueError("the 'files' of its settings are no paths by name")

@@ -6,10 +6,10 @@ import csv
 import io
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from d2pyg._base.content import check_size
 from d2pyg._base.extras import require
 from d2pyg._base.names import encoded
 from d2pyg.coreset.integrity import Fields, checksum
+
+if TYPE_CHECKING:
+    import pandas
 
 Array = np.ndarray[Any, Any]
 Parts = tuple[
@@ -65,6 +68,7 @@ def read_csv(path: Path) -> Parts:
     columns: dict[str, Any] = dict(zip(head, zip(*rows, strict=True), strict=True))
     meta = json.loads(columns["d2pyg"][0])
     ids = None if meta["ids"] is None else list(columns["id"])
+    _check_kept(columns.get("kept"), columns["rank"])
     return _parts(
         np.array(list(map(int, columns["index"])), dtype=np.int64),
         np.array([text != "" for text in columns["rank"]]),
@@ -74,6 +78,15 @@ def read_csv(path: Path) -> Parts:
         list(map(int, ids)) if ids is not None and meta["ids"] == "i" else ids,
         meta,
     )
+
+
+def frame(fields: Fields) -> pandas.DataFrame:
+    """The table as a data frame."""
+    pandas = require("pandas", "pandas")
+    columns: dict[str, Any] = {name: values for name, (values, _) in _columns(fields).items()}
+    columns["rank"] = pandas.array(columns["rank"], dtype="Int64")
+    columns["rank"][~columns["kept"]] = pandas.NA
+    return pandas.DataFrame(columns)
 
 
 def write_parquet(fields: Fields, file: IO[bytes]) -> None:
@@ -111,6 +124,8 @@ def read_parquet(path: Path) -> Parts:
         table = content.read()
     meta = json.loads((table.schema.metadata or {})[b"d2pyg"])
     rank = table.column("rank")
+    if "kept" in table.column_names:
+        _check_kept(table.column("kept").to_pylist(), rank.to_pylist())
     return _parts(
         table.column("index").to_numpy(),
         rank.is_valid().to_numpy(),
@@ -136,6 +151,7 @@ def _columns(fields: Fields) -> dict[str, tuple[Array, Array]]:
         "index": (order, everywhere),
         **({} if fields.ids is None else {"id": (fields.ids[order], everywhere)}),
         "rank": (rank, rank < len(picks)),
+        "kept": (rank < len(picks), everywhere),
         "pick_score": (pick_score, ~np.isnan(pick_score)),
         "score": (score, ~np.isnan(score)),
     }
@@ -160,6 +176,14 @@ def _parts(
         None if ids is None else [ids[row] for row in order],
         meta.get("checksum"),
     )
+
+
+def _check_kept(kept: Sequence[Any] | None, rank: Sequence[Any]) -> None:
+    """Ranks say what is kept; a column that says otherwise was changed by hand."""
+    if kept is not None:
+        for row, (flag, place) in enumerate(zip(kept, rank, strict=True)):
+            if (str(flag).lower() == "true") != (place not in ("", None)):
+                raise ValueError(f"its columns 'kept' and 'rank' differ in row {row}")
 
 
 def _meta(fields: Fields, text: str) -> dict[str, Any]:

@@ -46,6 +46,8 @@ def embed(
         loader: A DataLoader that does not shuffle (PyG's, too), or any iterable of batches. A DataLoader
             that changes the order or leaves out samples is an error, and so is one with an unknown kind
             of sampler. If you know that its order is right, pass ``(batch for batch in loader)``.
+            Workers that are forked after torch used several threads hang if they use several
+            themselves: pass ``multiprocessing_context="spawn"`` or ``"forkserver"`` to the DataLoader.
         layer: A name from ``model.named_modules()``, such as ``"avgpool"``, or the module itself.
             Default: the model's own output.
         side: ``"output"`` of the layer, or its first ``"input"``: with the classifier as the layer,

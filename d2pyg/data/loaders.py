@@ -1,4 +1,8 @@
-"""Whether a loader gives every sample once, in the order of its data set."""
+"""Whether a loader gives every sample once, in the order of its data set.
+
+Nothing here starts its workers. How they are started matters where torch has used several threads
+before: see :func:`d2pyg.embed`.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from d2pyg._base.checks import (
 from d2pyg._base.defaults import K
 from d2pyg._base.labels import as_labels
 from d2pyg._base.progress import progress_bar
-from d2pyg.coreset.coreset import plain
+from d2pyg.coreset.settings import plain
 from d2pyg.evaluate.trial import silent, try_out, warn_of_all, without_edges
 from d2pyg.graph.cover import covering_radii
 from d2pyg.graph.edges import nearest_graph, own_k

@@ -16,10 +16,10 @@ from torch_geometric.utils import degree
 from d2pyg._base.checks import as_tensor
 from d2pyg._base.content import check_size, load_pt
 from d2pyg._base.io import array_in, check_input, path_of, read_array, readable
+from d2pyg._base.options import GRAPH_SUFFIXES
 from d2pyg._base.outputs import check_output, replacing
 from d2pyg.graph.edges import Edges, edges_of
 
-SUFFIXES = (".pt",)
 _NEEDED = ("edge_index", "edge_attr", "num_nodes")
 
 
@@ -49,7 +49,7 @@ def save_graph(graph: Data, path: str | os.PathLike[str]) -> None:
         >>> graph.k, graph.metric, graph.edge_attr
         (1, 'euclidean', tensor([1., 1., 2.], dtype=torch.float64))
     """
-    target = check_output("path", path, SUFFIXES)
+    target = check_output("path", path, GRAPH_SUFFIXES)
     misfit = _misfit(graph, edges_of(graph))
     if misfit is not None:
         raise ValueError(
@@ -77,16 +77,16 @@ def load_graph(path: str | os.PathLike[str]) -> Data:
         ValueError: If the file is damaged or holds no graph.
         FileNotFoundError: If there is no such file.
     """
-    path = check_input("path", path, SUFFIXES)
+    path = check_input("path", path, GRAPH_SUFFIXES)
     return _graph("path", path, _content("path", path))
 
 
 def read_graph_or_array(name: str, spec: str) -> Data | Tensor | np.ndarray[Any, Any]:
     """The graph of a ``.pt`` file that holds one, or else its array."""
     path = path_of(spec)
-    if path.suffix not in SUFFIXES or str(path) != str(Path(spec)):
+    if path.suffix not in GRAPH_SUFFIXES or str(path) != str(Path(spec)):
         return read_array(name, spec)
-    content = _content(name, check_input(name, path, SUFFIXES))
+    content = _content(name, check_input(name, path, GRAPH_SUFFIXES))
     if isinstance(content, Mapping) and "edge_index" in content:
         return _graph(name, path, content)
     return array_in(name, path, content)

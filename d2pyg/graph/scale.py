@@ -7,9 +7,8 @@ from dataclasses import replace
 import torch
 
 from d2pyg._base.checks import as_real, check_choice
+from d2pyg._base.options import SCALES
 from d2pyg.graph.edges import Edges, median_distance
-
-SCALES = ("median", "local")
 
 
 def check_scale(scale: str | float | None) -> None:

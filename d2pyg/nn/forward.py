@@ -11,12 +11,12 @@ from torch_geometric.nn import MessagePassing
 
 from d2pyg._base.checks import as_count, check_choice, check_gamma, shown
 from d2pyg._base.defaults import GAMMA_FORWARD
+from d2pyg._base.options import UPDATES
 from d2pyg._base.registry import made, register
 from d2pyg.nn.exact_sum import ExactSum
 from d2pyg.nn.inputs import check_edges
 from d2pyg.nn.kernel import Kernel, as_kernel
 
-UPDATES = ("sum", "product", "none")
 _ALWAYS = ("score", "weight", "distance")
 
 

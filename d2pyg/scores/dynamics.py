@@ -37,7 +37,9 @@ class TrainingDynamics:
 
     Pickling copies a recorder. If you pass one to other processes, such as by
     ``torch.multiprocessing.spawn``, it is filled there and stays empty here. Let rank 0 :meth:`save` it
-    at the end of the training function, and :meth:`load` the file here.
+    at the end of the training function, and :meth:`load` the file here. Start such processes with
+    ``spawn`` or ``forkserver``: one that is forked after torch used several threads, as a recorder or
+    a selection does, hangs when it uses several itself.
 
     Args:
         num_samples: Number of samples, N.

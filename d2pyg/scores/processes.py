@@ -9,7 +9,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from d2pyg.scores.state import EPOCH, MARGINS
+from d2pyg._base.options import MARGINS
+from d2pyg.scores.state import EPOCH
 
 OpenEpoch = dict[str, Tensor]  # values [N], and "here": the samples that have them
 

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from d2pyg._base.checks import as_count, check_choice, shown
+from d2pyg._base.options import MARGINS
 from d2pyg._base.room import room_for
 from d2pyg.scores.batch import LARGEST
 
-MARGINS = ("logits", "probabilities")
 # What is kept of each sample between epochs, and of the epoch that is under way.
 TOTALS = {
     "seen": torch.int64,

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from d2pyg._base.checks import as_count, as_real, check_choice
 from d2pyg._base.grouping import rank_in_group
+from d2pyg._base.options import BALANCES
 from d2pyg._base.warn import warn
 
-BALANCES = ("proportional", "uniform")
 _SHOWN = 3  # labels in a warning
 
 

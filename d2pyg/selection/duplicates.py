@@ -9,8 +9,8 @@ from d2pyg._base.checks import ArrayLike, as_device, as_real, as_scores
 from d2pyg._base.defaults import K
 from d2pyg._base.labels import as_labels
 from d2pyg._base.registry import name_of
-from d2pyg.coreset.coreset import versions
 from d2pyg.coreset.duplicates import Duplicates
+from d2pyg.coreset.settings import versions
 from d2pyg.graph.exact import of_pairs
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded, build_graph, points_of

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from d2pyg._base.checks import check_choice
-
-FLOWS = ("both", "target_to_source", "source_to_target")  # PyG's words; a target's neighbors are sources
+from d2pyg._base.options import FLOWS
 
 
 def as_flow(flow: str | None, has_scores: bool) -> str:

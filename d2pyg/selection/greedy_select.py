@@ -8,7 +8,8 @@ from torch_geometric.data import Data
 
 from d2pyg._base.checks import ArrayLike, as_count, as_flag, as_integers, as_scores
 from d2pyg._base.labels import as_classes
-from d2pyg.coreset.coreset import Coreset, plain, versions
+from d2pyg.coreset.coreset import Coreset
+from d2pyg.coreset.settings import plain, versions
 from d2pyg.graph.edges import Edges, edges_of
 from d2pyg.graph.scale import check_scale, scaled
 from d2pyg.greedy.problem import Problem

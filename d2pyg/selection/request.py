@@ -14,7 +14,8 @@ from d2pyg._base.checks import ArrayLike, as_device, as_scores
 from d2pyg._base.grouping import first_of_group
 from d2pyg._base.labels import Classes, as_classes
 from d2pyg._base.names import as_ids
-from d2pyg.coreset.coreset import Coreset, plain, versions
+from d2pyg.coreset.coreset import Coreset
+from d2pyg.coreset.settings import plain, versions
 from d2pyg.greedy.trace import Trace
 from d2pyg.selection.budget import after_cutoff, check_available, nested_seats, num_kept, warn_of_few
 from d2pyg.selection.initial import as_initial

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 
 from d2pyg._base.checks import as_columns, as_scores, check_choice
+from d2pyg._base.options import FLOWS
 from d2pyg.graph.scale import check_scale
 from d2pyg.nn.forward import ForwardMessagePassing, as_forward
 from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.spread import spread
-from d2pyg.selection.flow import FLOWS
 from d2pyg.transforms.nodes import Nodes, NodeTransform, check_names
 
 

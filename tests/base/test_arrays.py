@@ -291,7 +291,6 @@ FOLLOWED = [  # what was passed, as what, and the call that its error has to adv
     (torch.tensor([False, True]), "index", "index.nonzero().flatten()"),
     ([1.0, 0.0], "index", "numpy.asarray(index, dtype='int64')"),
     (torch.tensor([1.0]), "index", "numpy.asarray(index, dtype='int64')"),
-    (d2pyg.select(X, budget=2), "index", "coreset.index"),
     ([0.5, 1.5], "ids", "[str(name) for name in ids]"),
 ]  # fmt: skip
 

@@ -1,16 +1,14 @@
-"""The demo: prune scikit-learn's handwritten digits, and train on what is left.
+"""What the demo does with scikit-learn's handwritten digits.
 
 A small network trains on everything while its training dynamics are recorded. Difficulty and
 embeddings come from that run; then networks of the same kind train from scratch, for the same
-number of steps, on the coreset, on random samples and on the hardest samples. Needs the packages
-of the extra ``demo``. Run it with ``python -m d2pyg.demo``.
+number of steps, on the coreset, on random samples and on the hardest samples.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,9 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-import d2pyg
+from d2pyg import baselines
+from d2pyg._base.checks import as_count
 from d2pyg._base.extras import require
+from d2pyg.data.embedding import embed
 from d2pyg.plot import plot_coreset
+from d2pyg.scores.dynamics import TrainingDynamics
+from d2pyg.selection.select import select
 
 BATCH = 32
 STEPS = 2000  # for every training, however small its set
@@ -63,9 +65,7 @@ def digits(seed: int = 0) -> Split:
     return Split(train_x, train_y, test_x, test_y)
 
 
-def train(
-    x: Tensor, y: Tensor, seed: int, dynamics: d2pyg.scores.TrainingDynamics | None = None
-) -> Network:
+def train(x: Tensor, y: Tensor, seed: int, dynamics: TrainingDynamics | None = None) -> Network:
     """Trains a network with Adam and a cosine schedule.
 
     Args:
@@ -99,37 +99,25 @@ def train(
     return network
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Runs the demo."""
-    parser = argparse.ArgumentParser(prog="python -m d2pyg.demo", description=__doc__)
-    parser.add_argument("--keep", type=float, default=0.3, help="fraction kept (default 0.3)")
-    parser.add_argument("--seeds", type=int, default=5, help="trainings each (default 5)")
-    parser.add_argument("--out", type=Path, default=Path("demo-output"), help="folder of results")
-    arguments = parser.parse_args(argv)
+def run(keep: float, seeds: int, out: Path) -> None:
+    """Runs the demo, and writes its results into a folder."""
     started = time.perf_counter()
-    out: Path = arguments.out
+    seeds = as_count("seeds", seeds, 1, None, "", "It is the number of trainings on each set.")
     out.mkdir(exist_ok=True)
-    _demo(arguments.keep, arguments.seeds, out)
-    print(f"({time.perf_counter() - started:.0f} s)\n")
-    print("Prune your own data the same way:\n")
-    print("  d2pyg select EMBEDDINGS.npy --scores SCORES.npy --keep 0.3 --out coreset.npz")
-
-
-def _demo(keep: float, seeds: int, out: Path) -> None:
     data = digits()
-    dynamics = d2pyg.scores.TrainingDynamics(len(data.train_x))
+    dynamics = TrainingDynamics(len(data.train_x))
     network = train(data.train_x, data.train_y, seed=0, dynamics=dynamics)
-    embeddings = torch.as_tensor(d2pyg.embed(network, data.train_x.split(256), layer="body"))
+    embeddings = torch.as_tensor(embed(network, data.train_x.split(256), layer="body"))
 
-    coreset = d2pyg.select(embeddings, dynamics, labels=data.train_y, keep=keep)
+    coreset = select(embeddings, dynamics, labels=data.train_y, keep=keep)
     kept, difficulty = len(coreset), dynamics.confidence()
     print(f"Digits: {len(data.train_x)} to train on, {len(data.test_x)} to test on; kept {kept}.\n")
     print(f"{'trained on':<24}samples   test accuracy, mean ± std of {seeds} seeds")
     subsets: dict[str, Callable[[int], Tensor]] = {
         "everything": lambda seed: torch.arange(len(data.train_x)),
         "D2 coreset": lambda seed: coreset.index,
-        "random samples": lambda seed: d2pyg.baselines.random(data.train_x, keep=keep, seed=seed).index,
-        "the hardest": lambda seed: d2pyg.baselines.hardest(scores=difficulty, keep=keep).index,
+        "random samples": lambda seed: baselines.random(data.train_x, keep=keep, seed=seed).index,
+        "the hardest": lambda seed: baselines.hardest(scores=difficulty, keep=keep).index,
     }
     for name, subset in subsets.items():
         accuracy = []
@@ -148,7 +136,6 @@ def _demo(keep: float, seeds: int, out: Path) -> None:
     coreset.save(out / "coreset.npz")
     plot_coreset(coreset, embeddings, scores, out / "coreset.png")
     print(f"\nWrote {out}/coreset.npz, its inputs, and the figure {out}/coreset.png", end=" ")
-
-
-if __name__ == "__main__":
-    main()
+    print(f"({time.perf_counter() - started:.0f} s)\n")
+    print("Prune your own data the same way:\n")
+    print("  d2pyg select EMBEDDINGS.npy --scores SCORES.npy --keep 0.3 --out coreset.npz")

@@ -1,0 +1,15 @@
+"""What options can be. Needs no torch, so that help and errors of the command come at once."""
+
+UPDATES = ("sum", "product", "none")
+SCALES = ("median", "local")
+FLOWS = ("both", "target_to_source", "source_to_target")  # PyG's words; a target's neighbors are sources
+BALANCES = ("proportional", "uniform")
+MARGINS = ("logits", "probabilities")
+
+CORESET_SUFFIXES = (".npz", ".pt", ".json", ".csv", ".parquet")  # of files that hold a whole coreset
+DUPLICATES_SUFFIXES = (".csv", ".parquet", ".json")
+GRAPH_SUFFIXES = (".pt",)
+FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
+LIST_SUFFIXES = (".npy", ".txt", ".json")  # of names or indices
+TABLE_SUFFIXES = (".csv",)
+ARRAY_SUFFIXES = (".npy",)

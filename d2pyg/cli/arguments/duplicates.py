@@ -1,0 +1,65 @@
+"""d2pyg duplicates: embeddings in, near-duplicates and what to keep of them out."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from d2pyg._base.options import DUPLICATES_SUFFIXES, LIST_SUFFIXES
+from d2pyg.cli.arguments import options
+
+_EPILOG = """
+examples:
+  What to delete, and of what it is a duplicate:
+    d2pyg duplicates embeddings.npy --threshold 0.05 --out duplicates.csv
+  The rest, for training; of each group the sample with the highest score:
+    d2pyg duplicates embeddings.npy --threshold 0.05 --scores s.npy --out d.csv --kept kept.npy
+
+columns of --out, a row a sample that is removed:
+  index           the sample, numbered from 0
+  duplicate_of    the sample of its group that is kept
+  distance        between the two; in a chain of duplicates it can exceed the threshold
+  group_size      samples in the group
+
+--json prints one object on stdout:
+  out, kept       the files written, or null
+  samples         number of samples
+  removed         number of samples that are duplicates of one that is kept
+  groups          number of groups of at least two
+  largest         samples in the largest group, 1 where there is none
+  seconds         time taken, reading and writing included
+"""
+
+
+def add_to(commands: Any) -> None:
+    """The command's arguments."""
+    parser = options.add_command(
+        commands,
+        "duplicates",
+        help="near-duplicates by a threshold, in groups, and which to keep",
+        description="Find all near-duplicates, and keep one sample of each group.",
+        epilog=options.FILES + _EPILOG,
+        argument_default=argparse.SUPPRESS,
+    )
+    add = parser.add_argument_group("input").add_argument
+    add("embeddings", metavar="EMBEDDINGS", help="file of N x d floats")
+    add("--threshold", required=True, type=options.real, metavar="T",
+        help="samples at this distance or closer are duplicates")  # fmt: skip
+    add("--scores", metavar="FILE",
+        help="N numbers; the highest of a group is kept (default: the lowest index)")  # fmt: skip
+    add("--labels", metavar="FILE", help="N integers: samples of different labels are no duplicates")
+
+    add = parser.add_argument_group("output").add_argument
+    options.add_out(add, DUPLICATES_SUFFIXES)
+    add("--kept", default=None, metavar="FILE",
+        help=f"write the indices of what is kept: {' '.join(LIST_SUFFIXES)}")  # fmt: skip
+    options.add_json(add)
+
+    add = parser.add_argument_group("graph").add_argument
+    add("--metric", metavar="NAME", help="cosine, euclidean, mahalanobis (default cosine)")
+    options.add_backend(add)
+
+    add = parser.add_argument_group("expert").add_argument
+    options.add_device(add)
+    options.add_progress(add)
+    options.add_last(add)

@@ -1,0 +1,164 @@
+"""Options that several commands have, and values as they are written."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from d2pyg._base.options import BALANCES, FLOWS, MARGINS, SCALES, UPDATES
+from d2pyg.cli.arguments.catalog import names
+
+FILES = """\
+files:
+  Arrays are read from .npy (memory-mapped), .npz, .pt and .safetensors files, names from .txt files,
+  one a line. Where a file holds several arrays, write file.npz:key. Nothing is ever unpickled.
+"""
+GRAPHS = """\
+  A graph that d2pyg graph wrote can stand in place of the embeddings.
+"""
+
+METHOD = (
+    "kernel", "scale", "update", "forward", "reverse", "flow", "metric", "balance",
+    "min_per_class",
+)  # fmt: skip
+
+Add = Callable[..., Any]
+
+
+def add_command(commands: Any, name: str, **texts: Any) -> argparse.ArgumentParser:
+    """A command's parser; :func:`add_last` gives it ``--help``, after what one needs first."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        add_help=False,
+        **texts,
+    )
+    parser.set_defaults(command=name)
+    return parser
+
+
+def add_last(add: Add) -> None:
+    """What every command has."""
+    add("--verbose", action="store_true", default=False,
+        help="say first what the graph will take; show where a fault of d2pyg is")  # fmt: skip
+    add("--import", action="append", default=[], dest="modules", metavar="MODULE",
+        help="import a Python module first, such as one that registers names of yours; as with "
+        "python -m, the current folder is searched first; can be repeated")  # fmt: skip
+    add("-h", "--help", action="help", help="show this help and exit")
+
+
+def allowed() -> dict[str, Sequence[str]]:
+    """The values of options that are one of a few names."""
+    return {
+        **{family: names(family) for family in ("method", "kernel", "forward", "reverse", "metric")},
+        **{family: ["auto", *names(family)] for family in ("engine", "backend")},
+        "update": UPDATES,
+        "flow": FLOWS,
+        "balance": BALANCES,
+        "margin": MARGINS,
+    }
+
+
+def add_out(add: Add, suffixes: Sequence[str]) -> None:
+    """The file that a command is for."""
+    add("--out", required=True, metavar="FILE", help=f"where to write: {' '.join(suffixes)}")
+
+
+def add_json(add: Add) -> None:
+    """A summary besides."""
+    add("--json", action="store_true", default=False, help="print a summary for programs on stdout")
+
+
+def add_messages(add: Add) -> None:
+    """The options of :data:`METHOD` that are about messages and classes."""
+    add("--balance", metavar="NAME",
+        help=f"{', '.join(BALANCES)}: seats of the classes (default proportional)")  # fmt: skip
+    add("--min-per-class", type=whole, metavar="N",
+        help="seats each class gets first (default 0)")  # fmt: skip
+    add("--kernel", metavar="NAME",
+        help=f"{', '.join(names('kernel'))} (default rbf)")  # fmt: skip
+    add("--update", metavar="NAME",
+        help=f"{', '.join(UPDATES)} (default sum; without scores none)")  # fmt: skip
+    add("--forward", metavar="NAME",
+        help=f"{', '.join(names('forward'))} (default weighted)")  # fmt: skip
+    add("--reverse", metavar="NAME",
+        help=f"{', '.join(names('reverse'))} (default weighted)")  # fmt: skip
+
+
+def add_graph(add: Add) -> None:
+    """The options of :data:`METHOD` that are about the graph."""
+    add_metric(add)
+    add("--scale", type=_scale, metavar="S",
+        help="distances are divided by: median, local, none or a number (default median)")  # fmt: skip
+    add("--flow", metavar="NAME",
+        help=f"{FLOWS[0]}, edges join both samples (default with scores); {FLOWS[1]}, a pick lowers its "
+        f"own k nearest; {FLOWS[2]}, those that have it among theirs (default without "
+        "scores)")  # fmt: skip
+    add_backend(add)
+
+
+def add_metric(add: Add) -> None:
+    """How near two samples are."""
+    add("--metric", metavar="NAME", help=f"{', '.join(names('metric'))} (default euclidean)")
+
+
+def add_backend(add: Add) -> None:
+    """How neighbors are searched."""
+    add("--backend", metavar="NAME",
+        help=f"kNN: auto, {', '.join(names('backend'))} (default auto)")  # fmt: skip
+
+
+def add_engine(add: Add) -> None:
+    """How picks are found."""
+    add("--engine", metavar="NAME",
+        help=f"selection: auto, {', '.join(names('engine'))} (default auto)")  # fmt: skip
+
+
+def add_device(add: Add) -> None:
+    """Where a command computes."""
+    add("--device", metavar="NAME", help="cpu, cuda, cuda:1, ... (default cpu)")
+
+
+def add_progress(add: Add) -> None:
+    """Whether bars are shown."""
+    add("--progress", action=argparse.BooleanOptionalAction, default=None,
+        help="show progress bars (default: on a terminal)")  # fmt: skip
+
+
+def whole(text: str) -> int:
+    """The value of an option, in digits of ASCII."""
+    try:
+        return int(text.encode("ascii"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"invalid int value: {text!r}") from None
+
+
+def real(text: str) -> float:
+    """The value of an option, in digits of ASCII."""
+    try:
+        return float(text.encode("ascii"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"invalid float value: {text!r}") from None
+
+
+def fraction_or_auto(text: str) -> str | float:
+    """The value of --cutoff."""
+    if text == "auto":
+        return text
+    try:
+        return real(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"expected auto or a number (got {text!r})") from None
+
+
+def _scale(text: str) -> str | float | None:
+    if text in (*SCALES, "none"):
+        return None if text == "none" else text
+    try:
+        return real(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"expected {', '.join(SCALES)}, none or a number (got {text!r})"
+        ) from None
