@@ -56,6 +56,10 @@ COMMANDS = {  # arguments, and the files that are written
         "compare given.npz random.npy --embeddings x.npy --scores s.npy --out t.csv --figure f.png",
         ("t.csv", "f.png"),
     ),
+    "duplicates": (
+        "duplicates x.npy --threshold 0.5 --out t.csv --kept kept.npy",
+        ("t.csv", "kept.npy"),
+    ),
     "explain": ("explain given.npz 3", ()),
 }
 SIGNALS = {"kills": signal.SIGKILL, "interrupts": signal.SIGINT, "terminations": signal.SIGTERM}

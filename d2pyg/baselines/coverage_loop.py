@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from d2pyg.greedy.compiled import compiled
+from d2pyg._base.compiled import compiled
 from d2pyg.greedy.heap_loop import Array, heapify, sift_down
 
 __all__ = ["gain", "heapify", "serve", "take", "take_sampled"]

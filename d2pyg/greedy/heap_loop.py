@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from d2pyg.greedy.compiled import compiled
+from d2pyg._base.compiled import compiled
 
 Array = np.ndarray[Any, Any]
 

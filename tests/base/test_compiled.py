@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from numba.core import config
 
-from d2pyg.greedy import compiled as module
-from d2pyg.greedy.compiled import compiled
+from d2pyg._base import compiled as module
+from d2pyg._base.compiled import compiled
 
 
 def fresh():
