@@ -20,13 +20,15 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 def compiled(loop: Loop) -> Loop:
     """Compiles a function when it is first called, and keeps the code for later runs.
 
+    While it runs, other threads run too.
+
     numba stores it in ``NUMBA_CACHE_DIR`` if that is set, else in ``__pycache__`` beside the file, else
     in the user's cache folder. These files are pickles: code, like the ``.pyc`` files beside them. A
     folder is used only if it belongs to this user or root and other users cannot write to it. Damaged
     code is compiled again. Code that cannot be stored is compiled in every run. The environment variable
     ``D2PYG_COMPILE_CACHE=0`` turns storing and reading off.
     """
-    made = numba.njit(loop)
+    made = numba.njit(loop, nogil=True)
     if os.environ.get(SWITCH) != "0":
         with suppress(RuntimeError, OSError):  # there is no folder for it
             cache = _Cache(loop)

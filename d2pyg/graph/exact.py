@@ -125,14 +125,15 @@ class Comparable(Protocol):
 
 
 def rank(points: Comparable, rows: Tensor, candidate: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k nearest among candidates [C, M], by (exact distance, index)."""
+    """The k nearest among candidates [C, M], by (exact distance, index); -1 is none."""
     candidate = candidate.sort(dim=1).values
     distance = torch.empty(candidate.shape, dtype=torch.float64, device=candidate.device)
     pairs = max(1, points.chunk // points.dim)
     chunk = max(1, pairs // candidate.shape[1])
     for row, others, out in zip(*(t.split(chunk) for t in (rows, candidate, distance)), strict=True):
         for some, part in zip(others.split(pairs, dim=1), out.split(pairs, dim=1), strict=True):
-            part.copy_(points.distance(row.unsqueeze(1), some))
+            part.copy_(points.distance(row.unsqueeze(1), some.clamp(min=0)))
+    distance.masked_fill_(candidate < 0, torch.inf)
     distance, order = distance.sort(dim=1, stable=True)
     return candidate.gather(1, order[:, :k]), distance[:, :k].contiguous()
 
@@ -144,6 +145,33 @@ def of_pairs(points: Points, rows: Tensor, others: Tensor) -> Tensor:
     for row, other, part in zip(*(t.split(chunk) for t in (rows, others, distance)), strict=True):
         part.copy_(points.distance(row, other))
     return distance
+
+
+def certified(points: Points, value: Tensor, candidate: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The exact k nearest of all points, from the lowest bounds of each on squared distances.
+
+    Args:
+        points: All N points.
+        value: [N, M], the bounds; all pairs that are not among them have at least the highest.
+        candidate: int32 [N, M], of which points these are, -1 for none; M between k and N - 1.
+        k: 1 to N - 1.
+
+    Returns:
+        As :func:`nearest_of`.
+    """
+    neighbor, distance = empty(points, len(points), k)
+    table, unsure = points.tables[0], []
+    for rows in torch.arange(len(points)).split(max(1, points.chunk // candidate.shape[1])):
+        found = candidate[rows].long()
+        missing = (found < 0).sum(dim=1) > found.shape[1] - k
+        neighbor[rows], exact = rank(points, rows, found, k)
+        limit = value[rows].amax(dim=1).double()
+        beyond = points.at_least(limit - table.rounding(limit))
+        distance[rows] = exact
+        unsure.append(rows[missing | (beyond <= exact[:, -1])])
+    again = torch.cat(unsure)
+    neighbor[again], distance[again] = nearest_of(points, again, k)
+    return neighbor, distance
 
 
 def certify(points: Points, rows: Tensor, candidate: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -84,6 +84,10 @@ class Rounded:
                 return product(left, right, out_dtype=torch.float32)
             return left.float() @ right.float()
 
+    def rounding(self, bound: Tensor) -> Tensor:
+        """What a bound, or a comparison with it, may be off by, beside the error of its product."""
+        return 8 * torch.finfo(self.dtype).eps * bound.abs() + self.tiny
+
     def row_bound(self, norm: Tensor) -> Tensor:
         """Float64, the part of the bound that a row's columns share."""
         return (self.share - self.error) * norm - self.tiny

@@ -1,0 +1,144 @@
+"""The lowest bounds of all rows, from each pair's product once: a list of tiles, and what they give."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import ExitStack
+from threading import Lock
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from d2pyg._base.progress import Progress
+from d2pyg._base.threads import share_out
+from d2pyg.graph.table import Table
+
+Array: TypeAlias = np.ndarray[Any, Any]
+Block: TypeAlias = slice  # of rows
+
+_SIDE = 1024  # rows and columns of a product, so that it stays in the processor's caches
+_DRAWN_SHARE = 1 / 64  # of the samples, which all rows are compared with first
+_FEWEST_DRAWN = 8  # times as many as bounds are kept
+_SEED = 0
+
+
+class Tiles:
+    """The ``count`` lowest bounds of each row, on the CPU.
+
+    A tile is the product of two blocks of rows, I and J. It gives bounds for the rows of I and, read the
+    other way, for those of J, so each pair is multiplied once. A row's limit is the highest of its
+    lowest bounds so far. What is not below the limit of either end is passed over, and that is nearly
+    all. Limits start from a drawn sample, so that in no order of the points many pairs are below them.
+    """
+
+    def __init__(self, table: Table, count: int) -> None:
+        self.table, self.total = table, len(table.points)
+        self.value = torch.full((self.total, count), torch.inf, dtype=table.dtype)
+        self.column = torch.full((self.total, count), -1, dtype=torch.int32)
+        room = table.points.beside / 4
+        threads = torch.get_num_threads()
+        self.side = max(1, min(_SIDE, math.isqrt(int(room / threads / table.dtype.itemsize))))
+        # Rows that are made together; a panel is compared with another, so there are two.
+        panel = self.total if table.keeps else int(room / table.column_bytes)
+        self.panel = max(self.side, panel - panel % self.side)
+        self._locks = [Lock() for _ in range(0, self.total, self.side)]
+
+    def find(self, bar: Progress) -> tuple[Tensor, Tensor]:
+        """Bounds [N, count], the highest first, else in no order; columns int32 [N, count], -1 for none.
+
+        A pair that is not among them has a bound of at least the highest of either end, but for the
+        rounding of that bound.
+        """
+        self._start()
+        panels = _blocks(slice(0, self.total), self.panel)
+        all_pairs, done = len(panels) * (len(panels) + 1) // 2, 0
+        for number, here in enumerate(panels):
+            left = self.table.rows(here)
+            for there in panels[number:]:
+                right = left if there == here else self.table.rows(there)
+                self._compare(left, here, right, there)
+                done += 1
+                bar.update(self.total * done // all_pairs - self.total * (done - 1) // all_pairs)
+        return self.value, self.column
+
+    def _compare(self, left: Tensor, here: Block, right: Tensor, there: Block) -> None:
+        """All tiles of two panels."""
+        from d2pyg.graph.lowest_loop import keep_lowest_of_both
+
+        tiles = [
+            (rows, columns)
+            for rows in _blocks(here, self.side)
+            for columns in _blocks(there, self.side)
+            if rows.start <= columns.start
+        ]
+
+        def worker() -> Callable[[tuple[Block, Block]], None]:
+            room = torch.empty(self.side * self.side, dtype=self.table.dtype)
+
+            def compare(tile: tuple[Block, Block]) -> None:
+                rows, columns = tile
+                one = left[rows.start - here.start : rows.stop - here.start]
+                two = right[columns.start - there.start : columns.stop - there.start]
+                product = self._product(one, two, room)
+                with ExitStack() as held:  # ascending, so that no two threads wait for each other
+                    for number in sorted({rows.start // self.side, columns.start // self.side}):
+                        held.enter_context(self._locks[number])
+                    keep_lowest_of_both(
+                        product,
+                        self._own(one),
+                        self._own(two),
+                        *self._lowest(rows),
+                        rows.start,
+                        *self._lowest(columns),
+                        columns.start,
+                    )
+
+            return compare
+
+        share_out(tiles, worker)
+
+    def _start(self) -> None:
+        """Limits from a drawn sample."""
+        from d2pyg.graph.lowest_loop import keep_lowest
+
+        size = int(self.total * _DRAWN_SHARE)
+        if size < _FEWEST_DRAWN * self.value.shape[1]:
+            return
+        drawn = torch.randperm(self.total, generator=torch.Generator().manual_seed(_SEED))[:size]
+        parts = [self.table.rows(part) for part in drawn.sort().values.split(self.side)]
+
+        def worker() -> Callable[[Block], None]:
+            room = torch.empty(self.side * self.side, dtype=self.table.dtype)
+
+            def compare(here: Block) -> None:
+                rows = self.table.rows(here)
+                for part in parts:
+                    product = self._product(rows, part, room)
+                    keep_lowest(product, self._own(rows), self._own(part), *self._lowest(here), 0)
+
+            return compare
+
+        share_out(_blocks(slice(0, self.total), self.side), worker)
+        # In another tile, a pair's bound differs by what is rounded.
+        self.value[:] = self.value[:, :1] + 2 * self.table.error * self.table.points.norm.unsqueeze(1)
+        self.column.fill_(-1)
+
+    def _product(self, rows: Tensor, columns: Tensor, room: Tensor) -> Array:
+        dim, size = self.table.dim, len(rows) * len(columns)
+        out = room[:size].view(len(rows), len(columns))
+        with torch.autocast("cpu", enabled=False):
+            return torch.mm(rows[:, :dim], columns[:, :dim].T, out=out).numpy()
+
+    def _own(self, rows: Tensor) -> Array:
+        """What a row adds to the bounds of its pairs."""
+        return rows[:, self.table.dim].contiguous().numpy()
+
+    def _lowest(self, rows: Block) -> tuple[Array, Array]:
+        return self.value[rows].numpy(), self.column[rows].numpy()
+
+
+def _blocks(rows: Block, size: int) -> list[Block]:
+    return [slice(i, min(i + size, rows.stop)) for i in range(rows.start, rows.stop, size)]
