@@ -143,7 +143,7 @@ def _between(points: Points, here: Tensor) -> Tensor:
 
 def tell(points: Points, nearest: Tensor, chosen: Tensor) -> None:
     """Lowers each point's distance if one of the chosen points is nearer."""
-    table = points.tables[-1]
+    table = points.single
     right = table.rows(chosen)
     tile = max(1, points.tile // len(chosen))
     for start in range(0, len(points), tile):

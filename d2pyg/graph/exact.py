@@ -117,8 +117,7 @@ def smallest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
 class Comparable(Protocol):
     """Samples whose exact distances can be asked."""
 
-    dim: int
-    chunk: int  # coordinates that are subtracted together
+    pairs_together: int  # for how many distances are asked together
 
     def distance(self, rows: Tensor, others: Tensor) -> Tensor:
         """Float64 distances between samples of two broadcast index tensors."""
@@ -128,7 +127,7 @@ def rank(points: Comparable, rows: Tensor, candidate: Tensor, k: int) -> tuple[T
     """The k nearest among candidates [C, M], by (exact distance, index); -1 is none."""
     candidate = candidate.sort(dim=1).values
     distance = torch.empty(candidate.shape, dtype=torch.float64, device=candidate.device)
-    pairs = max(1, points.chunk // points.dim)
+    pairs = points.pairs_together
     chunk = max(1, pairs // candidate.shape[1])
     for row, others, out in zip(*(t.split(chunk) for t in (rows, candidate, distance)), strict=True):
         for some, part in zip(others.split(pairs, dim=1), out.split(pairs, dim=1), strict=True):
@@ -141,7 +140,7 @@ def rank(points: Comparable, rows: Tensor, candidate: Tensor, k: int) -> tuple[T
 def of_pairs(points: Points, rows: Tensor, others: Tensor) -> Tensor:
     """The exact distances of as many pairs as there may be [P], a chunk at a time."""
     distance = torch.empty(len(rows), dtype=torch.float64, device=rows.device)
-    chunk = points.chunk // points.dim + 1
+    chunk = points.pairs_together
     for row, other, part in zip(*(t.split(chunk) for t in (rows, others, distance)), strict=True):
         part.copy_(points.distance(row, other))
     return distance
@@ -196,7 +195,7 @@ def certify(points: Points, rows: Tensor, candidate: Tensor, k: int) -> tuple[Te
     if candidate.shape[1] < len(points) - 1:
         farthest = points.squared(rows, candidate.clamp(min=0)).amax(dim=1)
         # Once for the farthest candidate, once for what it was compared with.
-        table = points.tables[-1]
+        table = points.single
         doubt = 2 * (table.error * (points.norm[rows] + points.norm.max()) + table.tiny)
         missing |= points.at_least(farthest - doubt) <= distance[:, -1]
     neighbor[missing], distance[missing] = nearest_of(points, rows[missing], k)

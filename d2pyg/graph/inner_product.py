@@ -51,7 +51,7 @@ class Products(Points):
     def distance(self, rows: Tensor, others: Tensor) -> Tensor:
         return -row_sum(self._given(rows) * self._given(others))
 
-    def _origin(self) -> Tensor:
+    def _origin(self, drawn: Tensor) -> Tensor:
         """Products are not the same about another point."""
         largest = self._in_parts(lambda part: self._given(part).abs().amax(dim=1))
         wrong = (~in_range(largest)).nonzero().flatten().tolist()

@@ -19,13 +19,19 @@ def length(x: Tensor) -> Tensor:
     """
     found = row_sum(x.square()).sqrt()
     limits = torch.finfo(x.dtype)
-    unsafe = ~((found > (limits.tiny / limits.eps) ** 0.5) & (found < torch.inf))
+    unsafe = ~is_safe(found)
     if bool(unsafe.any()):
         rows = x[unsafe]
         largest = rows.abs().amax(dim=-1).clamp(limits.tiny, 1 / limits.tiny)
         unit = torch.ldexp(torch.ones_like(largest), largest.frexp().exponent)
         found[unsafe] = row_sum((rows / unit.unsqueeze(-1)).square()).sqrt() * unit
     return found
+
+
+def is_safe(found: Tensor) -> Tensor:
+    """Where the squares that a length was made of are neither too small nor too large to count."""
+    limits = torch.finfo(found.dtype)
+    return (found > (limits.tiny / limits.eps) ** 0.5) & (found < torch.inf)
 
 
 def row_sum(x: Tensor) -> Tensor:

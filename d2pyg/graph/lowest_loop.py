@@ -14,7 +14,9 @@ _TOGETHER = 64  # bounds that are compared before one is looked at
 
 
 @compiled
-def keep_lowest(product: Array, left: Array, right: Array, value: Array, column: Array, first: int) -> None:
+def keep_lowest(
+    product: Array, left: Array, right: Array, value: Array, column: Array, first: int
+) -> None:
     r"""Keeps what is lower than a row's highest so far, of :math:`s_i + s_j - 2\, y_i \cdot y_j`.
 
     Args:

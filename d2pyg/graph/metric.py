@@ -9,6 +9,7 @@ from torch import Tensor
 
 from d2pyg._base.registry import made, name_of, register
 from d2pyg.graph.lengths import length
+from d2pyg.graph.pairs import pair_distances
 
 
 class Metric(ABC):
@@ -71,6 +72,14 @@ class EuclideanMetric(Metric):
 
     def embed(self, x: Tensor) -> Tensor:
         return x
+
+    def distance(self, x: Tensor, y: Tensor) -> Tensor:
+        if not x.device.type == y.device.type == "cpu" or not x.dtype == y.dtype == torch.float64:
+            return super().distance(x, y)
+        left, right = x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])
+        rows = torch.arange(len(left)).view(x.shape[:-1])
+        others = torch.arange(len(right)).view(y.shape[:-1])
+        return pair_distances(left.contiguous(), right.contiguous(), rows, others)
 
 
 @register("metric", "cosine")

@@ -11,7 +11,8 @@ from d2pyg.graph.exact import EXTRA, nearest_of, rank, smallest
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.lengths import check_range
 from d2pyg.graph.metric import Metric
-from d2pyg.graph.points import Points, chunk_elements, tile_elements
+from d2pyg.graph.pairs import pair_distances
+from d2pyg.graph.points import Points, chunk_elements, is_plain, tile_elements
 from d2pyg.graph.table import BOUND_BYTES, Rounded, precisions
 
 _SAMPLE_BYTES = 48  # a coordinate of a sample
@@ -38,7 +39,8 @@ class Pack:
         rows = pool[member.clamp(min=0).flatten()]
         self.given = embeddings[rows.to(embeddings.device)].to(pool.device).double()
         mapped = metric.embed(self.given).view(*member.shape, -1)
-        self.dim, self.chunk = mapped.shape[-1], chunk_elements(pool.device, memory)
+        self.dim = mapped.shape[-1]
+        self.pairs_together = max(1, chunk_elements(pool.device, memory) // self.dim)
         # Each group has a center and a scale of its own: compact groups far apart stay comparable.
         out = ~self.here.unsqueeze(2)
         mean = mapped.masked_fill(out, 0).sum(dim=1) / self.here.sum(dim=1, keepdim=True)
@@ -55,7 +57,10 @@ class Pack:
         Infinite to a sample itself and to what pads its group: they come among the candidates of groups
         that have no more.
         """
-        exact = self.metric.distance(self.given[rows], self.given[others])
+        if is_plain(self.metric, self.given):
+            exact = pair_distances(self.given, self.given, rows, others)
+        else:
+            exact = self.metric.distance(self.given[rows], self.given[others])
         return exact.masked_fill(~self.here.flatten()[others] | (rows == others), torch.inf)
 
     def neighbors(self, k: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -10,22 +10,26 @@ from torch import Tensor
 
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.lengths import check_range, length
-from d2pyg.graph.metric import Metric
+from d2pyg.graph.metric import EuclideanMetric, Metric
+from d2pyg.graph.pairs import pair_distances
 from d2pyg.graph.plan import search_bytes
 from d2pyg.graph.table import BOUND_BYTES, Table, precisions
 
 _CHUNK_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 22}  # of float64, mapped or subtracted together
 _CHUNK_BYTES = 64  # an element, with what is computed of it
 _TILE_ELEMENTS = {"cpu": 1 << 23, "cuda": 1 << 29}  # bounds held together; on the CPU more is slower
+_DRAWN, _SEED = 1024, 0  # points that stand for all where the origin and the unit are chosen
+_LARGEST_EXPONENT = 48  # of a coordinate in these units: sums of squares stay finite in float32
+_LARGEST = 2.0 ** (2 * _LARGEST_EXPONENT)
 _FEWEST_ROWS = 256  # searched together: with fewer, products are slow
 
 
 class Points:
     """Samples in the metric's space.
 
-    ``norm`` holds the squared lengths of the mapped samples, their mean taken off, in units of
-    ``scale``, a power of two such that no coordinate exceeds 1. ``tables`` compare them fast and
-    ``distance`` exactly. Half of ``memory`` is for what is kept, half for what is compared at a time.
+    ``norm`` holds the squared lengths of the mapped samples, their median taken off, in units of
+    ``scale``, a power of two such that most coordinates do not exceed 1. ``tables`` compare them fast
+    and ``distance`` exactly. Half of ``memory`` is for what is kept, half for what is compared at a time.
     """
 
     share = 1.0  # of the squared lengths in what is compared, |x|^2 + |y|^2 - 2 x y
@@ -45,20 +49,25 @@ class Points:
         self.index = index  # the rows of `embeddings` that these points are; all of them
         self._size = len(embeddings) if index is None else len(index)
         self._places: Tensor | None = None
+        here = device.type == "cpu" and isinstance(embeddings, Tensor)
+        self._plain = embeddings if here and is_plain(metric, embeddings) else None
         self.dim = metric.embed(self._given(slice(0, 1))).shape[1]  # coordinates of a mapped sample
         memory = search_bytes(device) if memory is None else memory
         self.chunk = chunk_elements(device, memory)
         self.together = max(1, self.chunk // max(self.dim, embeddings.shape[1]))
         self.parts = self.split(slice(0, self._size))
         keeps = memory / 2 - self._keep_places(memory / 2)
-        self._centre = self._origin()
-        largest = max(float((self._mapped(p) - self._centre).abs().max()) for p in self.parts)
-        check_range(torch.tensor([largest], dtype=torch.float64))
-        self.scale = 2.0 ** math.frexp(largest)[1]
-        self.norm = self._in_parts(lambda part: self.centered(part).square().sum(dim=1))
+        drawn = self._mapped(self._drawn())
+        self._centre = self._origin(drawn)
+        self.scale = self._unit(float((drawn - self._centre).abs().max()))
+        self.norm = self._norms()
         # From the fastest products to the finest: what one leaves in doubt, the next settles.
-        first, *finer = precisions(device, self.dim)
+        largest = float(self.norm.max())
+        first, *finer = [
+            dtype for dtype in precisions(device, self.dim) if largest < torch.finfo(dtype).max / 2
+        ]
         self.tables = [Table(self, first, keeps), *(Table(self, dtype, 0) for dtype in finer)]
+        self.single = next(table for table in self.tables if table.dtype == torch.float32)
         self.beside = memory / 2
         self.tile = int(min(tile_elements(device), self.beside // BOUND_BYTES))
 
@@ -89,7 +98,7 @@ class Points:
 
     def centered(self, rows: slice | Tensor) -> Tensor:
         """Float64 [C, dim], mapped samples, centered and scaled."""
-        return (self._mapped(rows) - self._centre) / self.scale
+        return (self._mapped(rows) - self._centre).mul_(1 / self.scale)
 
     def at_least(self, squared: Tensor) -> Tensor:
         """The metric's distance for a lower bound on scaled squared distances."""
@@ -97,9 +106,16 @@ class Points:
 
     def from_centre(self) -> Tensor:
         """The metric's distance of every point to their mean, float64 [N]."""
-        return self.metric.from_euclidean(
-            self._in_parts(lambda part: length(self._mapped(part) - self._centre))
-        )
+        total = torch.zeros(self.dim, dtype=torch.float64, device=self.device)
+        for part in self.parts:
+            total += self._mapped(part).sum(dim=0)
+        mean = total / len(self)
+        return self.metric.from_euclidean(self._in_parts(lambda part: length(self._mapped(part) - mean)))
+
+    @property
+    def pairs_together(self) -> int:
+        """For how many pairs exact distances are asked together."""
+        return self.chunk if self._plain is not None else max(1, self.chunk // self.dim)
 
     def squared(self, rows: Tensor, others: Tensor) -> Tensor:
         """Float64 [C, M]: scaled squared distances from rows [C] to others [C, M]."""
@@ -111,6 +127,10 @@ class Points:
 
     def distance(self, rows: Tensor, others: Tensor) -> Tensor:
         """The metric's exact distances, float64, between points of two broadcast index tensors."""
+        if self._plain is not None:
+            if self.index is not None:
+                rows, others = self.index[rows], self.index[others]
+            return pair_distances(self._plain, self._plain, rows, others)
         return self.metric.distance(self._given(rows), self._given(others))
 
     def _keep_places(self, memory: float) -> int:
@@ -121,12 +141,34 @@ class Points:
         self._places = self._in_parts(self._mapped, self.dim)
         return size
 
-    def _origin(self) -> Tensor:
-        """The mean, [dim]."""
-        total = torch.zeros(self.dim, dtype=torch.float64, device=self.device)
-        for part in self.parts:
-            total += self._mapped(part).sum(dim=0)
-        return total / len(self)
+    def _drawn(self) -> Tensor:
+        """Some points, from which the origin and the unit come."""
+        generator = torch.Generator().manual_seed(_SEED)
+        size = min(_DRAWN, self.together)
+        drawn = torch.randint(self._size, (size,), generator=generator).unique()
+        return drawn.to(self.device)
+
+    def _origin(self, drawn: Tensor) -> Tensor:
+        """What is subtracted from all points, [dim]: in the middle of most, whatever a few are like."""
+        return drawn.median(dim=0).values
+
+    def _unit(self, typical: float) -> float:
+        """The power of two in which points are measured: above what is typical, not the largest."""
+        if typical == 0:
+            typical = max(float((self._mapped(p) - self._centre).abs().max()) for p in self.parts)
+        check_range(torch.tensor([typical], dtype=torch.float64))
+        return 2.0 ** math.frexp(typical)[1]
+
+    def _norms(self) -> Tensor:
+        """The squared lengths; the unit grows where they would leave the range of float32."""
+        norm = self._in_parts(lambda part: self.centered(part).square_().sum(dim=1))
+        largest = float(norm.max())
+        if not largest < _LARGEST:
+            extent = max(float((self._mapped(p) - self._centre).abs().max()) for p in self.parts)
+            check_range(torch.tensor([extent], dtype=torch.float64))
+            self.scale = 2.0 ** (math.frexp(extent)[1] - _LARGEST_EXPONENT)
+            norm = self._in_parts(lambda part: self.centered(part).square_().sum(dim=1))
+        return norm
 
     def _in_parts(self, of_part: Callable[[slice | Tensor], Tensor], *shape: int) -> Tensor:
         """Float64 [N, ...], made part by part. What small tensors a loop leaves behind cut up memory."""
@@ -144,6 +186,11 @@ class Points:
 
     def _mapped(self, rows: slice | Tensor) -> Tensor:
         return self.metric.embed(self._given(rows)) if self._places is None else self._places[rows]
+
+
+def is_plain(metric: Metric, given: Tensor) -> bool:
+    """Whether the metric is the distance of the rows as they are, and the CPU's loops can read them."""
+    return type(metric) is EuclideanMetric and given.device.type == "cpu" and given.is_contiguous()
 
 
 def tile_elements(device: torch.device) -> int:

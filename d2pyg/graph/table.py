@@ -10,7 +10,7 @@ from weakref import proxy
 import torch
 from torch import Tensor
 
-_FLOAT32_ROUNDOFF = 2.0**-24
+_ROUNDOFF = {torch.float16: 2.0**-24, torch.float32: 2.0**-24, torch.float64: 2.0**-53}  # of sums
 _FLOAT16_ROUNDOFF = 2.0**-11
 _FLOAT16_TINY = 2.0**-25  # absolute error of a float16 below its normal range
 _FLOAT16_LARGEST = 65504
@@ -22,11 +22,12 @@ BOUND_BYTES = 16  # a bound, with what finds the smallest of its row
 
 
 def precisions(device: torch.device, dim: int) -> list[torch.dtype]:
-    """What products are made in: on CUDA first in float16, whose tensor cores are the fastest."""
+    """What products are made in, the fastest first: on CUDA float16, for its tensor cores."""
+    finest = [torch.float32, torch.float64]
     float32_sums = "dtype" in torch.ops.aten.mm.overloads()  # of float16 products, from torch 2.8 on
     if device.type == "cuda" and float32_sums and dim < _FLOAT16_LARGEST:
-        return [torch.float16, torch.float32]
-    return [torch.float32]
+        return [torch.float16, *finest]
+    return finest
 
 
 class Rounded:
@@ -53,9 +54,11 @@ class Rounded:
         self.width = dim + self._norms
         if half:
             self.width = -(-self.width // _ALIGNED) * _ALIGNED
-        rounded = max(_FLOAT16_ROUNDOFF if half else 0.0, _input_roundoff())
+        rounded = _FLOAT16_ROUNDOFF if half else 0.0
+        if dtype != torch.float64:
+            rounded = max(rounded, _input_roundoff())
         adding = 2 if rounded else 1  # tensor cores truncate where they add
-        self.error = 2.01 * rounded + 2 * adding * (dim + 16) * _FLOAT32_ROUNDOFF
+        self.error = 2.01 * rounded + 2 * adding * (dim + 16) * _ROUNDOFF[dtype]
         self.tiny = dim * _UNDERFLOW
         if half:  # of 2 tiny (|y_i| + |y_j|), summed over coordinates; |y| <= (1 + n) / 2
             self.error += math.sqrt(dim) * _FLOAT16_TINY
@@ -73,11 +76,11 @@ class Rounded:
         return made
 
     def bounds(self, rows: Tensor, columns: Tensor) -> Tensor:
-        """Float32 [..., C, M]: plus :meth:`row_bound`, at most the scaled squared distances."""
+        """[..., C, M], float32 or float64: plus :meth:`row_bound`, at most the scaled squared distances."""
         left, right = rows * -2, columns.mT
         left[..., self.dim :] = 1
         with torch.autocast(left.device.type, enabled=False):
-            if self.dtype == torch.float32:
+            if self.dtype != torch.float16:
                 return left @ right
             if left.is_cuda:
                 product = torch.mm if left.dim() == 2 else torch.bmm

@@ -42,8 +42,8 @@ class Tiles:
         threads = torch.get_num_threads()
         self.side = max(1, min(_SIDE, math.isqrt(int(room / threads / table.dtype.itemsize))))
         # Rows that are made together; a panel is compared with another, so there are two.
-        panel = self.total if table.keeps else int(room / table.column_bytes)
-        self.panel = max(self.side, panel - panel % self.side)
+        panel = int(room / table.column_bytes)
+        self.panel = self.total if table.keeps else max(self.side, panel - panel % self.side)
         self._locks = [Lock() for _ in range(0, self.total, self.side)]
 
     def find(self, bar: Progress) -> tuple[Tensor, Tensor]:

@@ -54,7 +54,7 @@ def join_within(
     Returns:
         The labels of the components then, as :func:`joined_by` gives them.
     """
-    table = points.tables[-1]
+    table = points.single
     rows = rows[label[rows].argsort(stable=True)]  # so that many tiles lie inside a component
     side = min(math.isqrt(_TOGETHER), points.rows_together)
     for start in range(0, len(rows), side):
