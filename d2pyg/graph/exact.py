@@ -117,7 +117,9 @@ def smallest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
 class Comparable(Protocol):
     """Samples whose exact distances can be asked."""
 
-    pairs_together: int  # for how many distances are asked together
+    @property
+    def pairs_together(self) -> int:
+        """For how many pairs distances are asked together."""
 
     def distance(self, rows: Tensor, others: Tensor) -> Tensor:
         """Float64 distances between samples of two broadcast index tensors."""

@@ -29,7 +29,8 @@ class Points:
 
     ``norm`` holds the squared lengths of the mapped samples, their median taken off, in units of
     ``scale``, a power of two such that most coordinates do not exceed 1. ``tables`` compare them fast
-    and ``distance`` exactly. Half of ``memory`` is for what is kept, half for what is compared at a time.
+    and ``distance`` exactly. Half of ``memory`` is for what is kept, half for what is compared at a
+    time.
     """
 
     share = 1.0  # of the squared lengths in what is compared, |x|^2 + |y|^2 - 2 x y

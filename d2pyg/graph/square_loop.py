@@ -20,7 +20,7 @@ def squares(left: Array, right: Array, rows: Array, others: Array, out: Array) -
 
 @compiled
 def _square(x: Array, y: Array) -> float:
-    """Eight sums, added up in one order: the same on every processor, and fast on those that add eight."""
+    """Eight sums, for processors that add eight at once; the order is the same on all of them."""
     whole = len(x) - len(x) % 8
     a = b = c = d = e = f = g = h = 0.0
     for i in range(0, whole, 8):

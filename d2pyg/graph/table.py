@@ -76,7 +76,7 @@ class Rounded:
         return made
 
     def bounds(self, rows: Tensor, columns: Tensor) -> Tensor:
-        """[..., C, M], float32 or float64: plus :meth:`row_bound`, at most the scaled squared distances."""
+        """[..., C, M], float32 or float64: plus :meth:`row_bound`, at most scaled squared distances."""
         left, right = rows * -2, columns.mT
         left[..., self.dim :] = 1
         with torch.autocast(left.device.type, enabled=False):
