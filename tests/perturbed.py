@@ -13,9 +13,13 @@ _PRODUCTS = {
 }  # fmt: skip
 
 
+_INTEGER_BITS = 6  # of a factor's largest entry, above its unit
+
+
 class PerturbedProducts(TorchDispatchMode):
     """Every float product of torch is off by one unit in the last place, up, down or not, at random.
 
+    Products of integers that no sum of theirs rounds are exact on every processor, and stay as they are.
     The pattern is not symmetric, even where the product is. It depends on the shape of the product alone:
     the same product is the same every time, but not as a part of a larger one. Matrix products,
     convolutions, and what is made of them (``@``, einsum, linear layers, cdist) come by here.
@@ -28,7 +32,8 @@ class PerturbedProducts(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         name = func.overloadpacket.__name__.rstrip("_")
-        if name in _PRODUCTS and isinstance(result, Tensor) and result.is_floating_point():
+        is_product = name in _PRODUCTS and isinstance(result, Tensor) and result.is_floating_point()
+        if is_product and not _is_exact(args):
             result.copy_(self._off_by_one(result))
         return result
 
@@ -38,3 +43,17 @@ class PerturbedProducts(TorchDispatchMode):
         draw = torch.randint(-1, 2, values.shape, generator=generator).to(values.device)
         toward = torch.where(draw > 0, torch.inf, -torch.inf).to(values.dtype)
         return torch.where(draw == 0, values, values.nextafter(toward))
+
+
+def _is_exact(factors: Any) -> bool:
+    """Whether these are multiples of a power of two, so small that no sum of their products is rounded."""
+    bits = 0.0
+    for factor in factors:
+        if not isinstance(factor, Tensor) or not factor.is_floating_point() or factor.numel() == 0:
+            return False
+        wide = factor.double()
+        unit = 2.0 ** (float(wide.abs().max().clamp(min=1e-300).log2().floor()) - _INTEGER_BITS)
+        if not bool((wide / unit == (wide / unit).round()).all()):
+            return False
+        bits += _INTEGER_BITS + 1 + 0.5 * float(torch.tensor(float(factor.shape[-1])).log2())
+    return bits < {torch.float32: 24, torch.float64: 53}.get(factors[0].dtype, 0)

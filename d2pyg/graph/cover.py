@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from d2pyg.graph.exact import of_pairs, smallest
+from d2pyg.graph.candidates import smallest
 from d2pyg.graph.points import Points
+from d2pyg.graph.ranking import of_pairs
 
 
 def covering_radii(points: Points, index: Tensor, sizes: Sequence[int]) -> list[float]:

@@ -11,8 +11,10 @@ from torch import Tensor
 from d2pyg._base.extras import require
 from d2pyg._base.progress import Progress
 from d2pyg._base.registry import register
-from d2pyg.graph.exact import EXTRA, certify, empty
+from d2pyg.graph.doubt import settle
+from d2pyg.graph.exact import EXTRA, certify
 from d2pyg.graph.points import Points
+from d2pyg.graph.ranking import empty
 
 _ROWS_TOGETHER = 4096  # that are asked about, where neither they nor their candidates are too many
 _GROWTH = 2.25  # on a GPU an index grows by a quarter, and is copied when it does
@@ -29,16 +31,18 @@ def faiss_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tens
         index.add(_float32(points, part))
     count = min(k + EXTRA, len(points) - 1)
     together = max(1, min(_ROWS_TOGETHER, points.chunk // max(points.dim, count)))
-    neighbor, distance = empty(points, len(points), k)
+    neighbor, distance = empty(len(points), k, points.device)
+    unsure = torch.zeros(len(points), dtype=torch.bool, device=points.device)
     for rows in torch.arange(len(points), device=points.device).split(together):
         candidate = torch.from_numpy(index.search(_float32(points, rows), count + 1)[1]).to(rows)
         # faiss does not know which point asks: drop it, or the farthest where ties crowded it out.
         other = candidate != rows.unsqueeze(1)
         other[other.all(dim=1), -1] = False
-        neighbor[rows], distance[rows] = certify(
+        neighbor[rows], distance[rows], unsure[rows] = certify(
             points, rows, candidate[other].view(len(rows), count), k
         )
         bar.update(len(rows))
+    settle(points, torch.arange(len(points), device=points.device), neighbor, distance, unsure)
     return neighbor, distance
 
 

@@ -48,6 +48,9 @@ class Products(Points):
     def at_least(self, squared: Tensor) -> Tensor:
         return squared * (self.scale**2 / 2)
 
+    def bound_of(self, rows: Tensor, others: Tensor, distance: Tensor) -> Tensor:
+        return distance * (2 / self.scale**2)
+
     def distance(self, rows: Tensor, others: Tensor) -> Tensor:
         return -row_sum(self._given(rows) * self._given(others))
 

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from d2pyg._base.grouping import rank_in_group
 from d2pyg._base.progress import Progress
-from d2pyg.graph.exact import EXTRA, certify, empty
+from d2pyg.graph.doubt import settle
+from d2pyg.graph.exact import EXTRA, certify
 from d2pyg.graph.points import Points
+from d2pyg.graph.ranking import empty
 
 # (x [N, dim], y [C, dim], count) -> int64 [2, E]: rows of y, ascending, and for each of them the rows
 # of x that are nearest, the nearest first; count of them, or fewer.
@@ -37,13 +39,15 @@ def op_neighbors(points: Points, k: int, bar: Progress, op: KnnOp) -> tuple[Tens
         )
     approx = points.approx  # contiguous, as the op reads its memory as it lies
     count = min(k + EXTRA + 1, len(points), most or len(points))
-    neighbor, distance = empty(points, len(points), k)
+    neighbor, distance = empty(len(points), k, points.device)
+    unsure = torch.zeros(len(points), dtype=torch.bool, device=points.device)
     row_bytes = 4 * points.dim + count * _CANDIDATE_BYTES  # of a row that is asked about
     together = int(min(_CANDIDATES_TOGETHER // count, points.beside / 2 // row_bytes))
     for rows in torch.arange(len(points), device=points.device).split(max(1, together)):
         candidate = as_candidates(op(approx, approx[rows], count), rows, count - 1)
-        neighbor[rows], distance[rows] = certify(points, rows, candidate, k)
+        neighbor[rows], distance[rows], unsure[rows] = certify(points, rows, candidate, k)
         bar.update(len(rows))
+    settle(points, torch.arange(len(points), device=points.device), neighbor, distance, unsure)
     return neighbor, distance
 
 

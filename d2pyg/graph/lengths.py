@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -31,7 +33,8 @@ def length(x: Tensor) -> Tensor:
 def is_safe(found: Tensor) -> Tensor:
     """Where the squares that a length was made of are neither too small nor too large to count."""
     limits = torch.finfo(found.dtype)
-    return (found > (limits.tiny / limits.eps) ** 0.5) & (found < torch.inf)
+    above = found > math.sqrt(limits.tiny / limits.eps)
+    return above & (found < torch.inf)
 
 
 def row_sum(x: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from d2pyg._base.registry import made, name_of, register
 from d2pyg.graph.lengths import length
-from d2pyg.graph.pairs import pair_distances
+from d2pyg.graph.pairs import Rows, between, can_loop
 
 
 class Metric(ABC):
@@ -74,12 +74,9 @@ class EuclideanMetric(Metric):
         return x
 
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
-        if not x.device.type == y.device.type == "cpu" or not x.dtype == y.dtype == torch.float64:
-            return super().distance(x, y)
-        left, right = x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])
-        rows = torch.arange(len(left)).view(x.shape[:-1])
-        others = torch.arange(len(right)).view(y.shape[:-1])
-        return pair_distances(left.contiguous(), right.contiguous(), rows, others)
+        if can_loop(x, y):
+            return between(x, y, super().distance, directions=False)
+        return super().distance(x, y)
 
 
 @register("metric", "cosine")
@@ -87,7 +84,8 @@ class CosineMetric(Metric):
     r"""One minus the cosine, :math:`1 - x \cdot y / (\lVert x \rVert \lVert y \rVert)`, in 0 to 2.
 
     It is computed as half the squared distance of the directions, which keeps small distances accurate.
-    A zero vector has no direction. It is at distance 1 from every other sample.
+    Samples of which in every coordinate one is 0 are at distance 1, exactly. So is a zero vector, which
+    has no direction, from every other sample.
 
     Example:
         >>> x = torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
@@ -107,8 +105,24 @@ class CosineMetric(Metric):
         return distance.square() / 2
 
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
-        no_direction = (x == 0).all(dim=-1) | (y == 0).all(dim=-1)
-        return super().distance(x, y).masked_fill(no_direction, 1.0)
+        if can_loop(x, y):
+            return between(x, y, self._formula, directions=True)
+        return self._formula(x, y)
+
+    def _formula(self, x: Tensor, y: Tensor) -> Tensor:
+        apart = ((x == 0) | (y == 0)).all(dim=-1)
+        return super().distance(x, y).masked_fill(apart, 1.0)
+
+
+def looped(metric: Metric, given: Tensor, index: Tensor | None = None) -> Rows | None:
+    """Rows that the CPU's loops measure as the metric does; None where they cannot."""
+    if given.device.type != "cpu" or not given.is_contiguous():
+        return None
+    if type(metric) is EuclideanMetric:
+        return Rows(given, super(EuclideanMetric, metric).distance, False, index)
+    if type(metric) is CosineMetric:
+        return Rows(given, metric._formula, True, index)
+    return None
 
 
 class PairwiseMetric(ABC):

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from d2pyg.graph.exact import EXTRA, nearest_of, rank, smallest
+from d2pyg.graph.candidates import smallest
+from d2pyg.graph.exact import EXTRA, nearest_of
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.lengths import check_range
-from d2pyg.graph.metric import Metric
-from d2pyg.graph.pairs import pair_distances
-from d2pyg.graph.points import Points, chunk_elements, is_plain, tile_elements
+from d2pyg.graph.metric import Metric, looped
+from d2pyg.graph.points import Points, chunk_elements, tile_elements
+from d2pyg.graph.ranking import rank
 from d2pyg.graph.table import BOUND_BYTES, Rounded, precisions
 
 _SAMPLE_BYTES = 48  # a coordinate of a sample
@@ -38,6 +39,7 @@ class Pack:
         self.here = member >= 0
         rows = pool[member.clamp(min=0).flatten()]
         self.given = embeddings[rows.to(embeddings.device)].to(pool.device).double()
+        self._loop = looped(metric, self.given)
         mapped = metric.embed(self.given).view(*member.shape, -1)
         self.dim = mapped.shape[-1]
         self.pairs_together = max(1, chunk_elements(pool.device, memory) // self.dim)
@@ -57,10 +59,10 @@ class Pack:
         Infinite to a sample itself and to what pads its group: they come among the candidates of groups
         that have no more.
         """
-        if is_plain(self.metric, self.given):
-            exact = pair_distances(self.given, self.given, rows, others)
-        else:
+        if self._loop is None:
             exact = self.metric.distance(self.given[rows], self.given[others])
+        else:
+            exact = self._loop.distance(rows, others)
         return exact.masked_fill(~self.here.flatten()[others] | (rows == others), torch.inf)
 
     def neighbors(self, k: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,42 +1,92 @@
-"""Euclidean distances of many pairs of rows on the CPU, each a function of its two rows alone."""
+"""Distances of many pairs of rows on the CPU, each a function of its two rows alone."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from d2pyg._base.threads import share_out
-from d2pyg.graph.lengths import is_safe, length
+
+Formula: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # of float64 rows [P, d] and [P, d]
 
 _TOGETHER = 1 << 12  # pairs that a thread takes at a time
-_GATHERED = 1 << 20  # coordinates that are copied at a time
+_COPIED = 1 << 20  # coordinates that are copied at a time
 
 
-def pair_distances(left: Tensor, right: Tensor, rows: Tensor, others: Tensor) -> Tensor:
-    """Float64 [...], the distances of ``left[rows]`` and ``right[others]``.
+class Rows:
+    """Rows [N, d] of any float type, contiguous on the CPU.
 
     Args:
-        left, right: [N, d] and [M, d] of one float type.
-        rows, others: int64, broadcast against each other.
+        given: The rows.
+        formula: The distance in torch. It measures the few pairs whose squares are too small or too
+            large for the loops.
+        directions: Whether it is the cosine distance; otherwise the Euclidean one.
+        index: int64 [M], rows that will be asked about; default: all.
     """
-    rows, others = torch.broadcast_tensors(rows, others)
-    shape, rows, others = rows.shape, rows.flatten(), others.flatten()
-    found = torch.empty(len(rows), dtype=torch.float64)
-    copied = max(1, _GATHERED // max(1, left.shape[1]))
-    size = copied if left.dtype.itemsize < 4 else _TOGETHER
-    parts = [slice(start, start + size) for start in range(0, len(rows), size)]
-    share_out(parts, lambda: lambda part: _measure(left, right, rows[part], others[part], found[part]))
-    found.sqrt_()
-    unsafe = (~is_safe(found)).nonzero().flatten()
-    for some in unsafe.split(copied):
-        found[some] = length(left[rows[some]].double() - right[others[some]].double())
-    return found.view(shape)
+
+    def __init__(
+        self, given: Tensor, formula: Formula, directions: bool, index: Tensor | None = None
+    ) -> None:
+        self.given, self.formula = given, formula
+        self._copied = max(1, _COPIED // max(1, given.shape[1]))
+        self._inverse = torch.empty(len(given), dtype=torch.float64) if directions else None
+        if directions:
+            index = torch.arange(len(given)) if index is None else index
+            size = self._copied if given.dtype.itemsize < 4 else max(_TOGETHER, self._copied)
+            share_out(index.split(size), lambda: self._invert)
+
+    def distance(self, rows: Tensor, others: Tensor, right: Rows | None = None) -> Tensor:
+        """Float64 [...], from these rows to those of ``right``, or to these, at broadcast indices."""
+        right = self if right is None else right
+        rows, others = torch.broadcast_tensors(rows, others)
+        shape, rows, others = rows.shape, rows.flatten(), others.flatten()
+        found = torch.empty(len(rows), dtype=torch.float64)
+        size = self._copied if self.given.dtype.itemsize < 4 else _TOGETHER
+        parts = [slice(start, start + size) for start in range(0, len(rows), size)]
+        share_out(
+            parts, lambda: lambda part: self._measure(right, rows[part], others[part], found[part])
+        )
+        for some in found.isnan().nonzero().flatten().split(self._copied):
+            pairs = self.given[rows[some]].double(), right.given[others[some]].double()
+            found[some] = self.formula(*pairs)
+        return found.view(shape)
+
+    def _measure(self, right: Rows, rows: Tensor, others: Tensor, out: Tensor) -> None:
+        from d2pyg.graph.pair_loop import cosines, lengths
+
+        x, y, a, b = self.given, right.given, self._inverse, right._inverse
+        if x.dtype.itemsize < 4:  # loops cannot read half precision
+            x, y = x[rows].float(), y[others].float()
+            a, b = (None, None) if a is None or b is None else (a[rows], b[others])
+            rows = others = torch.arange(len(rows))
+        if a is None or b is None:
+            lengths(*(t.numpy() for t in (x, y, rows, others, out)))
+        else:
+            cosines(*(t.numpy() for t in (x, y, a, b, rows, others, out)))
+
+    def _invert(self, rows: Tensor) -> None:
+        from d2pyg.graph.pair_loop import inverse_lengths
+
+        assert self._inverse is not None
+        if self.given.dtype.itemsize < 4:
+            here = torch.empty(len(rows), dtype=torch.float64)
+            every = torch.arange(len(rows))
+            inverse_lengths(*(t.numpy() for t in (self.given[rows].float(), every, here)))
+            self._inverse[rows] = here
+        else:
+            inverse_lengths(*(t.numpy() for t in (self.given, rows, self._inverse)))
 
 
-def _measure(left: Tensor, right: Tensor, rows: Tensor, others: Tensor, out: Tensor) -> None:
-    from d2pyg.graph.square_loop import squares
+def between(x: Tensor, y: Tensor, formula: Formula, directions: bool) -> Tensor:
+    """Distances [...] between float64 embeddings [..., d], broadcast against each other."""
+    rows = [Rows(t.reshape(-1, t.shape[-1]).contiguous(), formula, directions) for t in (x, y)]
+    here, there = (torch.arange(t.shape[:-1].numel()).view(t.shape[:-1]) for t in (x, y))
+    return rows[0].distance(here, there, rows[1])
 
-    if left.dtype.itemsize < 4:  # loops cannot read half precision
-        left, right = left[rows].float(), right[others].float()
-        rows = others = torch.arange(len(rows))
-    squares(*(t.numpy() for t in (left, right, rows, others, out)))
+
+def can_loop(*values: Tensor) -> bool:
+    """Whether these are what the loops are for."""
+    return all(t.device.type == "cpu" and t.dtype == torch.float64 for t in values)

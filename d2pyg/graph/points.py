@@ -10,8 +10,8 @@ from torch import Tensor
 
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.lengths import check_range, length
-from d2pyg.graph.metric import EuclideanMetric, Metric
-from d2pyg.graph.pairs import pair_distances
+from d2pyg.graph.metric import CosineMetric, EuclideanMetric, Metric, looped
+from d2pyg.graph.pairs import Rows
 from d2pyg.graph.plan import search_bytes
 from d2pyg.graph.table import BOUND_BYTES, Table, precisions
 
@@ -21,6 +21,9 @@ _TILE_ELEMENTS = {"cpu": 1 << 23, "cuda": 1 << 29}  # bounds held together; on t
 _DRAWN, _SEED = 1024, 0  # points that stand for all where the origin and the unit are chosen
 _LARGEST_EXPONENT = 48  # of a coordinate in these units: sums of squares stay finite in float32
 _LARGEST = 2.0 ** (2 * _LARGEST_EXPONENT)
+_EXACT = {torch.float32: 2.0**22, torch.float64: 2.0**51}  # squared lengths of whole numbers
+_SPARSE = 0.5  # of the coordinates are 0
+_SMALLEST = 2.0**-50  # of two coordinates of a direction, the product does not become 0 in float32
 _FEWEST_ROWS = 256  # searched together: with fewer, products are slow
 
 
@@ -50,8 +53,9 @@ class Points:
         self.index = index  # the rows of `embeddings` that these points are; all of them
         self._size = len(embeddings) if index is None else len(index)
         self._places: Tensor | None = None
-        here = device.type == "cpu" and isinstance(embeddings, Tensor)
-        self._plain = embeddings if here and is_plain(metric, embeddings) else None
+        self._loop: Rows | None = None
+        if isinstance(embeddings, Tensor) and device.type == "cpu":
+            self._loop = looped(metric, embeddings, index)
         self.dim = metric.embed(self._given(slice(0, 1))).shape[1]  # coordinates of a mapped sample
         memory = search_bytes(device) if memory is None else memory
         self.chunk = chunk_elements(device, memory)
@@ -69,6 +73,11 @@ class Points:
         ]
         self.tables = [Table(self, first, keeps), *(Table(self, dtype, 0) for dtype in finer)]
         self.single = next(table for table in self.tables if table.dtype == torch.float32)
+        whole = self._are_whole(drawn)
+        for table in self.tables:
+            table.is_exact = whole and largest * self.scale**2 < _EXACT.get(table.dtype, 0)
+        self.finest = next((table for table in self.tables if table.is_exact), self.tables[-1])
+        self.apart = self._distance_apart(drawn)
         self.beside = memory / 2
         self.tile = int(min(tile_elements(device), self.beside // BOUND_BYTES))
 
@@ -116,7 +125,11 @@ class Points:
     @property
     def pairs_together(self) -> int:
         """For how many pairs exact distances are asked together."""
-        return self.chunk if self._plain is not None else max(1, self.chunk // self.dim)
+        return self.chunk if self._loop is not None else max(1, self.chunk // self.dim)
+
+    def bound_of(self, rows: Tensor, others: Tensor, distance: Tensor) -> Tensor:
+        """What :meth:`at_least` takes, of pairs [C] whose distances are known; about, for rounding."""
+        return self.squared(rows, others.unsqueeze(1)).squeeze(1)
 
     def squared(self, rows: Tensor, others: Tensor) -> Tensor:
         """Float64 [C, M]: scaled squared distances from rows [C] to others [C, M]."""
@@ -128,10 +141,10 @@ class Points:
 
     def distance(self, rows: Tensor, others: Tensor) -> Tensor:
         """The metric's exact distances, float64, between points of two broadcast index tensors."""
-        if self._plain is not None:
+        if self._loop is not None:
             if self.index is not None:
                 rows, others = self.index[rows], self.index[others]
-            return pair_distances(self._plain, self._plain, rows, others)
+            return self._loop.distance(rows, others)
         return self.metric.distance(self._given(rows), self._given(others))
 
     def _keep_places(self, memory: float) -> int:
@@ -145,13 +158,17 @@ class Points:
     def _drawn(self) -> Tensor:
         """Some points, from which the origin and the unit come."""
         generator = torch.Generator().manual_seed(_SEED)
-        size = min(_DRAWN, self.together)
-        drawn = torch.randint(self._size, (size,), generator=generator).unique()
-        return drawn.to(self.device)
+        drawn = torch.randint(self._size, (min(_DRAWN, self.together),), generator=generator)
+        different: Tensor = drawn.unique()
+        return different.to(self.device)
 
     def _origin(self, drawn: Tensor) -> Tensor:
         """What is subtracted from all points, [dim]: in the middle of most, whatever a few are like."""
-        return drawn.median(dim=0).values
+        zeros = float((drawn == 0).double().mean())
+        if type(self.metric) is CosineMetric and zeros > _SPARSE and bool((drawn >= 0).all()):
+            return torch.zeros_like(drawn[0])  # points that share no coordinate have a product of 0
+        middle: Tensor = drawn.median(dim=0).values
+        return middle
 
     def _unit(self, typical: float) -> float:
         """The power of two in which points are measured: above what is typical, not the largest."""
@@ -159,6 +176,23 @@ class Points:
             typical = max(float((self._mapped(p) - self._centre).abs().max()) for p in self.parts)
         check_range(torch.tensor([typical], dtype=torch.float64))
         return 2.0 ** math.frexp(typical)[1]
+
+    def _are_whole(self, drawn: Tensor) -> bool:
+        """Whether all coordinates are integers, of which products are exact."""
+        if type(self.metric) is not EuclideanMetric or not bool((drawn == drawn.round()).all()):
+            return False
+        mapped = (self._mapped(part) for part in self.parts)
+        return all(bool((part == part.round()).all()) for part in mapped)
+
+    def _distance_apart(self, drawn: Tensor) -> float | None:
+        """The distance of points whose product is 0; None if that says nothing."""
+        if type(self.metric) is not CosineMetric or bool(self._centre.any()):
+            return None
+        smallest = min(
+            float(mapped.where(mapped != 0, torch.inf).min())
+            for mapped in (self._mapped(part) for part in self.parts)
+        )
+        return 1.0 if smallest > _SMALLEST else None  # it is below 0, too, where a coordinate is
 
     def _norms(self) -> Tensor:
         """The squared lengths; the unit grows where they would leave the range of float32."""
@@ -187,11 +221,6 @@ class Points:
 
     def _mapped(self, rows: slice | Tensor) -> Tensor:
         return self.metric.embed(self._given(rows)) if self._places is None else self._places[rows]
-
-
-def is_plain(metric: Metric, given: Tensor) -> bool:
-    """Whether the metric is the distance of the rows as they are, and the CPU's loops can read them."""
-    return type(metric) is EuclideanMetric and given.device.type == "cpu" and given.is_contiguous()
 
 
 def tile_elements(device: torch.device) -> int:

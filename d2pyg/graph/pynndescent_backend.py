@@ -10,9 +10,10 @@ from torch import Tensor
 from d2pyg._base.extras import require
 from d2pyg._base.progress import Progress
 from d2pyg._base.registry import register
-from d2pyg.graph.exact import empty, nearest_of, rank
+from d2pyg.graph.exact import nearest_of
 from d2pyg.graph.knn_op import as_candidates
 from d2pyg.graph.points import Points
+from d2pyg.graph.ranking import empty, rank
 
 _ROWS_TOGETHER = 4096
 _SPARE = 20  # candidates beyond k: with 8, a third of the neighbors of 20,000 x 64 Gaussian are missed
@@ -31,7 +32,7 @@ def pynndescent_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor
     """
     count = min(k + _SPARE, len(points) - 1)
     found = _found(points, count + 1)
-    neighbor, distance = empty(points, len(points), k)
+    neighbor, distance = empty(len(points), k, points.device)
     together = max(1, min(_ROWS_TOGETHER, points.chunk // count))
     for rows in torch.arange(len(points), device=points.device).split(together):
         place, column = (found[rows] >= 0).nonzero(as_tuple=True)

@@ -87,8 +87,25 @@ class Rounded:
                 return product(left, right, out_dtype=torch.float32)
             return left.float() @ right.float()
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing is rounded: in products of integers that are not large."""
+        return self.error == 0
+
+    @is_exact.setter
+    def is_exact(self, exact: bool) -> None:
+        if exact and not (self.dtype == torch.float32 and _input_roundoff()):
+            self.error = self.tiny = 0.0
+
+    def products(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """The plain products [C, M] of rounded samples, in the table's own dtype."""
+        with torch.autocast(rows.device.type, enabled=False):
+            return rows[:, : self.dim] @ columns[:, : self.dim].T
+
     def rounding(self, bound: Tensor) -> Tensor:
         """What a bound, or a comparison with it, may be off by, beside the error of its product."""
+        if self.is_exact:
+            return torch.zeros_like(bound)
         return 8 * torch.finfo(self.dtype).eps * bound.abs() + self.tiny
 
     def row_bound(self, norm: Tensor) -> Tensor:

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from d2pyg._base.progress import Progress
 from d2pyg._base.registry import register
-from d2pyg.graph.exact import EXTRA, certified, empty, nearest_of
+from d2pyg.graph.exact import EXTRA, certified, nearest_of
 from d2pyg.graph.points import Points
+from d2pyg.graph.ranking import empty
 from d2pyg.graph.tiles import Tiles
 
 _FEWEST = 4096  # samples; fewer are searched at once, before the loops of tiles are loaded
@@ -23,7 +24,7 @@ def torch_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tens
     count = min(k + EXTRA, len(points) - 1)
     if points.device.type == "cpu" and len(points) >= max(_FEWEST, 2 * count):
         return certified(points, *Tiles(points.tables[0], count).find(bar), k)
-    neighbor, distance = empty(points, len(points), k)
+    neighbor, distance = empty(len(points), k, points.device)
     for rows in torch.arange(len(points), device=points.device).split(points.rows_together):
         neighbor[rows], distance[rows] = nearest_of(points, rows, k)
         bar.update(len(rows))

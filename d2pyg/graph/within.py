@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from d2pyg.graph.exact import of_pairs
 from d2pyg.graph.points import Points
+from d2pyg.graph.ranking import of_pairs
 
 _TOGETHER = 1 << 20  # lower bounds
 _FIRST_PAIRS = 1024

@@ -11,11 +11,11 @@ from d2pyg._base.labels import as_labels
 from d2pyg._base.registry import name_of
 from d2pyg.coreset.duplicates import Duplicates
 from d2pyg.coreset.settings import versions
-from d2pyg.graph.exact import of_pairs
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded, build_graph, points_of
 from d2pyg.graph.metric import Metric
 from d2pyg.graph.points import Points
+from d2pyg.graph.ranking import of_pairs
 from d2pyg.graph.within import join_within, joined_by
 
 

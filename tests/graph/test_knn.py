@@ -12,7 +12,7 @@ from knn_cases import DATA, brute_force, data, matrices
 import d2pyg
 from d2pyg._base.extras import require
 from d2pyg.graph import CosineMetric, InnerProductMetric, Metric, exact, faiss_backend, plan, points
-from d2pyg.graph.exact import smallest
+from d2pyg.graph.candidates import smallest
 from d2pyg.graph.knn_op import most_found
 from d2pyg.graph.packed import Pack, packable
 from d2pyg.graph.points import Points
@@ -55,7 +55,8 @@ def test_equals_brute_force(name, k, backend, device):
 @pytest.fixture
 def half_in_small_tiles(monkeypatch):
     """As on CUDA, and as with little memory: float16 first, tiles of few columns, no table kept."""
-    monkeypatch.setattr(points, "precisions", lambda device, dim: [torch.float16, torch.float32])
+    levels = [torch.float16, torch.float32, torch.float64]
+    monkeypatch.setattr(points, "precisions", lambda device, dim: levels)
     monkeypatch.setattr(points, "_TILE_ELEMENTS", {"cpu": 3000, "cuda": 3000})
     monkeypatch.setattr(points, "_FEWEST_ROWS", 50)
     monkeypatch.setattr(plan, "_LEAST", 0)
@@ -87,13 +88,13 @@ def test_inner_products_in_half_precision_and_small_tiles(name, half_in_small_ti
 
 def test_half_precision_certifies_most_rows(half_in_small_tiles, monkeypatch, rng):
     redone = []
-    honest = exact._candidates
+    honest = exact.candidates
 
     def counted(table, rows, count):
         redone.append((table.dtype, len(rows)))
         return honest(table, rows, count)
 
-    monkeypatch.setattr(exact, "_candidates", counted)
+    monkeypatch.setattr(exact, "candidates", counted)
     d2pyg.knn_graph(rng.normal(size=(2000, 32)), 5, backend="torch", **half_in_small_tiles)
     rows = {dtype: sum(n for d, n in redone if d == dtype) for dtype in (torch.float16, torch.float32)}
     assert rows[torch.float16] == 2000
@@ -131,13 +132,13 @@ def test_tight_groups_are_centered_and_scaled_on_their_own(packed, rng, monkeypa
     batch = np.repeat([0, 1, 2], 300)
     x = 1e3 * rng.normal(size=(3, 8))[batch] + 1e-2 * rng.normal(size=(900, 8))
 
-    def searched(*_):
-        raise AssertionError("a row was not certified")
+    def searched(points, rows, neighbor, distance, unsure):
+        assert not unsure.any()
 
     def none_in_doubt(pack, unsure, *_):
         assert len(unsure) == 0
 
-    monkeypatch.setattr("d2pyg.graph.exact._search", searched)
+    monkeypatch.setattr("d2pyg.graph.exact.settle", searched)
     monkeypatch.setattr("d2pyg.graph.packed.Pack._redo", none_in_doubt)
     monkeypatch.setattr("d2pyg.graph.groups.packable", lambda sizes, *_: sizes > (0 if packed else 999))
     graph = d2pyg.knn_graph(x, 3, batch=batch, backend="torch")
