@@ -19,7 +19,7 @@ from d2pyg.graph.given import Given
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
-from d2pyg.scores.recorder import check_numbers
+from d2pyg.scores.given import check_numbers
 from d2pyg.selection.request import Task
 
 Method = TypeVar("Method", bound=Callable[..., Coreset])

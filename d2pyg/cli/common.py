@@ -19,7 +19,7 @@ from d2pyg._base.options import CORESET_SUFFIXES
 from d2pyg.cli.streams import on_terminal
 from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.files import read_graph_or_array
-from d2pyg.scores.dynamics import TrainingDynamics
+from d2pyg.scores.recorder import Recorder
 from d2pyg.scores.state import NotARecorderError
 
 
@@ -63,10 +63,10 @@ def read_inputs(given: Mapping[str, str | None]) -> dict[str, Any]:
 
 
 def _recorder_or_array(name: str, file: str) -> Any:
-    """What TrainingDynamics.save wrote, or numbers."""
+    """What a recorder's save() wrote, or numbers."""
     if file.endswith(".pt"):
         with in_words_of_options({"path": name}), suppress(NotARecorderError):
-            return TrainingDynamics.load(file)
+            return Recorder.load(file)
     return read_array(name, file)
 
 

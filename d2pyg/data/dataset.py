@@ -18,7 +18,7 @@ from d2pyg.coreset.coreset import Coreset, picks_of
 from d2pyg.data.tables import table_rows
 from d2pyg.graph.joined import Joined, are_several
 from d2pyg.graph.knn import Embeddings
-from d2pyg.scores.dynamics import TrainingDynamics
+from d2pyg.scores.given import Scores
 
 ORDERS = ("dataset", "picked")
 
@@ -26,7 +26,7 @@ ORDERS = ("dataset", "picked")
 def prune_dataset(
     dataset: Any,
     embeddings: Embeddings | Data | None,
-    scores: ArrayLike | TrainingDynamics | None = None,
+    scores: Scores = None,
     *,
     keep: float | None = None,
     prune: float | None = None,

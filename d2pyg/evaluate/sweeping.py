@@ -32,7 +32,7 @@ from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, build_graph, points_of
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.metrics import overlap, score_entropy
-from d2pyg.scores.recorder import check_numbers
+from d2pyg.scores.given import check_numbers
 from d2pyg.selection.budget import after_cutoff, num_kept
 from d2pyg.selection.difficulty import difficulty_of
 from d2pyg.selection.select import select

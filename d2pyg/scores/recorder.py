@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _SUFFIXES = (".pt",)
+
+
+class NoSuchScoreError(AttributeError, ValueError):
+    """A score that needs something that was not recorded."""
 
 
 class Recorder(ABC):
@@ -109,8 +113,9 @@ class Recorder(ABC):
         path = check_input("path", path, _SUFFIXES)
         with readable("path", path):
             state = load_pt(path)
-        made = cls.__new__(cls)
-        made._take(*checked_state(state, cls._statistics, path))
+        kind = cls._kind_of(state)
+        made = kind.__new__(kind)
+        made._take(*checked_state(state, kind._statistics, path))
         return made
 
     @property
@@ -129,6 +134,30 @@ class Recorder(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.num_samples} samples, {self.epochs} epochs)"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            for kind in Recorder.__subclasses__():
+                if name in kind._scores():
+                    raise NoSuchScoreError(
+                        f"Expected a score that {self._statistics.recorded} give: "
+                        f"{', '.join(self._scores())} (got {name!r}, which needs "
+                        f"{kind._statistics.recorded}). Record those with {kind.__name__}."
+                    )
+            return super().__getattribute__(name)  # which says that there is none
+
+    @classmethod
+    def _scores(cls) -> list[str]:
+        """The names of the scores it gives."""
+        return sorted(name for name in set(dir(cls)) - set(dir(Recorder)) if name[0] != "_")
+
+    @classmethod
+    def _kind_of(cls, state: Any) -> type[Self]:
+        """This class; or where that is the interface, the one whose state it is."""
+        recorded = state.get("recorded") if isinstance(state, Mapping) else None
+        kinds = cls.__subclasses__() if cls is Recorder else [cls]
+        return next((kind for kind in kinds if kind._statistics.recorded == recorded), kinds[0])
 
     def _take(self, settings: Settings, epochs: int, samples: Samples) -> None:
         """Is from now on what these say, all of them checked."""
@@ -194,12 +223,3 @@ class Recorder(ABC):
                 f"{int(short.nonzero()[0])}). Record more epochs over the whole data set{instead}."
             )
         return self._state
-
-
-def check_numbers(scores: Any) -> None:
-    """Refuses a recorder where one of its scores is wanted."""
-    if isinstance(scores, Recorder):
-        raise TypeError(
-            f"Expected 'scores' to be numbers (got {scores!r}). Choose one of its scores, such as "
-            f"dynamics.aum(). Only d2pyg.select chooses a score by itself."
-        )

@@ -92,8 +92,8 @@ def checked_state(
 def _outside(value: Tensor, low: Bound, high: Bound) -> Tensor:
     """Where a value, NaN included, is not in its range; sums of floats are a little off."""
     least, most = (torch.as_tensor(bound, dtype=torch.float64) for bound in (low, high))
-    slack = _ROUNDING * (1 + most.abs()) * value.is_floating_point()
-    return ~((value >= least - slack) & (value <= most + slack))
+    slack = _ROUNDING * value.is_floating_point()
+    return ~((value >= least - slack * (1 + least.abs())) & (value <= most + slack * (1 + most.abs())))
 
 
 def _keys(found: Any, wanted: Collection[str]) -> str:

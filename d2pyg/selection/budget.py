@@ -75,8 +75,9 @@ def after_cutoff(hardness: Tensor, cutoff: Any, margins: bool = False) -> Tensor
             )
         if not margins:
             raise ValueError(
-                "Expected 'cutoff' to be a fraction with 'scores' that are numbers (got 'auto', which "
-                "reads the margins of a training run). Pass a d2pyg.scores.TrainingDynamics as 'scores'."
+                "Expected 'cutoff' to be a fraction with 'scores' that are numbers or losses (got "
+                "'auto', which reads the margins of a training run). Pass a "
+                "d2pyg.scores.TrainingDynamics as 'scores'."
             )
         return (hardness <= 0).nonzero().flatten()
     fraction = as_real("cutoff", cutoff, "It is a fraction of the samples, such as 0.1.")

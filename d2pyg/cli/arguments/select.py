@@ -67,8 +67,9 @@ def add_to(commands: Any) -> None:
     add("embeddings", metavar="EMBEDDINGS", nargs="?",
         help="file of N x d floats, or a graph; some methods do without")  # fmt: skip
     add("--scores", metavar="FILE",
-        help="difficulty, N numbers >= 0, higher is harder (default: all alike); or what "
-        "TrainingDynamics.save wrote, for its borderline scores")  # fmt: skip
+        help="difficulty, N numbers >= 0, higher is harder (default: all alike); or what a recorder's "
+        "save() wrote: TrainingDynamics, for its borderline scores; LossDynamics, for its mean "
+        "loss")  # fmt: skip
     add("--labels", metavar="FILE", help="N integers: a graph and a budget a class")
     add("--ids", metavar="FILE", help="N names of the samples, carried into the output")
     add("--initial", metavar="FILE",
