@@ -11,7 +11,17 @@ from types import ModuleType
 import d2pyg
 
 LIST = Path(__file__).parent / "public_names.txt"
-MODULES = ("baselines", "graph", "metrics", "nn", "plot", "scores", "scores.lightning", "transforms")
+MODULES = (
+    "baselines",
+    "coreset.duplicates",
+    "graph",
+    "metrics",
+    "nn",
+    "plot",
+    "scores",
+    "scores.lightning",
+    "transforms",
+)
 
 
 def signature(value):

@@ -289,5 +289,13 @@ class TestTokenLosses:
         ]:
             with pytest.raises(ValueError, match=r"shape \(B, T, V\) and 'labels' of shape \(B, T\)"):
                 token_losses(logits, labels, shift=True)
+        for label in 4, -1:
+            labels = torch.tensor([[0, label, -100]])
+            with pytest.raises(
+                ValueError, match=f"'labels' to lie in 0 to 3, .*or to be -100 .got {label}"
+            ):
+                token_losses(torch.zeros(1, 3, 4), labels, shift=True)
+        with pytest.raises(TypeError, match="'labels' to be integers"):
+            token_losses(torch.zeros(1, 3, 4), torch.zeros(1, 3), shift=True)
         with pytest.raises(TypeError, match="'shift'"):
             token_losses(torch.zeros(2, 3, 4), torch.zeros(2, 3).long(), shift="yes")
