@@ -15,6 +15,7 @@ from torch import Tensor
 from d2pyg._base.checks import ArrayLike, as_count, as_index
 from d2pyg._base.io import check_input, readable
 from d2pyg._base.outputs import replacing
+from d2pyg._base.picks import Picks
 from d2pyg.coreset import formats, tables
 from d2pyg.coreset.explanation import Explanation, explain
 from d2pyg.coreset.integrity import Fields
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Coreset:
+class Coreset(Picks):
     """The samples kept, in pick order.
 
     Attributes:

@@ -70,7 +70,8 @@ def select(
     Args:
         embeddings: [N, d], a tensor or array of any float type, finite; a table of numbers or a column
             of vectors of pandas, polars, pyarrow or datasets; a matrix of scipy.sparse, which is made
-            dense in its own type (8 N d bytes for float64; float32 takes half); or a graph from
+            dense in its own type (8 N d bytes for float64; float32 takes half). Integers of tables and
+            sparse matrices become float32, or float64 where that is not exact. Or a graph from
             :func:`d2pyg.knn_graph`, to build it once for many settings. Several embeddings of the same
             samples, as a list or a :class:`d2pyg.graph.Joined`, count together.
         scores: Difficulty [N], >= 0, higher is harder; floats or integers. Default: all alike, in an
