@@ -19,9 +19,7 @@ def test_every_name_of_the_package_has_an_entry():
     assert named >= set(d2pyg.__all__) - {*MODULES, "__version__"}
 
 
-@pytest.mark.parametrize(
-    "name", [*MODULES, "plot", "scores.lightning", "scores.hugging_face", "sklearn"]
-)
+@pytest.mark.parametrize("name", [*MODULES, "scores.lightning", "scores.hugging_face", "sklearn"])
 def test_every_public_module_has_a_page(name):
     assert f".. automodule:: d2pyg.{name}\n   :members:\n" in PAGES
     assert importlib.util.find_spec(f"d2pyg.{name}")
