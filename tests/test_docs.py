@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from code_blocks import code_blocks
 
 import d2pyg
 
@@ -44,9 +45,7 @@ def test_code_fits_the_page():
         f"{path.name}: {line}"
         for path in DOCS.rglob("*.md")
         if "_build" not in path.parts
-        for code in re.findall(
-            r"^```(?:python|bash)\n(.*?)^```$", path.read_text(), re.MULTILINE | re.DOTALL
-        )
+        for _, code in code_blocks(path, ("python", "bash"))
         for line in code.splitlines()
         if len(line) > 90  # what the site shows without wrapping
     ]
