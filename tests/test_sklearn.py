@@ -79,7 +79,7 @@ def test_tables_and_sparse_matrices_are_read_as_select_reads_them(digits):
     assert np.array_equal(few_x.toarray(), x[kept])
     assert np.array_equal(few_y, y[kept])
     assert made.n_features_in_ == 64
-    with pytest.raises(TypeError, match="'y' to have an entry for each sample"):
+    with pytest.raises(TypeError, match="'y' to be values of all samples"):
         made.fit(x, made.coreset_)
 
 

@@ -65,6 +65,7 @@ WRONG = {
     "meta": torch.empty(N, 3, device="meta"),
     "complex": torch.ones(N, 3, dtype=torch.complex64),
     "a coreset": CORESET,
+    "a recorder": d2pyg.scores.LossDynamics(N),
     "a graph": GRAPH,
     "a set": {1, 2},
     "a generator": (i for i in range(3)),

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from d2pyg._base.arrays import ArrayLike, as_array, as_signed, as_tensor, check_unmasked, remedy_for
 from d2pyg._base.choice import check_choice, shown
-from d2pyg._base.picks import Picks
+from d2pyg._base.no_values import NoValues
 from d2pyg._base.rows import as_rows
 from d2pyg._base.scalars import (
     as_count,
@@ -174,7 +174,7 @@ def as_integers(
 
 def as_index(name: str, index: ArrayLike, num_samples: int | None) -> Tensor:
     """Distinct sample indices as int64 [I], each in 0..N-1, or at least 0 where N is not known."""
-    if isinstance(index, Picks):
+    if isinstance(index, NoValues) and hasattr(index, "__array__"):  # a coreset, which holds indices
         index = np.asarray(index)
     array = index if isinstance(index, Tensor) else as_array(name, index)
     if array.ndim and 0 in array.shape:

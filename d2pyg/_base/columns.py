@@ -12,7 +12,7 @@ from torch import Tensor
 from d2pyg._base.extras import require
 from d2pyg._base.floats import float_kind
 from d2pyg._base.memory import free_bytes
-from d2pyg._base.picks import Picks
+from d2pyg._base.no_values import NoValues
 
 Array = np.ndarray[Any, Any]
 
@@ -39,11 +39,9 @@ def as_plain(name: str, values: Any) -> Any:
     """
     if isinstance(values, _PLAIN):
         return values
-    if isinstance(values, Picks):
-        kind = type(values).__name__
+    if isinstance(values, NoValues):
         raise TypeError(
-            f"Expected {name!r} to have an entry for each sample (got a {kind}, which holds those "
-            f"kept). Pass {name} of all samples; of those kept they are {name}[coreset.index]."
+            f"Expected {name!r} to be values of all samples (got {values!r}). {values._instead(name)}"
         )
     convert = _CONVERTERS.get(package_of(values))
     if convert is not None:

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from d2pyg._base.checks import ArrayLike, as_count, as_index
 from d2pyg._base.io import check_input, readable
+from d2pyg._base.no_values import NoValues
 from d2pyg._base.outputs import replacing
-from d2pyg._base.picks import Picks
 from d2pyg.coreset import formats, tables
 from d2pyg.coreset.explanation import Explanation, explain
 from d2pyg.coreset.integrity import Fields
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Coreset(Picks):
+class Coreset(NoValues):
     """The samples kept, in pick order.
 
     Attributes:
@@ -153,6 +153,9 @@ class Coreset(Picks):
 
     def __hash__(self) -> int:
         return hash((len(self.scores), *self.index.tolist()))
+
+    def _instead(self, name: str) -> str:
+        return f"It holds those kept; pass {name} of all. Of those kept they are {name}[coreset.index]."
 
     def __array__(
         self, dtype: np.dtype[Any] | None = None, copy: bool | None = None

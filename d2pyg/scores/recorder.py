@@ -12,6 +12,7 @@ from torch import Tensor
 
 from d2pyg._base.content import load_pt
 from d2pyg._base.io import check_input, readable
+from d2pyg._base.no_values import NoValues
 from d2pyg._base.outputs import check_output, replacing
 from d2pyg.scores.batch import first_places
 from d2pyg.scores.processes import OpenEpoch, difference, gathered, merged
@@ -28,7 +29,7 @@ class NoSuchScoreError(AttributeError, ValueError):
     """A score that needs something that was not recorded."""
 
 
-class Recorder(ABC):
+class Recorder(NoValues, ABC):
     """Records values of every sample, once an epoch, and keeps statistics of them."""
 
     _statistics: ClassVar[Statistics]
@@ -146,6 +147,13 @@ class Recorder(ABC):
                         f"{kind._statistics.recorded}). Record those with {kind.__name__}."
                     )
             return super().__getattribute__(name)  # which says that there is none
+
+    def _instead(self, name: str) -> str:
+        score = self._scores()[0]
+        return (
+            f"Choose one of its scores, such as dynamics.{score}(), or on the command line d2pyg score "
+            f"{score} --dynamics. Only d2pyg.select chooses a score by itself."
+        )
 
     @classmethod
     def _scores(cls) -> list[str]:

@@ -92,6 +92,32 @@ def test_select_goes_by_the_mean_loss():
         d2pyg.baselines.hardest(x, dynamics, keep=0.3)
 
 
+def test_a_recorder_is_no_value_of_samples(tmp_path, monkeypatch, capsys):
+    """Where a score has to be chosen, also on the command line; the advice, followed, works."""
+    monkeypatch.chdir(tmp_path)
+    x, dynamics = np.random.default_rng(0).normal(size=(N, 3)), feed(LossDynamics(N))
+    coreset = d2pyg.select(x, dynamics, keep=0.3)
+    match = (
+        r"'scores' to be values of all samples \(got LossDynamics\(40 .*dynamics.last_loss\(\), or on"
+    )
+    for call in (
+        lambda: d2pyg.compare({"a": coreset}, x, dynamics),
+        lambda: d2pyg.metrics.score_entropy(dynamics),
+        lambda: d2pyg.sweep(x, dynamics, keep=0.3),
+        lambda: d2pyg.duplicates(x, 0.1, scores=dynamics),
+    ):
+        with pytest.raises(TypeError, match=match) as found:
+            call()
+        assert len(str(found.value)) < 300
+    np.save("x.npy", x)
+    dynamics.save("run.pt")
+    coreset.save("c.npz")
+    assert main(["compare", "c.npz", "--embeddings", "x.npy", "--scores", "run.pt"]) == 2
+    assert "d2pyg score last_loss --dynamics" in capsys.readouterr().err
+    assert main(["score", "last_loss", "--dynamics", "run.pt", "--out", "s.npy"]) == 0
+    assert main(["compare", "c.npz", "--embeddings", "x.npy", "--scores", "s.npy"]) == 0
+
+
 class TestScoresThatNeedSomethingElse:
     def test_are_refused_by_name(self):
         match = (
