@@ -20,6 +20,7 @@ from d2pyg._base.names import Names, as_ids
 from d2pyg._base.options import CORESET_SUFFIXES
 from d2pyg.cli.common import in_words_of_options
 from d2pyg.coreset.coreset import Coreset
+from d2pyg.scores.recorder import Recorder
 from d2pyg.selection.initial import as_initial, named
 
 _NAME = "initial"
@@ -43,13 +44,15 @@ def _num_samples(files: Mapping[str, Any]) -> int:
     """N, by the first of the arrays that has it; the method compares them."""
     for name in ("embeddings", "scores", "labels", "ids"):
         values = files.get(name)
-        if values is not None:
-            if isinstance(values, Data):
-                return int(values.num_nodes or 0)
-            return int(getattr(values, "num_samples", None) or len(values))
+        if isinstance(values, Data):
+            return int(values.num_nodes or 0)
+        if isinstance(values, Recorder):
+            return values.num_samples
+        if values is not None and np.ndim(values):
+            return len(values)
     raise ValueError(
-        "Expected 'embeddings' or 'scores' with 'initial' (got neither). Pass one of them, such as "
-        "--scores scores.npy."
+        "Expected 'embeddings' or 'scores' with 'initial' (got no array of samples). Pass one, such as "
+        "with --scores scores.npy."
     )
 
 
