@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from d2pyg._version import __version__
 
 if TYPE_CHECKING:
-    from d2pyg import baselines, graph, metrics, nn, scores, transforms
+    from d2pyg import baselines, graph, metrics, nn, plot, scores, transforms
     from d2pyg._base.registry import register
     from d2pyg.coreset.coreset import Coreset
     from d2pyg.data.dataset import prune_dataset, take
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from d2pyg.selection.repeat import repeat
     from d2pyg.selection.select import select
 
-_MODULES = ("baselines", "graph", "metrics", "nn", "scores", "transforms")
+_MODULES = ("baselines", "graph", "metrics", "nn", "plot", "scores", "transforms")
 _HOME = {
     "Coreset": "coreset.coreset",
     "CoresetSampler": "data.sampler",
@@ -67,6 +67,7 @@ __all__ = [
     "load_graph",
     "metrics",
     "nn",
+    "plot",
     "prune_dataset",
     "register",
     "repeat",

@@ -6,14 +6,21 @@ from typing import Any
 
 import numpy as np
 
+from d2pyg._base.columns import as_plain
 from d2pyg._base.extras import require
+from d2pyg._base.rows import as_rows
 from d2pyg.data.dataset import take
 from d2pyg.selection.select import select
 
 require("sklearn", "scikit-learn")
 from sklearn.base import BaseEstimator  # noqa: E402
 from sklearn.utils.multiclass import check_classification_targets  # noqa: E402
-from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data  # noqa: E402
+from sklearn.utils.validation import (  # noqa: E402
+    check_array,
+    check_consistent_length,
+    column_or_1d,
+    validate_data,
+)
 
 
 class CoresetSelector(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
@@ -59,6 +66,11 @@ class CoresetSelector(BaseEstimator):  # type: ignore[misc]  # scikit-learn is u
         self.metric = metric
         self.stratify = stratify
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def fit(self, X: Any, y: Any = None, *, scores: Any = None) -> CoresetSelector:  # noqa: N803
         """Selects.
 
@@ -67,10 +79,11 @@ class CoresetSelector(BaseEstimator):  # type: ignore[misc]  # scikit-learn is u
             y: [N], classes, numbers or names; None for one graph over all samples.
             scores: Difficulty [N], at least 0, higher is harder; None for a random order.
         """
-        x = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        validate_data(self, X, skip_check_array=True)  # keeps the number and the names of features
+        x = check_array(as_rows("X", X), dtype=[np.float64, np.float32], ensure_min_samples=2)
         labels = None
         if y is not None:
-            y = column_or_1d(y, warn=True)
+            y = column_or_1d(as_plain("y", y), warn=True)
             check_consistent_length(x, y)
             if self.stratify:
                 check_classification_targets(y)

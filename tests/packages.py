@@ -6,13 +6,14 @@ run from the wheel; the sdist's own tests run in the unpacked sdist: some of the
 
 import argparse
 import os
-import re
 import subprocess
 import sys
 import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
+
+from code_blocks import code_blocks
 
 ROOT = Path(__file__).parent.parent
 HOSTING = (".github/", ".gitignore", ".pre-commit-config.yaml")
@@ -57,8 +58,7 @@ def environment(folder, torch, what):
 
 def try_wheel(folder, torch, wheel):
     python = environment(folder / "wheel", torch, f"{wheel}[demo]")
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    code = "".join(re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL))
+    code = "".join(code for _, code in code_blocks(ROOT / "README.md", ["python"]))
     run(python, "-c", code + f"assert {str(folder)!r} in __import__('d2pyg').__file__", cwd=folder)
     run(python, "-c", "import numpy; numpy.save('x.npy', numpy.random.default_rng(0).normal(size=(99, 8)))",
         cwd=folder)  # fmt: skip

@@ -48,6 +48,16 @@ def test_baselines_speed(run):
     assert "| dual | 300 | 128 | 90 |" in table
 
 
+def test_duplicates_speed(run):
+    result, table = run("duplicates_speed.py", "--sizes", "400x8", "--repeats", "1")
+    rows = {row["data"]: row for row in result["rows"]}
+    assert rows["none"]["removed"] == 0
+    assert rows["pairs"]["removed"] == rows["pairs"]["groups"] == 40
+    assert (rows["crowd"]["removed"], rows["crowd"]["groups"]) == (20, 1)
+    assert all(row["seconds"] > 0 and row["graph_seconds"] > 0 for row in rows.values())
+    assert "| crowd | 400 | 8 | 20 | 1 |" in table
+
+
 def test_a_dot_in_the_name_of_the_results_is_kept(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(BENCHMARKS)
     import measure

@@ -57,7 +57,10 @@ def test_a_recorder_in_place_of_scores(files, capsys):
     capsys.readouterr()
     command = ["select", "--method", "ccs", "--scores", "run.pt", "--keep", "0.3", "--out", "c.npz"]
     assert main(command) == 2
-    assert "'scores' to be numbers (got TrainingDynamics(80 samples" in capsys.readouterr().err
+    assert (
+        "'scores' to be values of all samples (got TrainingDynamics(80 samples"
+        in capsys.readouterr().err
+    )
     with pytest.raises(SystemExit):
         main(["select", "x.npy", "--cutoff", "most", "--keep", "0.3", "--out", "c.npz"])
     assert "expected auto or a number (got 'most')" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from code_blocks import code_blocks
 
 import d2pyg
 
@@ -19,9 +20,7 @@ def test_every_name_of_the_package_has_an_entry():
     assert named >= set(d2pyg.__all__) - {*MODULES, "__version__"}
 
 
-@pytest.mark.parametrize(
-    "name", [*MODULES, "plot", "scores.lightning", "scores.hugging_face", "sklearn"]
-)
+@pytest.mark.parametrize("name", [*MODULES, "scores.lightning", "scores.hugging_face", "sklearn"])
 def test_every_public_module_has_a_page(name):
     assert f".. automodule:: d2pyg.{name}\n   :members:\n" in PAGES
     assert importlib.util.find_spec(f"d2pyg.{name}")
@@ -46,9 +45,7 @@ def test_code_fits_the_page():
         f"{path.name}: {line}"
         for path in DOCS.rglob("*.md")
         if "_build" not in path.parts
-        for code in re.findall(
-            r"^```(?:python|bash)\n(.*?)^```$", path.read_text(), re.MULTILINE | re.DOTALL
-        )
+        for _, code in code_blocks(path, ("python", "bash"))
         for line in code.splitlines()
         if len(line) > 90  # what the site shows without wrapping
     ]

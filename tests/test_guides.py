@@ -7,17 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from code_blocks import code_blocks
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-BLOCK = re.compile(r"^```(python|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = sorted(page for page in DOCS.rglob("*.md") if not {"_build", "benchmarks"} & set(page.parts))
 
 pytest.importorskip("sklearn")
 
 
 def blocks(page):
-    return BLOCK.findall(page.read_text(encoding="utf-8"))
+    return code_blocks(page, ("python", "bash"))
 
 
 def needs(page):

@@ -11,7 +11,17 @@ from types import ModuleType
 import d2pyg
 
 LIST = Path(__file__).parent / "public_names.txt"
-MODULES = ("baselines", "graph", "metrics", "nn", "plot", "scores", "scores.lightning", "transforms")
+MODULES = (
+    "baselines",
+    "coreset.duplicates",
+    "graph",
+    "metrics",
+    "nn",
+    "plot",
+    "scores",
+    "scores.lightning",
+    "transforms",
+)
 
 
 def signature(value):
@@ -28,7 +38,8 @@ def described(path, value):
     """A line for a function, and one for each public method of a class."""
     yield f"{path}{signature(value)}"
     if inspect.isclass(value):
-        for name, member in sorted(vars(value).items()):
+        own = [base for base in reversed(value.__mro__) if base.__module__.startswith("d2pyg")]
+        for name, member in sorted({n: m for base in own for n, m in vars(base).items()}.items()):
             if not name.startswith("_") and (
                 callable(member) or isinstance(member, classmethod | property)
             ):

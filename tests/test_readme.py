@@ -8,16 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from code_blocks import code_blocks
 
 ROOT = Path(__file__).parent.parent
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 KINDS = {"bash", "python", "text", "bibtex"}
 
 pytest.importorskip("sklearn")
-
-
-def blocks(name):
-    return BLOCK.findall((ROOT / name).read_text(encoding="utf-8"))
 
 
 def environment(code, folder):
@@ -45,7 +41,7 @@ def test_code_blocks_run(name, tmp_path, monkeypatch):
     np.save("scores.npy", np.abs(x[:, 0]))
     names = {}
     printed = ""
-    for language, code in blocks(name):
+    for language, code in code_blocks(ROOT / name):
         assert language in KINDS
         if language == "python":
             exec(compile(code, name, "exec"), names)
@@ -68,7 +64,7 @@ def test_code_blocks_run(name, tmp_path, monkeypatch):
         assert len((tmp_path / "delete.txt").read_text().splitlines()) == 1258
         assert (tmp_path / "demo-output" / "coreset.png").stat().st_size > 10_000
         # The demo's output in the README has the lines that it prints today, numbers apart.
-        shown = next(code for language, code in blocks(name) if language == "text")
+        shown = next(code for language, code in code_blocks(ROOT / name) if language == "text")
         assert words(shown) == words(printed)[: len(words(shown))]
 
 

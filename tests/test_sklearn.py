@@ -66,3 +66,29 @@ def test_frames_stay_frames(digits):
     assert isinstance(few_x, pandas.DataFrame)
     assert few_x.index.equals(few_y.index)
     assert torch.as_tensor(few_y.to_numpy()).bincount(minlength=10).min() > 0
+
+
+def test_tables_and_sparse_matrices_are_read_as_select_reads_them(digits):
+    sparse = pytest.importorskip("scipy.sparse")
+    x, y = digits
+    matrix = sparse.csc_matrix(x.astype("int64"))
+    few_x, few_y = CoresetSelector(keep=0.1).fit_resample(matrix, y)
+    made = CoresetSelector(keep=0.1).fit(matrix, y)
+    assert made.sample_indices_.tolist() == d2pyg.select(matrix, keep=0.1, labels=y).index.tolist()
+    kept = np.sort(made.sample_indices_)
+    assert np.array_equal(few_x.toarray(), x[kept])
+    assert np.array_equal(few_y, y[kept])
+    assert made.n_features_in_ == 64
+    with pytest.raises(TypeError, match="'y' to be values of all samples"):
+        made.fit(x, made.coreset_)
+
+
+@pytest.mark.extensions
+def test_frames_of_other_packages(digits):
+    polars = pytest.importorskip("polars")
+    x, y = digits
+    frame = polars.DataFrame({f"pixel {i}": column.astype("int64") for i, column in enumerate(x.T)})
+    made = CoresetSelector(keep=0.1).fit(frame, polars.Series(y))
+    expected = CoresetSelector(keep=0.1).fit(x, y)
+    assert made.sample_indices_.tolist() == expected.sample_indices_.tolist()
+    assert made.feature_names_in_[3] == "pixel 3"

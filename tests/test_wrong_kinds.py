@@ -65,6 +65,7 @@ WRONG = {
     "meta": torch.empty(N, 3, device="meta"),
     "complex": torch.ones(N, 3, dtype=torch.complex64),
     "a coreset": CORESET,
+    "a recorder": d2pyg.scores.LossDynamics(N),
     "a graph": GRAPH,
     "a set": {1, 2},
     "a generator": (i for i in range(3)),
@@ -161,6 +162,35 @@ CALLS = {
     "CoresetSampler": (
         d2pyg.CoresetSampler,
         {"coreset": CORESET, "shuffle": True, "seed": 0, "num_samples": 9},
+    ),
+    "WithIndex": (d2pyg.WithIndex, {"dataset": [*range(N)], "name": "number"}),
+    "duplicates": (
+        d2pyg.duplicates,
+        {
+            "embeddings": X,
+            "threshold": 0.5,
+            "metric": "cosine",
+            "scores": SCORES,
+            "labels": LABELS,
+            "ids": np.arange(N),
+            "backend": "auto",
+            "device": None,
+            "progress": False,
+        },
+    ),
+    "Duplicates.save": (d2pyg.duplicates(X, 0.5).save, {"path": "a.txt"}),
+    "LossDynamics": (d2pyg.scores.LossDynamics, {"num_samples": N}),
+    "LossDynamics.update": (
+        d2pyg.scores.LossDynamics(N).update,
+        {"index": [1, 2], "losses": [1.0, 2.0]},
+    ),
+    "token_losses": (
+        d2pyg.scores.token_losses,
+        {
+            "logits": torch.zeros(2, 3, 4),
+            "labels": torch.zeros(2, 3).long(),
+            "shift": True,
+        },
     ),
     "set_epoch": (d2pyg.CoresetSampler(CORESET).set_epoch, {"epoch": 1}),
     "register": (register, {"family": "kernel", "name": "own", "entry": nn.Identity}),

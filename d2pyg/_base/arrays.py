@@ -196,7 +196,6 @@ def remedy_for(name: str, values: Any) -> str:
     conversions: list[tuple[str, Callable[[], Any]]] = [
         (f"numpy.asarray({name}, dtype='float32')", lambda: np.asarray(values, dtype="float32")),
         (f"numpy.stack(numpy.asarray({name}))", lambda: np.stack(list(np.asarray(values)))),
-        (f"{name}.astype('float32')", lambda: as_plain(name, values.astype("float32"))),  # sparse
         (f"numpy.abs({name})", lambda: np.abs(values).astype("float32")),  # complex
         (f"[value.as_py() for value in {name}]", lambda: np.asarray([v.as_py() for v in values])),
     ]

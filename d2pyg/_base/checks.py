@@ -11,7 +11,8 @@ from torch import Tensor
 
 from d2pyg._base.arrays import ArrayLike, as_array, as_signed, as_tensor, check_unmasked, remedy_for
 from d2pyg._base.choice import check_choice, shown
-from d2pyg._base.columns import as_plain
+from d2pyg._base.no_values import NoValues
+from d2pyg._base.rows import as_rows
 from d2pyg._base.scalars import (
     as_count,
     as_device,
@@ -46,13 +47,13 @@ __all__ = [
 ]
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-_CHECK_ELEMENTS = 1 << 24  # elements looked at together, so that a memory-mapped file streams
+_CHECK_ELEMENTS = 1 << 22  # elements looked at together, so that a memory-mapped file streams
 
 
 def as_embeddings(values: ArrayLike, name: str = "embeddings") -> Tensor:
     """Embeddings as a floating tensor [N, d], N and d at least 1, all finite."""
     given = values
-    values = as_plain(name, values)
+    values = as_rows(name, values)
     if isinstance(values, str | bytes) or not (
         hasattr(values, "__array__") or isinstance(values, Sequence)
     ):
@@ -173,6 +174,8 @@ def as_integers(
 
 def as_index(name: str, index: ArrayLike, num_samples: int | None) -> Tensor:
     """Distinct sample indices as int64 [I], each in 0..N-1, or at least 0 where N is not known."""
+    if isinstance(index, NoValues) and hasattr(index, "__array__"):  # a coreset, which holds indices
+        index = np.asarray(index)
     array = index if isinstance(index, Tensor) else as_array(name, index)
     if array.ndim and 0 in array.shape:
         return torch.empty(0, dtype=torch.int64)

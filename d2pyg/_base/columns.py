@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from d2pyg._base.extras import require
+from d2pyg._base.floats import float_kind
 from d2pyg._base.memory import free_bytes
+from d2pyg._base.no_values import NoValues
 
 Array = np.ndarray[Any, Any]
 
@@ -37,6 +39,10 @@ def as_plain(name: str, values: Any) -> Any:
     """
     if isinstance(values, _PLAIN):
         return values
+    if isinstance(values, NoValues):
+        raise TypeError(
+            f"Expected {name!r} to be values of all samples (got {values!r}). {values._instead(name)}"
+        )
     convert = _CONVERTERS.get(package_of(values))
     if convert is not None:
         return convert(name, values)
@@ -66,9 +72,10 @@ def _of_pandas(name: str, values: Any) -> Any:
     if hasattr(values, "dtypes") and hasattr(values, "iloc") and values.ndim == 2:
         kinds = list(zip(values.columns, values.dtypes, strict=True))
         vectors = [label for i, (label, _) in enumerate(kinds) if _holds_vectors(values.iloc[:, i])]
-        _check_numbers(name, "pandas", kinds, lambda kind: kind.kind in "iuf", vectors)
+        _check_numbers(name, "pandas", kinds, lambda kind: kind.kind in "iufb", vectors)
         if all(isinstance(kind, np.dtype) for _, kind in kinds):
-            return values.to_numpy()
+            # whose own choice for truth values beside numbers is objects
+            return values.to_numpy(dtype=np.result_type(np.bool_, *(kind for _, kind in kinds)))
         return _side_by_side(as_plain(name, values.iloc[:, i]) for i in range(len(kinds)))
     kind = getattr(values, "dtype", None)
     if kind is None:
@@ -93,8 +100,15 @@ def _of_polars(name: str, values: Any) -> Any:
         )
     if hasattr(values, "columns"):
         vectors = [label for label, kind in values.schema.items() if hasattr(kind, "inner")]
-        _check_numbers(name, "polars", values.schema.items(), lambda kind: kind.is_numeric(), vectors)
-        return values.to_numpy()
+        flag = require("polars", "polars").Boolean
+        _check_numbers(
+            name,
+            "polars",
+            values.schema.items(),
+            lambda kind: kind.is_numeric() or kind == flag,
+            vectors,
+        )
+        return _side_by_side(column.to_numpy() for column in values)
     if not hasattr(values, "dtype"):
         return values
     _check_present(name, values.is_null().to_numpy())
@@ -113,10 +127,11 @@ def _of_arrow(name: str, values: Any) -> Any:
     schema = getattr(values, "schema", None)
     if schema is not None:
         is_a = pa.types
+        are_numbers = (is_a.is_integer, is_a.is_floating, is_a.is_boolean)
         vectors = [field.name for field in schema if _is_list(field.type)]
         _check_numbers(
             name, "pyarrow", zip(schema.names, schema.types, strict=True),
-            lambda kind: is_a.is_integer(kind) or is_a.is_floating(kind), vectors,
+            lambda kind: any(is_number(kind) for is_number in are_numbers), vectors,
         )  # fmt: skip
         return _side_by_side(_of_arrow(name, column) for column in values.columns)
     if not hasattr(values, "type"):
@@ -175,8 +190,11 @@ def _of_datasets(name: str, values: Any) -> Any:
 
 
 def _of_scipy(name: str, values: Any) -> Any:
+    """Rows in the type of the result, which is the only dense array that is made."""
     if not hasattr(values, "toarray"):
         return values
+    values = values.tocsr()
+    values = values.astype(float_kind(name, values.data), copy=False)  # before they are dense
     size, free = np.prod(values.shape) * values.dtype.itemsize, free_bytes(torch.device("cpu"))
     if size > free:
         raise ValueError(
@@ -184,11 +202,12 @@ def _of_scipy(name: str, values: Any) -> Any:
             f"{size / 1e9:.3g} GB of {free / 1e9:.3g} free). Reduce them first, such as with "
             f"sklearn.decomposition.TruncatedSVD(256).fit_transform({name})."
         )
-    return values.toarray()
+    return values.toarray(order="C")
 
 
 def _side_by_side(columns: Iterable[Array]) -> Array:
-    return np.stack([*columns], axis=1)
+    arrays = [*columns]
+    return np.stack(arrays, axis=1) if arrays else np.empty((0, 0))
 
 
 def _check_numbers(

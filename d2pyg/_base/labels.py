@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from d2pyg._base.checks import ArrayLike, as_array, as_integers, as_tensor, check_length
+from d2pyg._base.columns import package_of
 from d2pyg._base.names import Names, text_of
 
 
@@ -22,6 +23,8 @@ class Classes(NamedTuple):
 def as_classes(name: str, labels: ArrayLike, num_samples: int, what: str = "samples") -> Classes:
     """Labels as classes by ascending value: integers at least 0, truth values, or text.
 
+    The integers of a ``ClassLabel`` column of datasets keep their order, and have its names as values.
+
     Example:
         >>> as_classes("labels", ["dog", "cat", "dog"], 3)
         Classes(code=tensor([1, 0, 1]), values=['cat', 'dog'])
@@ -32,6 +35,9 @@ def as_classes(name: str, labels: ArrayLike, num_samples: int, what: str = "samp
     if text is not None:
         return _named(name, text, num_samples, what)
     values, code = _numbers(name, array, num_samples, what).unique(return_inverse=True)
+    names = _class_names(labels)
+    if names is not None and values.numel() and int(values[-1]) < len(names):
+        return Classes(code, [names[value] for value in values.tolist()])
     is_flag = array.dtype in (torch.bool, np.bool_)
     return Classes(code, values.bool().tolist() if is_flag else values.tolist())
 
@@ -98,3 +104,12 @@ def _numbers(name: str, labels: Any, num_samples: int, what: str = "samples") ->
             f"{codes}."
         )
     return tensor
+
+
+def _class_names(values: Any) -> list[str] | None:
+    """What a column of datasets calls its integers 0, 1, ..., where it is of ``ClassLabel``."""
+    if package_of(values) != "datasets":
+        return None
+    features = getattr(getattr(values, "source", None), "features", None) or {}
+    names = getattr(features.get(getattr(values, "column_name", None)), "names", None)
+    return None if names is None else list(names)

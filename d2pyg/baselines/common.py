@@ -19,7 +19,6 @@ from d2pyg.graph.given import Given
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
-from d2pyg.scores.dynamics import check_numbers
 from d2pyg.selection.request import Task
 
 Method = TypeVar("Method", bound=Callable[..., Coreset])
@@ -93,7 +92,6 @@ def task_of(
             f"Expected arguments that this method has (got {unknown[0]!r}). Besides its own there are "
             f"{', '.join(_DEFAULTS)}."
         )
-    check_numbers(scores)
     if scores is None and needs_scores is not None:
         raise ValueError(
             f"Expected 'scores' for {needs_scores}, which selects by difficulty (got None). Pass one "

@@ -15,11 +15,9 @@ from torch import Tensor
 
 from d2pyg._base.checks import as_tensor
 from d2pyg._base.io import path_of, read_array
-from d2pyg._base.options import CORESET_SUFFIXES
 from d2pyg.cli.streams import on_terminal
-from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.files import read_graph_or_array
-from d2pyg.scores.dynamics import TrainingDynamics
+from d2pyg.scores.recorder import Recorder
 from d2pyg.scores.state import NotARecorderError
 
 
@@ -28,9 +26,10 @@ def given(arguments: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]
     return {name: getattr(arguments, name) for name in names if name in arguments}
 
 
-def check_files(given: Mapping[str, str | None], outputs: Mapping[str, Path | None]) -> None:
+def check_files(given: Mapping[str, str | list[str] | None], outputs: Mapping[str, Path | None]) -> None:
     """No output takes the place of an input, or of another output."""
-    inputs = {path_of(file).resolve() for file in given.values() if file}
+    named = [[files] if isinstance(files, str) else files or [] for files in given.values()]
+    inputs = {path_of(file).resolve() for files in named for file in files}
     names: dict[Path, str] = {}
     for name, output in outputs.items():
         if output is None:
@@ -63,29 +62,16 @@ def read_inputs(given: Mapping[str, str | None]) -> dict[str, Any]:
 
 
 def _recorder_or_array(name: str, file: str) -> Any:
-    """What TrainingDynamics.save wrote, or numbers."""
+    """What a recorder's save() wrote, or numbers."""
     if file.endswith(".pt"):
         with in_words_of_options({"path": name}), suppress(NotARecorderError):
-            return TrainingDynamics.load(file)
+            return Recorder.load(file)
     return read_array(name, file)
-
-
-def _coreset_or_array(name: str, file: str) -> Any:
-    """A coreset that d2pyg select wrote, or indices, a mask or names."""
-    suffix = path_of(file).suffix
-    if suffix not in CORESET_SUFFIXES:
-        return read_array(name, file)
-    if suffix in (".npz", ".pt"):
-        with suppress(ValueError, TypeError):  # a coreset, of which no key is named, is no one array
-            return read_array(name, file)
-    with in_words_of_options({"path": name}):
-        return Coreset.load(file)
 
 
 _READERS: dict[str, Callable[[str, str], Any]] = {
     "embeddings": read_graph_or_array,
     "scores": _recorder_or_array,
-    "initial": _coreset_or_array,
 }
 
 

@@ -34,9 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
                 f"--figure."
             )
     coresets = {path: _read(path) for path in arguments.coresets}
-    read: dict[str, Any] = {
-        name: None if file is None else read_array(name, file) for name, file in given.items()
-    }
+    read = common.read_inputs(given)
     threshold = arguments.threshold
     if threshold is None and read["embeddings"] is not None:
         bars = common.progress(arguments)

@@ -13,7 +13,7 @@ from d2pyg.coreset.duplicates import WRITERS
 from d2pyg.coreset.formats import name_list
 from d2pyg.selection.duplicates import duplicates
 
-_INPUTS = ("embeddings", "scores", "labels")
+_INPUTS = ("embeddings", "scores", "labels", "ids")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -34,7 +34,9 @@ def run(arguments: argparse.Namespace) -> None:
     with replacing_all(*(path for path in (out, kept) if path)) as targets:
         WRITERS[out.suffix](found, targets[0])
         if kept:
-            targets[1].write(name_list(found.index.numpy(), kept.suffix))
+            index = found.index.numpy()
+            names = index if found.ids is None else found.ids[index]
+            targets[1].write(name_list(names, kept.suffix))
     sizes = found.representative.bincount()
     summary = {
         "out": str(out),

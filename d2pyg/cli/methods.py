@@ -22,7 +22,11 @@ def check_options(name: str, method: Method, given: Collection[str]) -> None:
             )
     for option, parameter in own.items():
         if parameter.default is parameter.empty and option not in given:
+            swallowed = option == "embeddings" and "initial" in given
+            remedy = (
+                "Write it before --initial, which takes all files after it" if swallowed else "Pass it"
+            )
             raise ValueError(
-                f"Expected {option!r} with method {name!r} (got none). Pass it, or choose another "
+                f"Expected {option!r} with method {name!r} (got none). {remedy}, or choose another "
                 f"method: {', '.join(choices('method'))}."
             )

@@ -15,7 +15,8 @@ from d2pyg._base.io import read_array
 from d2pyg._base.options import ARRAY_SUFFIXES
 from d2pyg._base.outputs import check_output, replacing
 from d2pyg.cli import common, streams
-from d2pyg.cli.arguments.score import FROM_EMBEDDINGS, FROM_TRAINING
+from d2pyg.cli.arguments.score import FROM_EMBEDDINGS, FROM_LOSSES, FROM_TRAINING
+from d2pyg.scores.recorder import Recorder
 
 _RECORDERS = ("window", "el2n_epochs", "margin")  # options a recorder got when it was made
 _PARAMETERS = {"el2n_epochs": "epochs", "prototypes": "num_prototypes"}
@@ -38,17 +39,18 @@ def run(arguments: argparse.Namespace) -> None:
     given = {source: getattr(arguments, source) for source in _SOURCES if source != "logits"}
     files = {f"logits {epoch}": part for epoch, part in enumerate(parts)}
     common.check_files({**given, **files}, {"out": out})
-    function = getattr(scores, name)
     with common.in_words_of_options(_WRITTEN):
         if sources == ("dynamics",):
-            score = getattr(scores.TrainingDynamics.load(arguments.dynamics), name)(**options)
+            score = getattr(Recorder.load(arguments.dynamics), name)(**options)
         elif sources == ("embeddings",):
             bars = {"progress": common.progress(arguments)} if name == "neighbor_distance" else {}
-            score = function(read_array("embeddings", arguments.embeddings), **options, **bars)
+            embeddings = read_array("embeddings", arguments.embeddings)
+            score = getattr(scores, name)(embeddings, **options, **bars)
         else:
             epochs: list[Any] = [read_array("logits", part) for part in parts]
             labels = common.read_inputs({"labels": arguments.labels})["labels"]
-            score = function(epochs[0] if len(epochs) == 1 else epochs, labels, **options)
+            logits = epochs[0] if len(epochs) == 1 else epochs
+            score = getattr(scores, name)(logits, labels, **options)
     with replacing(out) as file:
         np.save(file, score.cpu().numpy())
     summary = {
@@ -70,21 +72,20 @@ def _sources(arguments: argparse.Namespace, name: str) -> tuple[str, ...]:
     sources: tuple[str, ...] = ("logits", "labels")
     if name in FROM_EMBEDDINGS:
         sources = ("embeddings",)
-    elif arguments.dynamics is not None:
+    elif name in FROM_LOSSES or arguments.dynamics is not None:
         sources = ("dynamics",)
     for source in sources:
         if getattr(arguments, source) is None and (name, source) != ("entropy", "labels"):
-            other = "" if name in FROM_EMBEDDINGS else ", or --dynamics run.pt"
-            raise ValueError(
-                f"Expected {source!r} for {name} (got none). Pass --{source} {source}.npy{other}."
-            )
+            remedy = f"--{source} {source}.npy" if source != "dynamics" else ""
+            other = "" if name in FROM_EMBEDDINGS else f"{', or ' * bool(remedy)}--dynamics run.pt"
+            raise ValueError(f"Expected {source!r} for {name} (got none). Pass {remedy}{other}.")
     _refuse(arguments, name, _SOURCES, sources)
     return sources
 
 
 def _options(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
     """The options that are given, as parameters of the function."""
-    used = {**FROM_TRAINING, **FROM_EMBEDDINGS}[name]
+    used = {**FROM_TRAINING, **FROM_LOSSES, **FROM_EMBEDDINGS}[name]
     if arguments.dynamics is not None:
         used = tuple(option for option in used if option not in _RECORDERS)
     _refuse(arguments, name, _OPTIONS, used)

@@ -17,6 +17,7 @@ from d2pyg._base.registry import look_up
 from d2pyg.cli import common, methods, streams
 from d2pyg.cli.arguments.methods import parameters
 from d2pyg.cli.arguments.select import INPUTS, OPTIONS
+from d2pyg.cli.initial import read_initial
 from d2pyg.coreset import formats
 from d2pyg.coreset.coreset import Coreset, write
 from d2pyg.metrics import class_counts
@@ -38,7 +39,9 @@ def run(arguments: argparse.Namespace) -> None:
     methods.check_options(name, method, options)
     given = {key: file for key, file in options.items() if key in (*INPUTS, *arguments.files)}
     common.check_files(given, {"out": out, "removed": removed})
-    files = common.read_inputs(given)
+    files = common.read_inputs({key: file for key, file in given.items() if key != "initial"})
+    if "initial" in given:
+        files["initial"] = read_initial(given["initial"], files)
     if "progress" in parameters(method):
         options["progress"] = common.progress(arguments)
     coreset = method(**{**options, **files})

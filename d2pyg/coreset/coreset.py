@@ -14,6 +14,7 @@ from torch import Tensor
 
 from d2pyg._base.checks import ArrayLike, as_count, as_index
 from d2pyg._base.io import check_input, readable
+from d2pyg._base.no_values import NoValues
 from d2pyg._base.outputs import replacing
 from d2pyg.coreset import formats, tables
 from d2pyg.coreset.explanation import Explanation, explain
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Coreset:
+class Coreset(NoValues):
     """The samples kept, in pick order.
 
     Attributes:
@@ -152,6 +153,9 @@ class Coreset:
 
     def __hash__(self) -> int:
         return hash((len(self.scores), *self.index.tolist()))
+
+    def _instead(self, name: str) -> str:
+        return f"It holds those kept; pass {name} of all. Of those kept they are {name}[coreset.index]."
 
     def __array__(
         self, dtype: np.dtype[Any] | None = None, copy: bool | None = None

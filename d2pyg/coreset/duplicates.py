@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from d2pyg._base.extras import require
+from d2pyg._base.names import Names
 from d2pyg._base.outputs import check_output, replacing
-from d2pyg.coreset.tables import write_table
+from d2pyg.coreset.tables import csv_bytes, text_column, write_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +27,7 @@ class Duplicates:
             kept.
         distance: float64 [N], to the representative; 0 for what is kept.
         settings: Every argument, and versions.
+        ids: Your names of the samples [N], or None.
 
     Example:
         >>> x = torch.tensor([[0.0], [5.0], [0.1], [0.2]])
@@ -40,6 +41,7 @@ class Duplicates:
     representative: Tensor
     distance: Tensor
     settings: dict[str, Any] = field(default_factory=dict)
+    ids: Names | None = None
 
     @property
     def mask(self) -> Tensor:
@@ -70,13 +72,14 @@ class Duplicates:
         """Columns, a row for each sample that is removed, ascending.
 
         ``index``: the sample; ``duplicate_of``: what is kept of its group; ``distance``: to that;
-        ``group_size``: samples in the group.
+        ``group_size``: samples in the group. Where samples have names, ``id`` and ``duplicate_of_id``
+        are those of the first two.
         """
         return {name: column.tolist() for name, column in self._columns().items()}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes :meth:`table` as ``.csv`` or ``.parquet`` (needs pyarrow), or as ``.json`` with the
-        settings and the index of what is kept.
+        settings and the index of what is kept, and its names.
 
         Raises:
             ValueError: If the suffix is unknown.
@@ -88,15 +91,19 @@ class Duplicates:
         with replacing(path) as file:
             WRITERS[path.suffix](self, file)
 
-    def _columns(self) -> dict[str, Tensor]:
+    def _columns(self) -> dict[str, np.ndarray[Any, Any]]:
         removed = self.removed
         kept = self.representative[removed]
-        return {
-            "index": removed,
-            "duplicate_of": kept,
-            "distance": self.distance[removed],
-            "group_size": self.representative.bincount()[kept],
+        columns = {
+            "index": removed.numpy(),
+            "duplicate_of": kept.numpy(),
+            "distance": self.distance[removed].numpy(),
+            "group_size": self.representative.bincount()[kept].numpy(),
         }
+        if self.ids is not None:
+            columns["id"] = self.ids[columns["index"]]
+            columns["duplicate_of_id"] = self.ids[columns["duplicate_of"]]
+        return columns
 
     def __repr__(self) -> str:
         kept = int(self.mask.sum())
@@ -106,22 +113,26 @@ class Duplicates:
 
 
 def _write_csv(duplicates: Duplicates, file: IO[bytes]) -> None:
-    table, text = duplicates.table(), io.StringIO(newline="")
-    csv.writer(text).writerows([list(table), *zip(*table.values(), strict=True)])
-    file.write(text.getvalue().encode())
+    table = duplicates.table()
+    file.write(csv_bytes([list(table), *zip(*table.values(), strict=True)]))
 
 
 def _write_parquet(duplicates: Duplicates, file: IO[bytes]) -> None:
-    columns = {name: column.numpy() for name, column in duplicates._columns().items()}
+    columns = {
+        name: text_column(values)[0] if values.dtype.kind in "UO" else values
+        for name, values in duplicates._columns().items()
+    }
     write_table(columns, json.dumps(duplicates.settings), file)
 
 
 def _write_json(duplicates: Duplicates, file: IO[bytes]) -> None:
-    content = {
+    content: dict[str, Any] = {
         "settings": duplicates.settings,
         "kept": duplicates.index.tolist(),
         "removed": duplicates.table(),
     }
+    if duplicates.ids is not None:
+        content["kept_ids"] = duplicates.ids[duplicates.index.numpy()].tolist()
     file.write(json.dumps(content).encode())
 
 

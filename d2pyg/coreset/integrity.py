@@ -88,5 +88,11 @@ def _check_settings(settings: Any, total: int) -> None:
     if not is_list or not all(0 <= sample < total for sample in initial):
         raise ValueError("the 'initial' of its settings are no samples")
     files = settings.get("files", {})
-    if not isinstance(files, dict) or not all(isinstance(file, str | None) for file in files.values()):
+    if not isinstance(files, dict) or not all(_is_file(*one) for one in files.items()):
         raise ValueError("the 'files' of its settings are no paths by name")
+
+
+def _is_file(name: str, named: Any) -> bool:
+    """The path of an argument, None, or those of ``initial``, which takes several."""
+    several = named if isinstance(named, list) and name == "initial" else [named]
+    return all(isinstance(path, str | None) for path in several)

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -44,14 +44,19 @@ def write_csv(fields: Fields, file: IO[bytes]) -> None:
     head: list[Any] = [list(columns)]
     for start in range(0, total, _ROWS):
         parts = [values[start : start + _ROWS].tolist() for values in columns.values()]
-        text = io.StringIO(newline="")
-        csv.writer(text).writerows([*head, *zip(*parts, strict=True)])
-        if "\0" in text.getvalue():  # Python 3.10 would not read it
-            raise ValueError(
-                "Expected names without NUL characters in a .csv file (got some). Choose another suffix."
-            )
-        file.write(text.getvalue().encode("utf-8", "surrogateescape"))
+        file.write(csv_bytes([*head, *zip(*parts, strict=True)]))
         head = []
+
+
+def csv_bytes(rows: Iterable[Iterable[Any]]) -> bytes:
+    """Rows of a .csv file."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    if "\0" in text.getvalue():  # Python 3.10 would not read it
+        raise ValueError(
+            "Expected names without NUL characters in a .csv file (got some). Choose another suffix."
+        )
+    return text.getvalue().encode("utf-8", "surrogateescape")
 
 
 def read_csv(path: Path) -> Parts:
@@ -90,21 +95,25 @@ def frame(fields: Fields) -> pandas.DataFrame:
 
 
 def write_parquet(fields: Fields, file: IO[bytes]) -> None:
-    """Names of which some are not UTF-8 are a column of bytes."""
+    """A row a sample."""
     arrow = require("pyarrow", "pyarrow")
     columns, kind = {}, "U"
     for name, (values, is_there) in _columns(fields).items():
         if values.dtype.kind in "UO":
-            text = encoded(values)
-            kind = "U" if all(map(_is_utf8, text)) else "S"
-            large = "large_" if sum(map(len, text)) >= _LONG else ""
-            if kind == "U":
-                columns[name] = arrow.array(values.tolist(), getattr(arrow, f"{large}string")())
-            else:
-                columns[name] = arrow.array(text, getattr(arrow, f"{large}binary")())
+            columns[name], kind = text_column(values)
         else:
             columns[name] = arrow.array(values, mask=~is_there)
     write_table(columns, json.dumps(_meta(fields, kind)), file)
+
+
+def text_column(values: Array) -> tuple[Any, str]:
+    """A column of text, "U"; of bytes, "S", where some names are not UTF-8."""
+    arrow = require("pyarrow", "pyarrow")
+    text = encoded(values)
+    large = "large_" if sum(map(len, text)) >= _LONG else ""
+    if all(map(_is_utf8, text)):
+        return arrow.array(values.tolist(), getattr(arrow, f"{large}string")()), "U"
+    return arrow.array(text, getattr(arrow, f"{large}binary")()), "S"
 
 
 def write_table(columns: dict[str, Any], meta: str, file: IO[bytes]) -> None:

@@ -18,7 +18,7 @@ from d2pyg.coreset.coreset import Coreset, picks_of
 from d2pyg.data.tables import table_rows
 from d2pyg.graph.joined import Joined, are_several
 from d2pyg.graph.knn import Embeddings
-from d2pyg.scores.dynamics import TrainingDynamics
+from d2pyg.scores.given import Scores
 
 ORDERS = ("dataset", "picked")
 
@@ -26,7 +26,7 @@ ORDERS = ("dataset", "picked")
 def prune_dataset(
     dataset: Any,
     embeddings: Embeddings | Data | None,
-    scores: ArrayLike | TrainingDynamics | None = None,
+    scores: Scores = None,
     *,
     keep: float | None = None,
     prune: float | None = None,
@@ -104,6 +104,7 @@ def take(dataset: Any, coreset: Coreset | ArrayLike, *, order: str = "dataset") 
     pandas or polars frame, series, pandas index           its rows; pandas keeps their labels
     pyarrow table, record batch, array                     its rows; columns of more than 2 GiB of text
                                                            or lists with 64-bit offsets
+    sparse matrix of SciPy                                 its rows, by ``tocsr``
     tensor, array                                          its rows, a copy
     list                                                   a list of its samples
     tuple or dict of these, N rows each                    a tuple or dict of their parts
@@ -156,7 +157,8 @@ def _size(name: str, dataset: Any) -> int:
             f"array, a list, or a tuple or dict of these, of known length (got "
             f"{type(dataset).__module__}.{type(dataset).__name__}). {remedy}"
         )
-    return len(dataset)
+    shape: Any = getattr(dataset, "shape", None)
+    return int(shape[0]) if package_of(dataset) == "scipy" else len(dataset)  # which is ambiguous
 
 
 def _part(dataset: Any, index: Tensor) -> Any:

@@ -29,6 +29,8 @@ def table_rows(dataset: Any) -> Callable[[np.ndarray[Any, Any]], Any] | None:
         return lambda index: rows[index]
     if package == "pyarrow" and hasattr(rows, "take"):
         return lambda index: _of_arrow(rows, index)
+    if package == "scipy" and hasattr(rows, "tocsr"):
+        return lambda index: rows.tocsr()[index]
     return None
 
 

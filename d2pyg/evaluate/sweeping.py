@@ -32,7 +32,6 @@ from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, build_graph, points_of
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.metrics import overlap, score_entropy
-from d2pyg.scores.dynamics import check_numbers
 from d2pyg.selection.budget import after_cutoff, num_kept
 from d2pyg.selection.difficulty import difficulty_of
 from d2pyg.selection.select import select
@@ -116,7 +115,6 @@ def sweep(
                 f"Expected {name!r} to be left out of a sweep, which returns no coreset (got "
                 f"{type(fixed[name]).__name__}). Pass it to select, with the settings you chose."
             )
-    check_numbers(scores)
     if scores is not None and as_tensor("scores", scores).dim() != 1:
         raise ValueError(
             f"Expected 'scores' to have one number a sample in a sweep (got shape "

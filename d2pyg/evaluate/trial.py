@@ -13,7 +13,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from d2pyg._base.checks import ArrayLike
-from d2pyg._base.warn import warn
+from d2pyg._base.warn import FewSamplesWarning, warn
 from d2pyg.selection.budget import after_cutoff, check_available
 from d2pyg.selection.request import Task
 from d2pyg.selection.select import select
@@ -63,13 +63,13 @@ def warn_of_all(
                 num_samples, score.device, scores=score, budget=budget, cutoff=cutoff, labels=labels,
                 **classes,
             )  # fmt: skip
-    for text in dict.fromkeys(str(warning.message) for warning in said):
-        warn(text)
+    for category, text in dict.fromkeys((one.category, str(one.message)) for one in said):
+        warn(text, category)
 
 
 @contextmanager
 def silent() -> Iterator[None]:
     """Without what :func:`warn_of_all` says of all budgets, or would of a budget of one."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The (budget of|cutoff leaves)")
+        warnings.simplefilter("ignore", FewSamplesWarning)
         yield

@@ -10,10 +10,10 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from d2pyg._base.checks import ArrayLike, as_count, as_device, as_embeddings, shown
-from d2pyg._base.columns import as_plain
 from d2pyg._base.labels import as_labels
 from d2pyg._base.progress import progress_bar
 from d2pyg._base.registry import look_up, name_of
+from d2pyg._base.rows import as_rows
 from d2pyg.graph import (  # noqa: F401  # they register themselves
     faiss_backend,
     pyg_lib_backend,
@@ -97,7 +97,7 @@ def knn_graph(
 def as_embedded(embeddings: Any, metric: str | Metric | PairwiseMetric) -> Tensor | Joined:
     """Checked embeddings: one tensor, or several joined."""
     if isinstance(embeddings, list | tuple):
-        parts = [as_plain(f"embeddings[{m}]", part) for m, part in enumerate(embeddings)]
+        parts = [as_rows(f"embeddings[{m}]", part) for m, part in enumerate(embeddings)]
         if are_several(parts):
             return Joined(parts, metric=metric)
     if isinstance(embeddings, Joined):

@@ -1,7 +1,7 @@
 """Difficulty scores: finite, at least 0, higher is harder.
 
-They come from training (:class:`TrainingDynamics` or saved logits), from embeddings alone, or from
-scores of some samples, carried to all.
+They come from training (:class:`TrainingDynamics`, :class:`LossDynamics` or saved logits), from
+embeddings alone, or from scores of some samples, carried to all.
 """
 
 from d2pyg.scores.dynamics import TrainingDynamics
@@ -18,10 +18,13 @@ from d2pyg.scores.functions import (
     forgetting,
     variance,
 )
+from d2pyg.scores.loss_dynamics import LossDynamics
+from d2pyg.scores.losses import token_losses
 from d2pyg.scores.unlabeled import neighbor_distance, ones, prototypicality, shuffled
 
 __all__ = [
     "Extrapolation",
+    "LossDynamics",
     "TrainingDynamics",
     "aum",
     "borderline",
@@ -38,5 +41,6 @@ __all__ = [
     "prototypicality",
     "rank_correlation",
     "shuffled",
+    "token_losses",
     "variance",
 ]

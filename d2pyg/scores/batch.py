@@ -7,6 +7,10 @@ from torch import Tensor
 
 from d2pyg._base.checks import ArrayLike, as_tensor, check_length
 
+_REMEDIES = {
+    "index": "Pass the samples' places in the data set.",
+    "labels": "Soft targets have no true class.",
+}
 LARGEST = 1e300  # of logits: sums of their margins over millions of epochs stay finite
 
 
@@ -15,8 +19,8 @@ def measured(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Indices int64 [B] and the values to record, float64 [B] by name; checked, on the CPU."""
     logits = as_logits(logits)
-    index = _whole_numbers("index", index, len(logits), num_samples)
-    labels = _whole_numbers("labels", labels, len(logits), logits.shape[1])
+    index = whole_numbers("index", index, len(logits), num_samples)
+    labels = whole_numbers("labels", labels, len(logits), logits.shape[1])
     _check_range(logits, index)
     chosen = labels.to(logits.device).unsqueeze(1)
     probability = logits.softmax(dim=1)
@@ -55,13 +59,11 @@ def first_places(index: Tensor) -> Tensor:
     return order[first]
 
 
-def _whole_numbers(name: str, values: ArrayLike, size: int, below: int) -> Tensor:
+def whole_numbers(name: str, values: ArrayLike, size: int, below: int) -> Tensor:
     """Integers int64 [B] in 0 to ``below`` - 1, on the CPU."""
     tensor = as_tensor(name, values)
     if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype is torch.bool:
-        raise TypeError(
-            f"Expected {name!r} to be integers (got {tensor.dtype}). Soft targets have no true class."
-        )
+        raise TypeError(f"Expected {name!r} to be integers (got {tensor.dtype}). {_REMEDIES[name]}")
     check_length(name, tensor, size)
     tensor = tensor.long().cpu()
     if len(tensor) and (int(tensor.min()) < 0 or int(tensor.max()) >= below):
@@ -75,36 +77,38 @@ def _whole_numbers(name: str, values: ArrayLike, size: int, below: int) -> Tenso
 def _check_range(logits: Tensor, index: Tensor) -> None:
     """Refuses NaN, infinity, and values so large that their sums would be infinite."""
     allowed = (logits.abs() <= LARGEST) | (logits == -torch.inf)
-    wrong = _first(~allowed.all(dim=1))
+    wrong = first_wrong(~allowed.all(dim=1))
     if wrong is not None:
         value = float(logits[wrong][~allowed[wrong]][0])
         raise ValueError(
             f"Expected 'logits' to be finite, from -1e300 to 1e300, or -inf for a masked class (got "
-            f"{value:g} in {_named(wrong, index)}). Nothing of the batch was recorded; look for "
+            f"{value:g} in {named_row(wrong, index)}). Nothing of the batch was recorded; look for "
             f"divergence in the training run."
         )
 
 
 def _check_masks(true: Tensor, others: Tensor, index: Tensor) -> None:
     """Masks leave the true class, and where the margin needs it, one more."""
-    wrong = _first(true == -torch.inf)
+    wrong = first_wrong(true == -torch.inf)
     if wrong is not None:
         raise ValueError(
             f"Expected 'logits' of the true class to be finite (got -inf, which masks it, in "
-            f"{_named(wrong, index)}). Nothing of the batch was recorded; check mask and targets."
+            f"{named_row(wrong, index)}). Nothing of the batch was recorded; check mask and targets."
         )
-    wrong = _first(others == -torch.inf)
+    wrong = first_wrong(others == -torch.inf)
     if wrong is not None:
         raise ValueError(
             f"Expected 'logits' to leave two classes unmasked, as the margin between logits needs (got "
-            f"one in {_named(wrong, index)}). Nothing of the batch was recorded; use "
+            f"one in {named_row(wrong, index)}). Nothing of the batch was recorded; use "
             f"margin='probabilities'."
         )
 
 
-def _first(wrong: Tensor) -> int | None:
+def first_wrong(wrong: Tensor) -> int | None:
+    """The first row that is wrong."""
     return int(wrong.nonzero()[0]) if bool(wrong.any()) else None
 
 
-def _named(row: int, index: Tensor) -> str:
+def named_row(row: int, index: Tensor) -> str:
+    """The row, in words."""
     return f"row {row} of the batch, sample {int(index[row])}"

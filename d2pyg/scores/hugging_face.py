@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,18 @@ import torch
 from torch import Tensor, nn
 
 from d2pyg._base.extras import require
-from d2pyg.scores.dynamics import TrainingDynamics
+from d2pyg.scores.loss_dynamics import LossDynamics
+from d2pyg.scores.recorder import Recorder
 
 require("transformers", "transformers")
 from transformers import TrainerCallback  # noqa: E402
 
 _FILE = "training_dynamics.pt"
+Losses = Callable[[Any, Tensor], Tensor]
 
 
 class RecordDynamics(TrainerCallback):  # type: ignore[misc]  # where it is not installed
-    """Feeds a :class:`~d2pyg.scores.TrainingDynamics` with every training batch of a ``Trainer``.
+    """Feeds a recorder with every training batch of a ``Trainer``.
 
     A recorder has to know which sample a row of logits belongs to, and a Trainer does not tell. So each
     item of the training set carries its index under the name ``"index"``, as those of
@@ -28,12 +30,18 @@ class RecordDynamics(TrainerCallback):  # type: ignore[misc]  # where it is not 
     workers and processes. It reads logits and labels where the model returns them. Batches of evaluation
     are left alone.
 
+    A language model has no class per sample. Pass a :class:`~d2pyg.scores.LossDynamics` and ``losses``,
+    which makes one loss per sample from what the model returns.
+
     The recorder is saved in every checkpoint, and a run that resumes goes on from there.
 
     Args:
-        dynamics: The recorder, of as many samples as the training set.
+        dynamics: A :class:`~d2pyg.scores.TrainingDynamics` or a :class:`~d2pyg.scores.LossDynamics`, of
+            as many samples as the training set.
         column: The name of the index in an item of the data set.
-        labels: The name of the classes in a batch.
+        labels: The name of the classes, or of the target tokens, in a batch.
+        losses: With a LossDynamics, losses(output, labels) -> [B]; ``output`` is what the model
+            returns. :func:`~d2pyg.scores.token_losses` is one for models of tokens.
 
     Raises:
         ValueError: When training begins, if the Trainer would drop the index: it needs
@@ -46,17 +54,34 @@ class RecordDynamics(TrainerCallback):  # type: ignore[misc]  # where it is not 
         arguments = TrainingArguments(..., remove_unused_columns=False)
         Trainer(model, arguments, train_dataset=data, callbacks=[record]).train()
         record.dynamics.borderline()
+
+    and for a causal language model::
+
+        def losses(output, labels):
+            return token_losses(output["logits"], labels, shift=True)
+
+        record = RecordDynamics(LossDynamics(len(data)), losses=losses)
     """
 
     def __init__(
-        self, dynamics: TrainingDynamics, column: str = "index", labels: str = "labels"
+        self,
+        dynamics: Recorder,
+        column: str = "index",
+        labels: str = "labels",
+        losses: Losses | None = None,
     ) -> None:
-        if not isinstance(dynamics, TrainingDynamics):
+        if not isinstance(dynamics, Recorder):
             raise TypeError(
-                f"Expected 'dynamics' to be a TrainingDynamics (got {type(dynamics).__name__}). Pass "
-                f"TrainingDynamics(len(dataset))."
+                f"Expected 'dynamics' to be a TrainingDynamics or a LossDynamics (got "
+                f"{type(dynamics).__name__}). Pass TrainingDynamics(len(dataset))."
             )
-        self.dynamics, self.column, self.labels = dynamics, column, labels
+        if isinstance(dynamics, LossDynamics) != callable(losses):
+            raise TypeError(
+                f"Expected 'losses' to be a function with a LossDynamics, and None with a "
+                f"TrainingDynamics (got {type(losses).__name__} with {type(dynamics).__name__}). Pass "
+                f"lambda output, labels: token_losses(output['logits'], labels, shift=True)."
+            )
+        self.dynamics, self.column, self.labels, self.losses = dynamics, column, labels, losses
         self._index: Tensor | None = None
         self._target: Tensor | None = None
         self._handles: list[Any] = []
@@ -70,7 +95,7 @@ class RecordDynamics(TrainerCallback):  # type: ignore[misc]  # where it is not 
             )
         saved = Path(args.output_dir) / f"checkpoint-{state.global_step}" / _FILE
         if state.global_step and saved.exists():
-            self.dynamics.load_state_dict(TrainingDynamics.load(saved).state_dict())
+            self.dynamics.load_state_dict(type(self.dynamics).load(saved).state_dict())
         model: nn.Module = kwargs["model"]
         self._handles = [
             model.register_forward_pre_hook(self._before, with_kwargs=True),
@@ -112,7 +137,10 @@ class RecordDynamics(TrainerCallback):  # type: ignore[misc]  # where it is not 
         """Records what the model made of the batch."""
         if self._index is None or self._target is None:
             return
-        logits = output["logits"] if isinstance(output, Mapping) else output[1]
         with torch.no_grad():
-            self.dynamics.update(self._index, logits, self._target)
+            if self.losses is None:
+                logits = output["logits"] if isinstance(output, Mapping) else output[1]
+                self.dynamics.update(self._index, logits, self._target)
+            else:
+                self.dynamics.update(self._index, self.losses(output, self._target))
         self._index = self._target = None

@@ -9,15 +9,17 @@ from typing import Any
 
 from d2pyg._base.checks import ArrayLike, shown
 from d2pyg._base.extras import require
-from d2pyg.scores.dynamics import TrainingDynamics
+from d2pyg.scores.loss_dynamics import LossDynamics
+from d2pyg.scores.recorder import Recorder
 
-Unpack = Callable[[Any, Any, int], "tuple[ArrayLike, Any, ArrayLike]"]
+Unpack = Callable[[Any, Any, int], "tuple[ArrayLike, ...]"]
+_LOGITS = ("index", "logits", "labels")
 _MODULES = ("lightning.pytorch", "pytorch_lightning")
 
 
 class RecordDynamics:
-    """Feeds a :class:`~d2pyg.scores.TrainingDynamics` with every training batch, closes its epochs,
-    and keeps it in the checkpoints of the run.
+    """Feeds a recorder with every training batch, closes its epochs, and keeps it in the checkpoints of
+    the run.
 
     A run may resume from any checkpoint. A checkpoint from inside an epoch holds what the process that
     wrote it had seen of that epoch. Lightning decides which samples come in the rest of the epoch.
@@ -33,10 +35,11 @@ class RecordDynamics:
     imported.
 
     Args:
-        dynamics: The recorder.
+        dynamics: A :class:`~d2pyg.scores.TrainingDynamics` or a :class:`~d2pyg.scores.LossDynamics`.
         unpack: unpack(outputs, batch, batch_idx) -> (index, logits, labels), of what the Trainer passes
             to ``on_train_batch_end``; ``outputs`` is what ``training_step`` returned, so let it return
-            a dict with the logits. index: the samples' places in the data set.
+            a dict with the logits. index: the samples' places in the data set. With a LossDynamics,
+            it returns (index, losses).
         name: Distinguishes recorders with the same arguments.
 
     Raises:
@@ -62,11 +65,11 @@ class RecordDynamics:
         )
         return object.__new__(made)
 
-    def __init__(self, dynamics: TrainingDynamics, unpack: Unpack, name: str = "") -> None:
-        if not isinstance(dynamics, TrainingDynamics) or not callable(unpack):
+    def __init__(self, dynamics: Recorder, unpack: Unpack, name: str = "") -> None:
+        if not isinstance(dynamics, Recorder) or not callable(unpack):
             raise TypeError(
-                f"Expected 'dynamics' to be a TrainingDynamics and 'unpack' a function (got "
-                f"{type(dynamics).__name__} and {type(unpack).__name__}). Pass "
+                f"Expected 'dynamics' to be a TrainingDynamics or a LossDynamics and 'unpack' a "
+                f"function (got {type(dynamics).__name__} and {type(unpack).__name__}). Pass "
                 f"RecordDynamics(TrainingDynamics(len(dataset)), unpack)."
             )
         if not isinstance(name, str):
@@ -81,10 +84,11 @@ class RecordDynamics:
     ) -> None:
         """Records the batch."""
         found = self.unpack(outputs, batch, batch_idx)
-        if not isinstance(found, tuple) or len(found) != 3:
+        wanted = ("index", "losses") if isinstance(self.dynamics, LossDynamics) else _LOGITS
+        if not isinstance(found, tuple) or len(found) != len(wanted):
+            got = f"{len(found)} values" if isinstance(found, tuple) else type(found).__name__
             raise TypeError(
-                f"Expected 'unpack' to return (index, logits, labels) (got {type(found).__name__}). "
-                f"Return the three as a tuple."
+                f"Expected 'unpack' to return ({', '.join(wanted)}) (got {got}). Return such a tuple."
             )
         if self.open_epoch not in (None, trainer.current_epoch):
             # Resumed from a checkpoint of the last batch: Lightning goes on with the next epoch.

@@ -9,15 +9,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from d2pyg._base.options import MARGINS
-from d2pyg.scores.state import EPOCH
-
 OpenEpoch = dict[str, Tensor]  # values [N], and "here": the samples that have them
 
 
 def merged(first: OpenEpoch, second: OpenEpoch) -> OpenEpoch:
     """The union of both; the first counts for samples that both have."""
-    return {name: torch.where(first["here"], first[name], second[name]) for name in (*EPOCH, "here")}
+    return {name: torch.where(first["here"], first[name], second[name]) for name in first}
 
 
 def gathered(mine: OpenEpoch, made_with: Mapping[str, Any]) -> OpenEpoch:
@@ -25,37 +22,35 @@ def gathered(mine: OpenEpoch, made_with: Mapping[str, Any]) -> OpenEpoch:
 
     Args:
         mine: Of this process.
-        made_with: The settings of its recorder and its number of epochs, which have to be the same in
-            all processes.
+        made_with: What its recorder records, its settings and its number of epochs, which have to be the
+            same in all processes.
     """
     if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
         return mine
+    _check_alike(made_with)
     place = torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
-    _check_alike(made_with, place)
     here = torch.stack(_of_all(mine["here"].to(place, torch.uint8))).bool()
     owner = here.to(torch.uint8).argmax(dim=0)
     own = here[dist.get_rank()] & (owner == dist.get_rank())
     found = {"here": here.any(dim=0).cpu()}
-    for name in EPOCH:
-        value = torch.where(own, mine[name].to(place), 0)
-        dist.all_reduce(value)
-        found[name] = value.cpu()
+    for name, values in mine.items():  # in the same order in all processes
+        if name != "here":
+            value = torch.where(own, values.to(place), 0)
+            dist.all_reduce(value)
+            found[name] = value.cpu()
     return found
 
 
 def difference(mine: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """The first setting that differs, in words; empty where none does."""
-    differ = [name for name in mine if mine[name] != other[name]]
-    return f"{differ[0]} {other[differ[0]]!r}, not {mine[differ[0]]!r}" if differ else ""
+    differ = [name for name in mine if mine[name] != other.get(name)]
+    return f"{differ[0]} {other.get(differ[0])!r}, not {mine[differ[0]]!r}" if differ else ""
 
 
-def _check_alike(made_with: Mapping[str, Any], place: torch.device) -> None:
+def _check_alike(made_with: Mapping[str, Any]) -> None:
     """The same error in all processes, so that none waits for another."""
-    numbers = {**made_with, "margin": MARGINS.index(made_with["margin"])}
-    everyone = []
-    for row in _of_all(torch.tensor(list(numbers.values()), dtype=torch.int64, device=place)):
-        one = dict(zip(numbers, row.tolist(), strict=True))
-        everyone.append({**one, "margin": MARGINS[one["margin"]]})
+    everyone: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(everyone, dict(made_with))
     for rank, other in enumerate(everyone):
         differs = difference(everyone[0], other)
         if differs:

@@ -11,7 +11,7 @@ from torch import Tensor
 from d2pyg._base.checks import as_count, as_real, check_choice
 from d2pyg._base.grouping import rank_in_group
 from d2pyg._base.options import BALANCES
-from d2pyg._base.warn import warn
+from d2pyg._base.warn import FewSamplesWarning, warn
 
 _SHOWN = 3  # labels in a warning
 
@@ -75,8 +75,9 @@ def after_cutoff(hardness: Tensor, cutoff: Any, margins: bool = False) -> Tensor
             )
         if not margins:
             raise ValueError(
-                "Expected 'cutoff' to be a fraction with 'scores' that are numbers (got 'auto', which "
-                "reads the margins of a training run). Pass a d2pyg.scores.TrainingDynamics as 'scores'."
+                "Expected 'cutoff' to be a fraction with 'scores' that are numbers or losses (got "
+                "'auto', which reads the margins of a training run). Pass a "
+                "d2pyg.scores.TrainingDynamics as 'scores'."
             )
         return (hardness <= 0).nonzero().flatten()
     fraction = as_real("cutoff", cutoff, "It is a fraction of the samples, such as 0.1.")
@@ -178,11 +179,15 @@ def warn_of_few(
             few = f"fewer than 'min_per_class' = {min_per_class} samples"
             remedy += ", or a lower 'min_per_class'"
         named = "" if values is None else f": {_named(values, dropped, left, size)}"
-        warn(f"The {cause} leaves {int(dropped.sum())} of {len(size)} classes {few}{named}. {remedy}.")
+        message = (
+            f"The {cause} leaves {int(dropped.sum())} of {len(size)} classes {few}{named}. {remedy}."
+        )
+        warn(message, FewSamplesWarning)
     if bool(short.any()):
         warn(
             f"The budget of {budget} gives {int(short.sum())} of {len(size)} classes fewer than "
-            f"'min_per_class' = {min_per_class} samples. Raise the budget or lower min_per_class."
+            f"'min_per_class' = {min_per_class} samples. Raise the budget or lower min_per_class.",
+            FewSamplesWarning,
         )
 
 

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from d2pyg._base.checks import ArrayLike
 from d2pyg.scores.dynamics import TrainingDynamics
+from d2pyg.scores.given import Scores
+from d2pyg.scores.loss_dynamics import LossDynamics
 from d2pyg.scores.unlabeled import without_scores
 from d2pyg.selection.flow import as_flow
 
@@ -22,7 +24,7 @@ class Difficulty(NamedTuple):
 
 
 def difficulty_of(
-    scores: ArrayLike | TrainingDynamics | None,
+    scores: Scores,
     num_samples: int,
     *,
     gamma_forward: float | None = None,
@@ -32,13 +34,16 @@ def difficulty_of(
 ) -> Difficulty:
     """What a selection goes by.
 
-    A recorder stands for its borderline scores. Without scores, samples go in an order that is drawn
-    once and for all; there is nothing to spread, so no forward pass is made unless one is asked for; and
-    every sample is lowered by exactly k others (``flow="source_to_target"``).
+    A recorder of logits stands for its borderline scores, one of losses for the mean loss. Without
+    scores, samples go in an order that is drawn once and for all; there is nothing to spread, so no
+    forward pass is made unless one is asked for; and every sample is lowered by exactly k others
+    (``flow="source_to_target"``).
     """
     flow = as_flow(flow, scores is not None)
     if isinstance(scores, TrainingDynamics):
         return Difficulty(scores.borderline(), scores.aum(raw=True), update, flow)
+    if isinstance(scores, LossDynamics):
+        return Difficulty(scores.mean_loss(), None, update, flow)
     if scores is not None:
         return Difficulty(scores, None, update, flow)
     if gamma_forward is None and update is None and isinstance(forward, str) and forward == "weighted":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from d2pyg._base.checks import ArrayLike, as_device, as_real, as_scores
 from d2pyg._base.defaults import K
 from d2pyg._base.labels import as_labels
+from d2pyg._base.names import as_ids
 from d2pyg._base.registry import name_of
 from d2pyg.coreset.duplicates import Duplicates
 from d2pyg.coreset.settings import versions
@@ -26,6 +29,7 @@ def duplicates(
     metric: str | Metric | None = None,
     scores: ArrayLike | None = None,
     labels: ArrayLike | None = None,
+    ids: Any = None,
     backend: str = "auto",
     device: str | torch.device | None = None,
     progress: bool = False,
@@ -49,6 +53,7 @@ def duplicates(
         scores: [N], finite. The highest of a group is kept, the lowest index where they are equal.
             Default: the lowest index of each group.
         labels: [N], integers >= 0: samples of different labels are no duplicates.
+        ids: Your own names of the samples [N], integers or strings, each once, carried into tables.
         backend: As for :func:`d2pyg.knn_graph`, but exact.
         device: Where to compute; default: where ``embeddings`` are.
         progress: Show a bar of rows.
@@ -72,11 +77,12 @@ def duplicates(
     within = as_real("threshold", threshold, remedy)
     if within < 0:
         raise ValueError(f"Expected 'threshold' to be at least 0 (got {within:g}). {remedy}")
-    if backend == "pynndescent":
+    if isinstance(backend, str) and backend == "pynndescent":
         raise ValueError(
             "Expected 'backend' to be exact (got 'pynndescent', which may miss pairs). Leave it out."
         )
     score = torch.zeros(total) if scores is None else as_scores(scores, total, signed=True).cpu()
+    names = None if ids is None else as_ids(ids, total)
     place = as_device(device, x.device)
     groups = None if labels is None else as_labels("labels", labels, total).to(place)
     points = points_of(x, by, place)
@@ -96,7 +102,7 @@ def duplicates(
         "labels": labels is not None,
         "versions": versions(),
     }
-    return Duplicates(representative, _distances(points, representative), settings)
+    return Duplicates(representative, _distances(points, representative), settings, names)
 
 
 def _best(label: Tensor, score: Tensor) -> Tensor:

@@ -12,9 +12,14 @@ from d2pyg._base.checks import ArrayLike, as_array, as_index, as_tensor, check_l
 from d2pyg._base.names import Names, text_of
 from d2pyg.coreset.coreset import Coreset
 
+_EITHER = "Pass torch.as_tensor(initial) for indices, or numpy.isin(ids, initial) for names, a mask."
+
 
 def as_initial(
-    initial: ArrayLike | Coreset | None, num_samples: int, ids: Names | None = None
+    initial: ArrayLike | Coreset | None,
+    num_samples: int,
+    ids: Names | None = None,
+    either: str = _EITHER,
 ) -> Tensor:
     """The samples that are taken first, int64 [I], in the order in which they are taken.
 
@@ -23,6 +28,7 @@ def as_initial(
             index; a coreset, for its own initial samples and then its picks; or None.
         num_samples: N.
         ids: Names of the samples, as :func:`d2pyg._base.names.as_ids` has them.
+        either: What to do where integers could be both, in the caller's words.
 
     Text is looked up in ``ids``, and so are the samples of a coreset that has ids too; another coreset
     has to be of N samples. A tensor holds indices, as ``coreset.index`` does. Other integers are indices
@@ -50,7 +56,7 @@ def as_initial(
         if text is not None and len(text):
             return named("initial", text, ids)
         are_numbers = array.ndim == 1 and array.dtype.kind in "iu"
-        if are_numbers and ids is not None and ids.dtype.kind == "i" and _are_names(array, ids):
+        if are_numbers and ids is not None and ids.dtype.kind == "i" and _are_names(array, ids, either):
             return named("initial", array, ids)
         index = as_tensor("initial", array) if array.dtype.kind == "b" else None
     if index is not None and index.dtype is torch.bool:
@@ -93,7 +99,7 @@ def _of_coreset(coreset: Coreset, num_samples: int, ids: Names | None) -> Tensor
     return as_index("initial", index, num_samples)
 
 
-def _are_names(numbers: np.ndarray[Any, Any], ids: Names) -> bool:
+def _are_names(numbers: np.ndarray[Any, Any], ids: Names, either: str) -> bool:
     """Whether integers are names and no indices; an error where they could be either."""
     outside = (numbers < 0) | (numbers >= len(ids))
     if outside.any():
@@ -102,7 +108,6 @@ def _are_names(numbers: np.ndarray[Any, Any], ids: Names) -> bool:
     if other.any():
         raise ValueError(
             f"Expected 'initial' to be either indices or names, where 'ids' are integers (got "
-            f"{numbers[other][0]}, which is both). Pass torch.as_tensor(initial) for indices, or "
-            f"numpy.isin(ids, initial) for names, a mask."
+            f"{numbers[other][0]}, which is both). {either}"
         )
     return False

@@ -13,7 +13,7 @@ from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.edges import edges_of, own_k
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings
-from d2pyg.scores.dynamics import TrainingDynamics
+from d2pyg.scores.given import Scores
 from d2pyg.selection.select import select
 
 _NUMBER, _NONE = (int, float), type(None)
@@ -48,7 +48,7 @@ _NEEDED: dict[str, tuple[type, ...]] = {
 def repeat(
     coreset: Coreset,
     embeddings: Embeddings | Data,
-    scores: ArrayLike | TrainingDynamics | None = None,
+    scores: Scores = None,
     labels: ArrayLike | None = None,
     *,
     device: str | torch.device | None = None,

@@ -21,7 +21,7 @@ from d2pyg.nn.forward import ForwardMessagePassing, as_forward
 from d2pyg.nn.kernel import Kernel
 from d2pyg.nn.reverse import ReverseMessage, as_reverse
 from d2pyg.nn.spread import spread
-from d2pyg.scores.dynamics import TrainingDynamics
+from d2pyg.scores.given import Scores
 from d2pyg.selection.difficulty import difficulty_of
 from d2pyg.selection.request import Task
 
@@ -29,7 +29,7 @@ from d2pyg.selection.request import Task
 @register("method", "d2")
 def select(
     embeddings: Embeddings | Data,
-    scores: ArrayLike | TrainingDynamics | None = None,
+    scores: Scores = None,
     *,
     keep: float | None = None,
     prune: float | None = None,
@@ -70,13 +70,15 @@ def select(
     Args:
         embeddings: [N, d], a tensor or array of any float type, finite; a table of numbers or a column
             of vectors of pandas, polars, pyarrow or datasets; a matrix of scipy.sparse, which is made
-            dense in its own type (8 N d bytes for float64; float32 takes half); or a graph from
+            dense in its own type (8 N d bytes for float64; float32 takes half). Integers of tables and
+            sparse matrices become float32, or float64 where that is not exact. Or a graph from
             :func:`d2pyg.knn_graph`, to build it once for many settings. Several embeddings of the same
             samples, as a list or a :class:`d2pyg.graph.Joined`, count together.
         scores: Difficulty [N], >= 0, higher is harder; floats or integers. Default: all alike, in an
             order drawn once and for all (:func:`d2pyg.scores.shuffled` with seed 0), with
             ``update="none"`` and ``flow="source_to_target"``. Or a
-            :class:`d2pyg.scores.TrainingDynamics`, which stands for its ``borderline()``. For a
+            :class:`d2pyg.scores.TrainingDynamics`, which stands for its ``borderline()``, or a
+            :class:`d2pyg.scores.LossDynamics`, which stands for its ``mean_loss()``. For a
             ``forward`` layer with ``in_channels = F``, [N, F]: the difficulty first, then whatever
             else the layer makes one score of, finite. (A sweep, the baselines and greedy_select take
             one score a sample.)

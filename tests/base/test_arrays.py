@@ -1,6 +1,7 @@
 """What users' arrays, lists and columns become, and what is refused, with a way out that works."""
 
 import re
+import tracemalloc
 from decimal import Decimal
 from fractions import Fraction
 
@@ -354,12 +355,44 @@ def test_advice_for_sequences_of_other_packages():
 
 def test_matrices_of_scipy():
     sparse = pytest.importorskip("scipy.sparse").csr_matrix(X)
-    for matrix in sparse, sparse.tocsc(), sparse.tolil():
+    for matrix in sparse, sparse.tocsc(), sparse.tolil(), sparse.tocoo():
+        assert as_embeddings(matrix).is_contiguous()  # no second copy further on
         assert d2pyg.select(matrix, budget=3).index.equal(d2pyg.select(X, budget=3).index)
-    counts = (sparse != 0).astype(int)
-    with pytest.raises(TypeError, match=r"16, 32 or 64 bits .*Pass embeddings.astype\('float32'\)"):
-        d2pyg.select(counts, budget=3)
-    d2pyg.select(counts.astype("float32"), budget=3)
+    counts = (9 * sparse).astype("int64")
+    for kind in "int64", "uint8", "int16":
+        found = as_embeddings(counts.astype(kind))
+        assert found.equal(torch.as_tensor(counts.astype(kind).toarray(), dtype=torch.float32))
+    assert as_embeddings(sparse > 0).dtype is torch.float32
+    assert as_embeddings([sparse, counts][1]).dtype is torch.float32
+    d2pyg.select([sparse, counts], budget=3)
+
+
+@pytest.mark.parametrize("layout", ["csr", "csc", "coo"])
+@pytest.mark.parametrize("kind", ["float64", "float32", "int64"])
+def test_memory_of_sparse_matrices(layout, kind):
+    """The dense rows, in their own type, and nothing of their size besides."""
+    given = pytest.importorskip("scipy.sparse").random(4000, 3000, 0.01, layout, random_state=0)
+    given = (99 * given).astype(kind)
+    tracemalloc.start()
+    try:
+        rows = as_embeddings(given)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert rows.dtype is (torch.float64 if kind == "float64" else torch.float32)
+    assert peak < 1.25 * rows.numel() * rows.itemsize
+
+
+def test_a_coreset_is_no_value_of_samples():
+    """Of any number of samples, also of all, where its indices would pass for scores."""
+    everything = d2pyg.select(X, keep=1.0)
+    for name in "scores", "labels", "ids":
+        match = f"'{name}' to be values of all samples .got Coreset.*{name}.coreset.index"
+        with pytest.raises(TypeError, match=match):
+            d2pyg.select(X, **{name: everything}, budget=3)
+    with pytest.raises(TypeError, match=r"'embeddings' to be values .*embeddings\[coreset.index\]"):
+        d2pyg.select(everything, budget=3)
+    assert d2pyg.metrics.overlap(everything, everything.index) == 1
 
 
 def test_sparse_matrices_that_do_not_fit():

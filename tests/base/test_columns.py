@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 import d2pyg
 from d2pyg import metrics
@@ -14,6 +15,34 @@ X = np.random.default_rng(0).normal(size=(N, 3))
 SCORES = np.arange(N) / 2
 NAMES = [f"n{i}" for i in range(N)]
 CLASSES = ["dog", "cat", "cat"] * 4
+
+
+INTEGERS = {"a": [3, 2**24, -1], "b": [0, 1, 2]}
+
+
+def check_integers(table):
+    """Features, though the table holds integers; exact, or refused."""
+    found = as_embeddings(table)
+    assert found.dtype is torch.float32
+    assert found.tolist() == [list(row) for row in zip(*INTEGERS.values(), strict=True)]
+    mixed = as_embeddings(remade(table, {**INTEGERS, "c": [True, False, True], "d": [0.5, 1.5, 2.5]}))
+    assert mixed.tolist() == [[3, 0, 1, 0.5], [2**24, 1, 0, 1.5], [-1, 2, 1, 2.5]]
+    flags = as_embeddings(remade(table, {"a": [True, False], "b": [True, True]}))
+    assert flags.equal(torch.tensor([[1.0, 1.0], [0.0, 1.0]]))
+    with pytest.raises(ValueError, match="at least one sample and one feature"):
+        as_embeddings(remade(table, {}))
+    larger = {**INTEGERS, "a": [3, 2**24 + 1, -1]}
+    found = as_embeddings(remade(table, larger))
+    assert found.dtype is torch.float64
+    assert found[1].tolist() == [2**24 + 1, 1]
+    with pytest.raises(ValueError, match=rf"integers that float64 holds exactly, .*got {2**53 + 2}\)"):
+        as_embeddings(remade(table, {**INTEGERS, "a": [3, -(2**53) - 2, -1]}))
+
+
+def remade(table, columns):
+    """A table of the same package."""
+    make = getattr(type(table), "from_dict", None) or getattr(type(table), "from_pydict", type(table))
+    return make(columns)
 
 
 def check_all(vectors, table, scores, names, classes):
@@ -48,6 +77,7 @@ def test_pyarrow():
     with pytest.raises(TypeError, match=r"1 of 2 columns .*Pass embeddings.drop_columns\(\['text'\]\)"):
         as_embeddings(mixed)
     as_embeddings(mixed.drop_columns(["text"]))
+    check_integers(pa.table(INTEGERS))
     with pytest.raises(TypeError, match=r"Pass embeddings\['v'\]"):
         as_embeddings(pa.table({"v": rows, "text": NAMES}))
 
@@ -66,6 +96,13 @@ def test_pandas():
     with pytest.raises(TypeError, match=r"Pass embeddings.drop\(columns=\['text'\]\)"):
         as_embeddings(mixed)
     as_embeddings(mixed.drop(columns=["text"]))
+    check_integers(pd.DataFrame(INTEGERS))
+    names = pd.DataFrame({"size": [1, 2, 2], "color": ["red", "blue", "red"]})
+    assert as_embeddings(pd.get_dummies(names)).tolist() == [[1, 0, 1], [2, 1, 0], [2, 0, 1]]
+    nullable = pd.DataFrame({"a": pd.array([1, 2], "Int64"), "b": pd.array([True, False], "boolean")})
+    assert as_embeddings(nullable).tolist() == [[1, 1], [2, 0]]
+    with pytest.raises(TypeError, match="floating point of 16, 32 or 64"):
+        as_embeddings(pd.Series([[5, 7], [9, 1]]))  # a column, such as of token ids
 
 
 @pytest.mark.extensions
@@ -79,6 +116,7 @@ def test_polars():
         as_scores(pl.Series([1.0, None, 2.0]), 3)
     with pytest.raises(TypeError, match=r"Pass embeddings.collect\(\)"):
         as_embeddings(pl.LazyFrame(X))
+    check_integers(pl.DataFrame(INTEGERS))
 
 
 @pytest.mark.extensions
@@ -95,6 +133,20 @@ def test_datasets():
         data["name"],
         data["y"],
     )
+    check_integers(datasets.Dataset.from_dict(INTEGERS))
+    with pytest.raises(TypeError, match="floating point of 16, 32 or 64"):
+        as_embeddings(datasets.Dataset.from_dict({"input_ids": [[5, 7], [9, 1]]})["input_ids"])
+
+
+@pytest.mark.extensions
+def test_class_labels_of_datasets_have_names():
+    datasets = pytest.importorskip("datasets", minversion="4.0")
+    kinds = datasets.Features({"y": datasets.ClassLabel(names=["dog", "cat", "ant"])})
+    labels = datasets.Dataset.from_dict({"y": [1, 0, 1, 1]}, features=kinds)["y"]
+    assert metrics.class_counts(labels, [0, 1]) == {"dog": 1, "cat": 1}
+    assert as_classes("labels", labels, 4)[0].tolist() == [1, 0, 1, 1]  # in the order of the integers
+    with pytest.warns(UserWarning, match=r"label 'dog' \(0 of 1\)"):
+        d2pyg.select(X[:4], [1, 9, 1, 1], labels=labels, cutoff=0.25, keep=0.5)
 
 
 def test_classes():

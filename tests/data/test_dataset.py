@@ -175,6 +175,14 @@ def test_what_has_no_rows_in_arrow():
             d2pyg.take(unknown, [0])
 
 
+def test_sparse_matrices():
+    sparse = pytest.importorskip("scipy.sparse")
+    dense = np.eye(9)[:, :4] + 1
+    for layout in "csr", "csc", "coo":
+        found = d2pyg.take(sparse.coo_matrix(dense).asformat(layout), [7, 2])
+        assert np.array_equal(found.toarray(), dense[[2, 7]])
+
+
 @pytest.mark.extensions
 def test_frames_of_pandas(order):
     pd = pytest.importorskip("pandas")

@@ -192,6 +192,18 @@ def test_refuses_what_a_graph_fixes(data):
         d2pyg.sweep(graph, keep=0.1, labels=data[2])
 
 
+def test_what_others_warn_of_is_heard(rng):
+    """Whatever words it begins with."""
+
+    class Warns(d2pyg.nn.WeightedReverse):
+        def message(self, pick_score, neighbor_score, distance):
+            warnings.warn("The budget of tokens is spent.", stacklevel=1)
+            return super().message(pick_score, neighbor_score, distance)
+
+    with pytest.warns(UserWarning, match="The budget of tokens"):
+        d2pyg.sweep(rng.normal(size=(9, 3)), keep=0.5, k=[2, 3], reverse=Warns())
+
+
 def test_warns_as_select_does_of_every_budget_and_cutoff_once(rng):
     x, scores, labels = rng.normal(size=(30, 3)), np.arange(30.0), np.arange(30) // 10
     settings = {"labels": labels, "min_per_class": 3, "k": 3}

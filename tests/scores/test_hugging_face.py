@@ -9,7 +9,7 @@ pytestmark = pytest.mark.extensions
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("accelerate")
 
-from d2pyg.scores import TrainingDynamics  # noqa: E402
+from d2pyg.scores import LossDynamics, TrainingDynamics, token_losses  # noqa: E402
 from d2pyg.scores.hugging_face import RecordDynamics  # noqa: E402
 
 N, CLASSES, EPOCHS = 30, 3, 3
@@ -103,8 +103,44 @@ class TestTrainer:
         assert record.dynamics.epochs == whole.dynamics.epochs == EPOCHS
         assert record.dynamics.state_dict()["samples"]["seen"].tolist() == [EPOCHS] * N
 
+    def test_losses_of_a_language_model(self, tmp_path):
+        """One per sample, by its tokens, also in a run that resumes."""
+        torch.manual_seed(0)
+        config = transformers.GPT2Config(vocab_size=64, n_positions=8, n_embd=16, n_layer=1, n_head=2)
+        network = transformers.GPT2LMHeadModel(config).eval()
+        words = torch.stack([item["input_ids"] for item in items()])
+        data = [{"input_ids": row, "labels": row, "index": i} for i, row in enumerate(words)]
+        with torch.no_grad():
+            expected = [float(network(row[None], labels=row[None]).loss) for row in words]
+
+        def losses(output, labels):
+            return token_losses(output["logits"], labels, shift=True)
+
+        for epochs in 1, EPOCHS:
+            record = RecordDynamics(LossDynamics(N), losses=losses)
+            config.resid_pdrop = config.embd_pdrop = config.attn_pdrop = 0.0
+            fresh = transformers.GPT2LMHeadModel(config)
+            fresh.load_state_dict(network.state_dict())
+            options = {"num_train_epochs": epochs, "learning_rate": 0.0, "save_strategy": "epoch"}
+            transformers.Trainer(
+                fresh, arguments(tmp_path, **options), train_dataset=data, callbacks=[record]
+            ).train(resume_from_checkpoint=epochs > 1)
+            assert record.dynamics.epochs == epochs
+            assert record.dynamics.mean_loss().tolist() == pytest.approx(expected, rel=1e-4)
+
     def test_refuses(self, tmp_path):
-        with pytest.raises(TypeError, match=r"'dynamics' to be a TrainingDynamics .got int"):
+        for dynamics, losses in [
+            (LossDynamics(N), None),
+            (TrainingDynamics(N), len),
+            (LossDynamics(N), 3),
+        ]:
+            with pytest.raises(
+                TypeError, match="'losses' to be a function with a LossDynamics, and None"
+            ):
+                RecordDynamics(dynamics, losses=losses)
+        with pytest.raises(
+            TypeError, match=r"'dynamics' to be a TrainingDynamics or a LossDynamics .got int"
+        ):
             RecordDynamics(3)
         with pytest.raises(ValueError, match="'remove_unused_columns' to be False"):
             recorded(tmp_path, remove_unused_columns=True)

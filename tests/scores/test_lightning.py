@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from d2pyg.scores import TrainingDynamics
+from d2pyg.scores import LossDynamics, TrainingDynamics
 from d2pyg.scores.lightning import RecordDynamics
 
 STAND_IN = """
@@ -192,13 +192,31 @@ def test_refuses_states(module, epoch):
 def test_refuses(module):
     with pytest.raises(TypeError, match=r"'name' to be text \(got int\)"):
         RecordDynamics(TrainingDynamics(8), unpack, name=3)
-    with pytest.raises(TypeError, match=r"'dynamics' to be a TrainingDynamics and .*got int and"):
+    with pytest.raises(
+        TypeError, match=r"'dynamics' to be a TrainingDynamics or a LossDynamics and .*got int and"
+    ):
         RecordDynamics(8, unpack)
     with pytest.raises(TypeError, match=r"'unpack' a function .got TrainingDynamics and NoneType"):
         RecordDynamics(TrainingDynamics(8), None)
     record = RecordDynamics(TrainingDynamics(8), lambda *_: None)
     with pytest.raises(TypeError, match=r"to return \(index, logits, labels\) \(got NoneType\)"):
         record.on_train_batch_end(None, None, {}, None, 0)
+
+
+def test_losses(module):
+    def unpack_losses(outputs, batch, batch_idx):
+        return batch[0], outputs["logits"].exp().mean(1)
+
+    record = RecordDynamics(LossDynamics(8), unpack_losses)
+    train(record, range(2))
+    again = RecordDynamics(LossDynamics(8), unpack_losses)
+    again.load_state_dict(record.state_dict())
+    assert again.state_key == "RecordDynamics{'name': '', 'num_samples': 8}"
+    expected = torch.cat([outputs["logits"] for outputs, _ in batches(1)]).exp().mean(1)
+    assert again.dynamics.last_loss().equal(expected.double())
+    wrong = RecordDynamics(LossDynamics(8), unpack)
+    with pytest.raises(TypeError, match=r"to return \(index, losses\) \(got 3 values\)"):
+        train(wrong, range(1))
 
 
 def test_says_how_to_install_it(no_lightning):

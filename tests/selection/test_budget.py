@@ -61,7 +61,9 @@ def test_auto_drops_what_is_above_0():
     hardness = torch.tensor([3.0, -5.0, 0.0, 4.0, -1.0, 3.0])
     assert after_cutoff(hardness, "auto", margins=True).tolist() == [1, 2, 4]
     assert after_cutoff(hardness.abs() + 1, "auto", margins=True).tolist() == []
-    with pytest.raises(ValueError, match=r"a fraction with 'scores' that are numbers \(got 'auto'"):
+    with pytest.raises(
+        ValueError, match=r"a fraction with 'scores' that are numbers or losses \(got 'auto'"
+    ):
         after_cutoff(hardness, "auto")
     with pytest.raises(ValueError, match=r"such as 0.1, or 'auto' \(got 'some'\)"):
         after_cutoff(hardness, "some", margins=True)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
@@ -85,7 +86,51 @@ def test_tables_and_the_command(tmp_path, monkeypatch, capsys, rng):
     assert parquet.read_table("d.parquet").to_pydict() == found.table()
 
 
+@pytest.mark.parametrize(
+    "names", [[f"img {i}" for i in range(6)], range(60, 0, -10), [b"caf\xe9", *"abcde"]], ids=str
+)
+def test_names(names, tmp_path, monkeypatch):
+    """In tables of every kind, and in what the command keeps."""
+    monkeypatch.chdir(tmp_path)
+    x = np.array([[1.0, 0], [0, 1], [0, 2], [1, 1], [2, 2], [1, 0]])
+    found = d2pyg.duplicates(x, 0.001, ids=names)
+    ids = found.ids.tolist()
+    table = found.table()
+    assert (table["index"], table["duplicate_of"]) == ([2, 4, 5], [1, 3, 0])
+    assert table["id"] == [ids[2], ids[4], ids[5]]
+    assert table["duplicate_of_id"] == [ids[1], ids[3], ids[0]]
+    found.save("d.json")
+    content = json.loads((tmp_path / "d.json").read_text())
+    assert content["kept_ids"] == [ids[i] for i in content["kept"]] == [ids[0], ids[1], ids[3]]
+    assert content["removed"] == table
+    if isinstance(names, range):
+        np.save("names.npy", names)
+        given = "names.npy"
+    else:
+        given = "names.txt"
+        (tmp_path / given).write_bytes(b"".join(os.fsencode(name) + b"\n" for name in ids))
+    command = f"duplicates x.npy --threshold 0.001 --ids {given} --out d.csv --kept kept.txt"
+    np.save("x.npy", x)
+    assert main(command.split()) == 0
+    kept = (tmp_path / "kept.txt").read_bytes().splitlines()
+    assert kept == [os.fsencode(str(name)) for name in content["kept_ids"]]
+    rows = (tmp_path / "d.csv").read_text(errors="surrogateescape").splitlines()
+    assert [row["duplicate_of_id"] for row in csv.DictReader(rows)] == list(
+        map(str, table["duplicate_of_id"])
+    )
+    parquet = pytest.importorskip("pyarrow.parquet")
+    found.save("d.parquet")
+    read = parquet.read_table("d.parquet")["duplicate_of_id"].to_pylist()
+    assert [os.fsdecode(name) if isinstance(name, bytes) else name for name in read] == table[
+        "duplicate_of_id"
+    ]
+
+
 def test_refuses():
+    with pytest.raises(ValueError, match="'ids' to have one name for each of the 3 samples"):
+        d2pyg.duplicates(torch.eye(3), 0.1, ids=["a"])
+    with pytest.raises(ValueError, match="without NUL characters"):
+        d2pyg.duplicates(torch.ones(2, 3), 0.1, ids=["a", "b\0c"]).save("d.csv")
     x = torch.eye(3)
     with pytest.raises(ValueError, match="'threshold' to be at least 0"):
         d2pyg.duplicates(x, -0.1)

@@ -438,7 +438,9 @@ class TestTrainingDynamics:
             d2pyg.select(self.X, torch.ones(5), budget=2, cutoff="auto")
 
     def test_a_sweep_wants_one_of_its_scores(self):
-        with pytest.raises(TypeError, match=r"'scores' to be numbers \(got TrainingDynamics\(5 samples"):
+        with pytest.raises(
+            TypeError, match=r"'scores' to be values of all samples \(got TrainingDynamics\(5 samples"
+        ):
             d2pyg.sweep(self.X, self.dynamics(), budget=2)
 
     def test_of_another_length(self):
@@ -456,7 +458,7 @@ class TestClassesThatTheCutoffEmpties:
             warnings.simplefilter("always")
             d2pyg.select(self.X, scores, labels=self.LABELS, budget=budget, k=1, **options)
         assert {one.filename for one in found} <= {__file__}
-        assert {one.category for one in found} <= {UserWarning}
+        assert all(issubclass(one.category, UserWarning) for one in found)
         return [str(one.message) for one in found]
 
     def test_are_named(self):

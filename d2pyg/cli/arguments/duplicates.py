@@ -14,12 +14,16 @@ examples:
     d2pyg duplicates embeddings.npy --threshold 0.05 --out duplicates.csv
   The rest, for training; of each group the sample with the highest score:
     d2pyg duplicates embeddings.npy --threshold 0.05 --scores s.npy --out d.csv --kept kept.npy
+  With names in place of numbers:
+    d2pyg duplicates embeddings.npy --threshold 0.05 --ids names.txt --out d.csv --kept kept.txt
 
 columns of --out, a row a sample that is removed:
   index           the sample, numbered from 0
   duplicate_of    the sample of its group that is kept
   distance        between the two; in a chain of duplicates it can exceed the threshold
   group_size      samples in the group
+  id, duplicate_of_id
+                  the names of the first two, with --ids
 
 --json prints one object on stdout:
   out, kept       the files written, or null
@@ -49,10 +53,13 @@ def add_to(commands: Any) -> None:
         help="N numbers; the highest of a group is kept (default: the lowest index)")  # fmt: skip
     add("--labels", metavar="FILE", help="N integers: samples of different labels are no duplicates")
 
+    add("--ids", metavar="FILE", help="N names of the samples, carried into the output")
+
     add = parser.add_argument_group("output").add_argument
     options.add_out(add, DUPLICATES_SUFFIXES)
     add("--kept", default=None, metavar="FILE",
-        help=f"write the indices of what is kept: {' '.join(LIST_SUFFIXES)}")  # fmt: skip
+        help="write what is kept: names, or indices without --ids: "
+        f"{' '.join(LIST_SUFFIXES)}")  # fmt: skip
     options.add_json(add)
 
     add = parser.add_argument_group("graph").add_argument

@@ -20,6 +20,12 @@ FROM_TRAINING: dict[str, tuple[str, ...]] = {  # and the options of each
     "dyn_unc": ("window",),
     "dual": ("window",),
 }
+FROM_LOSSES: dict[str, tuple[str, ...]] = {
+    "mean_loss": (),
+    "last_loss": (),
+    "loss_variance": (),
+    "learnability": ("raw",),
+}
 FROM_EMBEDDINGS: dict[str, tuple[str, ...]] = {
     "prototypicality": ("prototypes", "seed", "raw"),
     "neighbor_distance": ("k", "metric", "backend", "device"),
@@ -38,6 +44,11 @@ names:
     borderline          how nearly it was learned; no cutoff is needed
     dyn_unc             that probability's deviation in windows           --window
     dual                the same, times how hard the sample is            --window
+  From a training run's losses, with --dynamics (d2pyg.scores.LossDynamics has the definitions):
+    mean-loss           mean over epochs
+    last-loss           of the last epoch
+    loss-variance       over epochs
+    learnability        how far the loss fell                             --raw
   From embeddings alone:
     prototypicality     distance to the nearest of some prototypes        --prototypes --seed --raw
     neighbor-distance  mean distance to the nearest others               --k --metric
@@ -46,8 +57,9 @@ examples:
   From the logits of several epochs, one array [epochs, N, C] or a file [N, C] an epoch:
     d2pyg score aum --logits logits.npy --labels y.npy --out scores.npy
     d2pyg score forgetting --logits e0.npy e1.npy e2.npy --labels y.npy --out scores.npy
-  From what TrainingDynamics.save wrote:
+  From what TrainingDynamics.save or LossDynamics.save wrote:
     d2pyg score dual --dynamics run.pt --out scores.npy
+    d2pyg score last-loss --dynamics losses.pt --out scores.npy
   Without labels:
     d2pyg score prototypicality --embeddings x.npy --prototypes 100 --seed 0 --out scores.npy
     d2pyg score neighbor-distance --embeddings x.npy --k 5 --metric cosine --out scores.npy
@@ -73,14 +85,14 @@ def add_to(commands: Any) -> None:
         description="Say how hard each sample is.",
         epilog=options.FILES + _EPILOG,
     )
-    parser.set_defaults(names={"name": [*FROM_TRAINING, *FROM_EMBEDDINGS]})
+    parser.set_defaults(names={"name": [*FROM_TRAINING, *FROM_LOSSES, *FROM_EMBEDDINGS]})
     parser.add_argument("name", metavar="NAME", type=_underscored, help="the score, see below")
 
     add = parser.add_argument_group("input (one of logits, dynamics, embeddings)").add_argument
     add("--logits", nargs="+", metavar="FILE",
         help="floats before softmax, epochs x N x C; or N x C, a file an epoch")  # fmt: skip
     add("--labels", metavar="FILE", help="with --logits, N integers: the classes trained on")
-    add("--dynamics", metavar="FILE", help="what TrainingDynamics.save wrote: .pt")
+    add("--dynamics", metavar="FILE", help="what a recorder's save() wrote: .pt")
     add("--embeddings", metavar="FILE", help="file of N x d floats")
 
     add = parser.add_argument_group("output").add_argument

@@ -32,6 +32,9 @@ examples:
   Another method, to compare with:
     d2pyg select --method ccs --scores scores.npy --cutoff 0.1 --seed 0 --keep 0.3 --out ccs.npz
 
+  Another round, on top of two that were kept:
+    d2pyg select x.npy --initial round1.npz round2.npz --budget 500 --out round3.npz
+
   A graph that is built once, for two selections:
     d2pyg graph embeddings.npy --out graph.pt
     d2pyg select graph.pt --scores scores.npy --k 5 --keep 0.1 --out small.npz
@@ -67,13 +70,15 @@ def add_to(commands: Any) -> None:
     add("embeddings", metavar="EMBEDDINGS", nargs="?",
         help="file of N x d floats, or a graph; some methods do without")  # fmt: skip
     add("--scores", metavar="FILE",
-        help="difficulty, N numbers >= 0, higher is harder (default: all alike); or what "
-        "TrainingDynamics.save wrote, for its borderline scores")  # fmt: skip
+        help="difficulty, N numbers >= 0, higher is harder (default: all alike); or what a recorder's "
+        "save() wrote: TrainingDynamics, for its borderline scores; LossDynamics, for its mean "
+        "loss")  # fmt: skip
     add("--labels", metavar="FILE", help="N integers: a graph and a budget a class")
     add("--ids", metavar="FILE", help="N names of the samples, carried into the output")
-    add("--initial", metavar="FILE",
-        help="chosen already, they come first: a coreset file, indices, a mask, or names of "
-        "--ids")  # fmt: skip
+    add("--initial", metavar="FILE", nargs="+", action="extend",
+        help="chosen already, they come first, file by file: coresets, masks, lists of indices; with "
+        "--ids, .txt and .json lists are names. Where --ids are integers, those of an array are "
+        "names if one is no index, and refused if they could be either")  # fmt: skip
 
     add = parser.add_argument_group("budget (exactly one)").add_argument
     add("--keep", type=options.real, metavar="F", help="fraction kept")
