@@ -32,7 +32,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch_geometric.data import Data
 
 import d2pyg
-from d2pyg.graph.edges import both_directions, edges_of, median_distance
+from d2pyg.graph.edges import edges_of, median_distance
+from d2pyg.graph.order import both_directions
 
 from measure import machine, markdown, origin, peak, timed, write
 

@@ -34,7 +34,7 @@ class RBFKernel(Kernel):
     """
 
     def weight(self, distance: Tensor, gamma: float) -> Tensor:
-        return (-gamma * distance.square()).exp()
+        return distance.square().mul_(-gamma).exp_()
 
 
 @register("kernel", "laplacian")
@@ -47,7 +47,7 @@ class LaplacianKernel(Kernel):
     """
 
     def weight(self, distance: Tensor, gamma: float) -> Tensor:
-        return (-gamma * distance).exp()
+        return (-gamma * distance).exp_()
 
 
 def as_kernel(kernel: str | Kernel) -> Kernel:

@@ -23,9 +23,10 @@ from d2pyg._base.checks import (
 )
 from d2pyg._base.defaults import K
 from d2pyg._base.grid import largest_magnitude, power_of_two
-from d2pyg.graph.edges import both_directions, median_distance
+from d2pyg.graph.edges import median_distance
 from d2pyg.graph.given import Given
 from d2pyg.graph.knn import Embeddings
+from d2pyg.graph.order import both_directions
 from d2pyg.nn.exact_sum import ExactSum
 from d2pyg.nn.kernel import Kernel, as_kernel
 

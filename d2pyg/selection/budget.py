@@ -135,7 +135,7 @@ def nested_seats(
     min_per_class = as_count("min_per_class", min_per_class, 0, None, "", remedy)
     # All seats of all classes at once, ordered as the one-at-a-time rule would give them: within a
     # class the quotient falls with s, so the rule is a merge of sorted lists, that is, a sort.
-    seat_class = torch.repeat_interleave(available)
+    seat_class = torch.repeat_interleave(available.clamp(max=budget))
     seat = rank_in_group(seat_class, len(size)) + taken[seat_class]
     first = seat < min_per_class
     # float64 quotients of integers compare as the rationals do up to sizes of 6.7e7

@@ -3,7 +3,8 @@ import torch
 from torch_geometric.data import Data
 
 import d2pyg
-from d2pyg.graph.edges import both_directions, edges_of, induced, median_distance, nearest, own_k
+from d2pyg.graph.edges import edges_of, induced, median_distance, nearest, own_k
+from d2pyg.graph.order import both_directions
 
 
 def edges(pairs, distances, num_nodes):
