@@ -1,15 +1,18 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch_geometric.data import Data
 
 import d2pyg
-from d2pyg.graph.edges import edges_of, induced, median_distance, nearest, own_k
+from d2pyg.graph.edges import edges_of, induced, median_distance, nearest, num_across, own_k
 from d2pyg.graph.order import both_directions
 
 
 def edges(pairs, distances, num_nodes):
     index = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2).T
-    return edges_of(Data(edge_index=index, edge_attr=torch.tensor(distances), num_nodes=num_nodes))
+    distance = torch.tensor(distances, dtype=torch.float64)
+    return edges_of(Data(edge_index=index, edge_attr=distance, num_nodes=num_nodes))
 
 
 def as_dict(e):
@@ -48,6 +51,27 @@ def test_median_is_the_lower_one_of_what_is_positive():
     assert median_distance(edges([[0, 1]] * 5, [0.0, 4.0, 1.0, 2.0, 3.0], 2)) == 2.0
     assert median_distance(edges([[0, 1]], [0.0], 2)) == 1.0
     assert median_distance(edges([], [], 2)) == 1.0
+
+
+@given(st.lists(st.sampled_from([0.0, 0.25, 1.0, 1.5, 2.0, 7.0]) | st.floats(0, 1e3), max_size=40))
+def test_median_is_an_entry_of_the_sorted_positive_distances(distances):
+    positive = sorted(d for d in distances if d > 0)
+    expected = positive[(len(positive) - 1) // 2] if positive else 1.0
+    assert median_distance(edges([[0, 1]] * len(distances), [*distances], 2)) == expected
+
+
+def test_edges_across_groups_are_counted():
+    e = edges([[0, 1], [1, 2], [2, 0], [2, 1]], [1.0] * 4, 3)
+    assert num_across(e, torch.tensor([0, 0, 0])) == 0
+    assert num_across(e, torch.tensor([0, 0, 1])) == 3
+    assert num_across(edges([], [], 3), torch.tensor([0, 0, 1])) == 0
+
+
+def test_edges_turned_and_moved(device):
+    e = edges([[0, 1], [2, 1]], [1.0, 2.0], 3)
+    assert e.turned().edge_index.tolist() == [[1, 1], [0, 2]]
+    assert e.to(device).source.device.type == device.type
+    assert e.to(device).edge_index.tolist() == [[0, 2], [1, 1]]
 
 
 def test_own_k_of_a_graph_from_elsewhere():
