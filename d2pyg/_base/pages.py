@@ -7,6 +7,18 @@ import torch
 from torch import Tensor
 
 
+def picked(values: Tensor, index: Tensor) -> Tensor:
+    """``values[index]``, for places or a mask; on the CPU in memory of numpy's, see below.
+
+    Example:
+        >>> picked(torch.tensor([3.0, 1.0, 2.0]), torch.tensor([2, 0]))
+        tensor([2., 3.])
+    """
+    if values.device.type != "cpu":
+        return values[index]
+    return torch.from_numpy(values.numpy()[index.numpy()])
+
+
 def unwritten_like(values: Tensor) -> Tensor:
     """A tensor of this shape, type and device to write into.
 

@@ -1,4 +1,4 @@
-"""Edges of an existing graph: checks, and fewer neighbors."""
+"""Edges of an existing graph, checked."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
-from torch_geometric.utils import subgraph as pyg_subgraph
 
 from d2pyg._base.checks import FLOATS, as_count, as_device, as_tensor, check_finite, check_unmasked
-from d2pyg._base.grouping import rank_in_group
 from d2pyg._base.memory import free_bytes, size_of
-from d2pyg._base.pages import unwritten_like
+from d2pyg._base.pages import picked, unwritten_like
 
 _NODE_BYTES = 64  # scores, groups, places and pointers: eight numbers a node at the least
 _SMALL = 1 << 28  # bytes that nobody asks for: 256 MiB
@@ -141,62 +139,12 @@ def own_k(graph: Data, edges: Edges) -> int:
     return int(edges.target.bincount().max()) if len(edges.distance) else 0
 
 
-def nearest(edges: Edges, k: int, most: int) -> Edges:
-    """Each node's k nearest neighbors alone, of the ``most`` it has; ties to the lowest index."""
-    k = as_count("k", k, 1, most, ", the graph's own k", "Build the graph with a larger k.")
-    if k == most:
-        return edges
-    order = edges.source.argsort(stable=True)
-    for key in (edges.distance, edges.target):
-        order = order[key[order].argsort(stable=True)]
-    rank = rank_in_group(edges.target[order], edges.num_nodes)
-    kept = order[rank < k].sort().values
-    return Edges(edges.source[kept], edges.target[kept], edges.distance[kept], edges.num_nodes)
-
-
-def nearest_graph(graph: Data, k: int) -> Data:
-    """Reduces a graph to fewer neighbors per node, so one graph at a large k serves every smaller k.
-
-    Args:
-        graph: From :func:`d2pyg.knn_graph`, or any directed one with distances in ``edge_attr``.
-        k: 1 to the graph's own k.
-
-    Returns:
-        The graph that :func:`d2pyg.knn_graph` builds at this k, bit by bit. Other attributes are left
-        out.
-
-    Raises:
-        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
-
-    Example:
-        >>> x = torch.tensor([[0.0], [1.0], [3.0]])
-        >>> nearest_graph(d2pyg.knn_graph(x, k=2), k=1).edge_index
-        tensor([[1, 0, 1],
-                [0, 1, 2]])
-    """
-    edges = edges_of(graph)
-    few = nearest(edges, k, own_k(graph, edges))
-    result = Data(edge_index=few.edge_index, edge_attr=few.distance, num_nodes=few.num_nodes)
-    result.k = int(k)
-    for name in ("metric", "backend"):
-        if name in graph:
-            result[name] = graph[name]
-    return result
-
-
-def induced(edges: Edges, nodes: Tensor) -> Edges:
-    """The edges among these nodes (ascending), which become 0, 1, 2, ..."""
-    index, distance = pyg_subgraph(
-        nodes, edges.edge_index, edges.distance, relabel_nodes=True, num_nodes=edges.num_nodes
-    )
-    return Edges(index[0], index[1], distance, len(nodes))
-
-
 def num_across(edges: Edges, group: Tensor) -> int:
     """How many edges join nodes of different groups, int64 [N]."""
     if bool((group == group[:1]).all()):
         return 0
-    return int((group[edges.source] != group[edges.target]).count_nonzero())
+    across = picked(group, edges.source) != picked(group, edges.target)
+    return int(across.count_nonzero())
 
 
 def median_distance(edges: Edges) -> float:

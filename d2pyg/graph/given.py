@@ -11,10 +11,11 @@ from torch_geometric.data import Data
 
 from d2pyg._base.checks import shown
 from d2pyg._base.registry import choices, name_of
-from d2pyg.graph.edges import Edges, edges_of, induced, nearest, num_across, own_k
+from d2pyg.graph.edges import Edges, edges_of, num_across, own_k
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded, build_graph, check_k
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
+from d2pyg.graph.parts import induced, nearest
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from d2pyg._base.checks import is_finite
 from d2pyg._base.grid import GREEDY_BITS, grid_step, largest_magnitude
-from d2pyg._base.pages import unwritten_like
+from d2pyg._base.pages import picked, unwritten_like
 from d2pyg.graph.edges import Edges
 from d2pyg.graph.order import by_target
 from d2pyg.greedy.rows import Rows
@@ -66,7 +66,8 @@ class Problem:
         if len(count) > 1:
             node = group.argsort(stable=True)  # ascending inside a group: ties stay ties
             place = torch.empty_like(node).index_copy_(0, node, torch.arange(len(node)).to(node))
-            source, target, first = place[edges.source], place[edges.target], place[first]
+            source, target = picked(place, edges.source), picked(place, edges.target)
+            first = place[first]
             edges = Edges(source, target, edges.distance, edges.num_nodes, edges.symmetric)
         rows = by_target(edges)
         unit = grid_step(largest_magnitude(score), GREEDY_BITS)
