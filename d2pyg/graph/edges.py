@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
 from d2pyg._base.checks import FLOATS, as_count, as_device, as_tensor, check_finite, check_unmasked
+from d2pyg._base.kth import kth_smallest
 from d2pyg._base.memory import free_bytes, size_of
 from d2pyg._base.pages import picked, unwritten_like
 
@@ -153,7 +153,4 @@ def median_distance(edges: Edges) -> float:
     zeros = len(distance) - int(distance.count_nonzero())
     if zeros == len(distance):
         return 1.0
-    middle = zeros + (len(distance) - zeros - 1) // 2  # its place among all, ascending
-    if distance.device.type != "cpu":
-        return float(distance.kthvalue(middle + 1).values)
-    return float(np.partition(distance.numpy(), middle)[middle])  # several times as fast as torch's
+    return kth_smallest(distance, zeros + (len(distance) - zeros - 1) // 2)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from d2pyg._base.checks import as_count, as_real, check_choice
 from d2pyg._base.grouping import rank_in_group
+from d2pyg._base.kth import kth_smallest
 from d2pyg._base.options import BALANCES
 from d2pyg._base.warn import warn
 
@@ -88,7 +89,10 @@ def after_cutoff(hardness: Tensor, cutoff: Any, margins: bool = False) -> Tensor
     dropped = math.floor(fraction * len(hardness) + 0.5)
     if dropped == 0:
         return torch.arange(len(hardness), device=hardness.device)
-    return hardness.argsort(descending=True, stable=True)[dropped:].sort().values
+    limit = kth_smallest(hardness, len(hardness) - dropped)
+    harder, tied = hardness > limit, hardness == limit
+    tied &= tied.cumsum(0) <= dropped - harder.count_nonzero()
+    return (~(harder | tied)).nonzero().flatten()
 
 
 def check_available(budget: int, num_samples: int, num_left: int, num_initial: int) -> None:
