@@ -41,14 +41,16 @@ def measure(name, graph, score, keep, repeats):
     def select():
         return d2pyg.select(graph, score, budget=budget, engine="heap")
 
-    def heap():
-        return run(coreset.trace.problem, "heap", progress=False)
-
     memory = peak(select, CPU)  # a warm-up, too
-    select_s, coreset = timed(select, CPU, repeats)
-    heap_s, (picks, _) = timed(heap, CPU, repeats)
-    if not picks.index.equal(coreset.index):
-        raise SystemExit(f"The picks differ: {name}, {graph.num_nodes} nodes")
+    seconds = []
+    for _ in range(repeats):  # in turn, so that what else the machine does meets both
+        coreset = None  # of the run before: its memory is given back first
+        select_s, coreset = timed(select, CPU, 1)
+        heap_s, (picks, _) = timed(lambda: run(coreset.trace.problem, "heap", False), CPU, 1)
+        seconds.append((select_s, heap_s))
+        if not picks.index.equal(coreset.index):
+            raise SystemExit(f"The picks differ: {name}, {graph.num_nodes} nodes")
+    select_s, heap_s = np.median(seconds, axis=0).tolist()
     return {
         "data": name, "nodes": graph.num_nodes, "edges": graph.num_edges,
         "edges_both": len(coreset.trace.problem.distance), "keep": keep, "runs": repeats,

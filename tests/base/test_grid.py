@@ -1,4 +1,4 @@
-"""Extremes in one pass, and memory to write into."""
+"""Extremes in one pass."""
 
 import math
 
@@ -7,7 +7,6 @@ import torch
 
 from d2pyg._base.checks import check_finite, is_finite
 from d2pyg._base.grid import largest_magnitude
-from d2pyg._base.pages import unwritten_like
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -37,13 +36,3 @@ def test_largest_magnitude(values, device):
 def test_largest_magnitude_of_what_is_no_number():
     assert math.isnan(largest_magnitude(torch.tensor([1.0, math.nan, math.inf])))
     assert largest_magnitude(torch.tensor([1.0, -math.inf])) == math.inf
-
-
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64, torch.int64, torch.bool])
-def test_unwritten_is_like_its_model(dtype, device):
-    like = torch.ones(4, 3, device=device).to(dtype)
-    found = unwritten_like(like)
-    assert (found.shape, found.dtype, found.device) == (like.shape, like.dtype, like.device)
-    assert found.is_contiguous()
-    assert found.copy_(like).equal(like)
-    assert found.data_ptr() != like.data_ptr()

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch_geometric.utils import to_undirected
 from torch_geometric.utils.sparse import index2ptr
@@ -40,6 +40,7 @@ def assert_both(edges):
     assert found.symmetric
 
 
+@settings(deadline=None)
 @given(EDGES)
 @example([])
 @example([(0, 0, 1.0)])
@@ -48,6 +49,7 @@ def test_both_directions_are_those_of_pyg(found):
     assert_both(edges_from(found))
 
 
+@settings(deadline=None)
 @given(EDGES)
 @example([])
 def test_by_target_keeps_the_order_within_a_target(found):
@@ -60,6 +62,7 @@ def test_by_target_keeps_the_order_within_a_target(found):
     assert_sorted(by_target(turned), turned.source[at], turned.target[at], turned.distance[at])
 
 
+@settings(deadline=None)
 @given(EDGES)
 def test_rows_that_are_sorted_all_at_once(found):
     with pytest.MonkeyPatch.context() as patch:

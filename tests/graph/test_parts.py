@@ -3,7 +3,7 @@
 import pytest
 import torch
 from edge_cases import as_dict, edges
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch_geometric.utils import subgraph
 
@@ -32,6 +32,7 @@ def test_nearest_keeps_the_smallest_distances_ties_to_the_lowest_index(device):
         nearest(e, 4, 3)
 
 
+@settings(deadline=None)
 @given(EDGES, st.integers(1, 5), st.booleans())
 def test_nearest_is_what_sorting_finds_in_the_order_given(found, k, is_sorted):
     e = by_target(made(found)) if is_sorted else made(found)
@@ -47,6 +48,7 @@ def test_a_graph_cut_to_fewer_neighbors_is_the_graph_of_fewer(rng):
     assert fewer.edge_index.equal(d2pyg.knn_graph(x, 5).edge_index)
 
 
+@settings(deadline=None)
 @given(EDGES, st.sets(NODE, min_size=1))
 def test_induced_is_pygs_subgraph(found, nodes):
     e, nodes = made(found), torch.tensor(sorted(nodes))

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import d2pyg
@@ -29,6 +29,7 @@ def graph(found):
     return Edges(ends[0].contiguous(), ends[1].contiguous(), distance, NODES)
 
 
+@settings(deadline=None)
 @given(
     st.lists(EDGE, max_size=50),
     st.lists(SCORE, min_size=NODES, max_size=NODES),

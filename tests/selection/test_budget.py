@@ -3,7 +3,7 @@ import math
 import oracle
 import pytest
 import torch
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import d2pyg
@@ -59,6 +59,7 @@ def test_cutoff_drops_the_hardest_lowest_index_first():
     assert after_cutoff(score, 0.7).tolist() == [2, 5]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([-1.0, -0.0, 0.0, 0.5, 2.0]) | st.floats(-9, 9), min_size=1, max_size=30),
     st.floats(0, 1, exclude_max=True),
