@@ -15,6 +15,7 @@ Writes JSON and a Markdown table beside it. What the columns say:
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def measure(name, graph, score, keep, repeats):
     for _ in range(repeats):  # in turn, so that what else the machine does meets both
         coreset = None  # of the run before: its memory is given back first
         select_s, coreset = timed(select, CPU, 1)
-        heap_s, (picks, _) = timed(lambda: run(coreset.trace.problem, "heap", False), CPU, 1)
+        heap_s, (picks, _) = timed(partial(run, coreset.trace.problem, "heap", False), CPU, 1)
         seconds.append((select_s, heap_s))
         if not picks.index.equal(coreset.index):
             raise SystemExit(f"The picks differ: {name}, {graph.num_nodes} nodes")
