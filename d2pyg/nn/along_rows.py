@@ -1,4 +1,4 @@
-"""The built-in forward step on sorted edges: the bits that PyG's message passing gives, in one pass."""
+"""The built-in forward step on sorted edges: the bits of PyG's message passing, without messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from d2pyg.nn.forward import ForwardMessagePassing
 
 
 def sums_rows(layer: ForwardMessagePassing, score: Tensor) -> bool:
-    """Whether a layer does nothing but sum weighted scores exactly, and on the CPU.
+    """Whether a layer does nothing but sum weighted scores exactly.
 
     A subclass may do anything else, and so may hooks, an explainer, and methods set on the object.
     """
@@ -26,7 +26,6 @@ def sums_rows(layer: ForwardMessagePassing, score: Tensor) -> bool:
         and not any(own[name] for name in own if name.endswith("_hooks"))
         and not any(name in own for name in ("forward", "propagate", "message", "aggregate"))
         and score.dim() == 1
-        and score.device.type == "cpu"
     )
 
 
@@ -39,7 +38,7 @@ def along_rows(layer: ForwardMessagePassing, score: Tensor, edges: Edges) -> Ten
     if weight.shape != rows.distance.shape:  # PyG repeats it, or says what is wrong
         return through_pyg(layer, score, edges)
     for _ in range(layer.hops):
-        score = layer.update(_weighted_sums(rows, weight, score), score)
+        score = layer.update(weighted_sums(rows, weight, score), score)
     return layer.scalarize(score)
 
 
@@ -49,7 +48,18 @@ def through_pyg(layer: ForwardMessagePassing, score: Tensor, edges: Edges) -> Te
     return found
 
 
-def _weighted_sums(rows: SortedEdges, weight: Tensor, score: Tensor) -> Tensor:
+def weighted_sums(rows: SortedEdges, weight: Tensor, score: Tensor) -> Tensor:
+    """For each node the exact sum of ``weight * score`` over its neighbors, float64 [N].
+
+    Args:
+        rows: The edges.
+        weight: float64 [E].
+        score: float64 [N].
+    """
+    if score.device.type != "cpu":
+        messages = weight * score[rows.source]
+        summed: Tensor = ExactSum()(messages, rows.target, dim=0, dim_size=rows.num_nodes)
+        return summed
     from d2pyg.nn import exact_loop  # compiles, so only when it is needed
 
     total = unwritten_like(score)
