@@ -32,7 +32,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch_geometric.data import Data
 
 import d2pyg
-from d2pyg.graph.edges import both_directions, edges_of, median_distance
+from d2pyg.graph.edges import edges_of, median_distance
+from d2pyg.graph.order import both_directions
 
 from measure import machine, markdown, origin, peak, timed, write
 
@@ -43,30 +44,36 @@ GRID = [(gamma, keep, clamp) for gamma in (0.1, 1.0) for keep in (0.1, 0.3) for 
 PHASES = ("d2pyg.rounds", "d2pyg.hand_over", "d2pyg.copy")
 
 
-def clusters(nodes, k, rng):
+def clusters(nodes, rng):
     """Points around centers, and scores of a heavy tail."""
     center = rng.normal(size=(max(1, nodes // 500), 3))
     points = center[rng.integers(0, len(center), nodes)] + 0.05 * rng.normal(size=(nodes, 3))
-    return graph_of(points, k), rng.lognormal(size=nodes)
+    return points, rng.lognormal(size=nodes)
 
 
-def curve(nodes, k, rng):
+def curve(nodes, rng):
     """Points in order along a curve, with scores that vary slowly along it."""
     at = np.linspace(0, 20 * np.pi, nodes)
     points = np.stack([np.cos(at), np.sin(at), 0.1 * at], axis=1)
-    return graph_of(points, k), 2 + np.sin(at / 3)
+    return points, 2 + np.sin(at / 3)
 
 
-def graph_of(points, k):
+def neighbors_of(points, k):
+    """The kNN graph, directed, as d2pyg.knn_graph makes it."""
     distance, neighbor = cKDTree(points).query(points, k + 1, workers=-1)
     source = torch.as_tensor(neighbor[:, 1:].reshape(-1))
     target = torch.arange(len(points)).repeat_interleave(k)
     keep = source != target  # where points coincide, the first neighbor may not be the point itself
-    graph = Data(
+    return Data(
         edge_index=torch.stack([source, target])[:, keep],
         edge_attr=torch.as_tensor(distance[:, 1:].reshape(-1))[keep],
         num_nodes=len(points),
+        k=k,
     )
+
+
+def undirected(graph):
+    """Both directions of every edge, distances divided by their median."""
     edges = both_directions(edges_of(graph))
     graph.edge_index, graph.edge_attr = edges.edge_index, edges.distance / median_distance(edges)
     return graph
@@ -232,7 +239,8 @@ def main(argv=None):
     header = machine(device)
     command = f"python benchmarks/select_speed.py --nodes {' '.join(map(str, arguments.nodes))} "
     command += f"--k {arguments.k} --device {device}"
-    tiny, score = clusters(100, 3, np.random.default_rng(0))
+    points, score = clusters(100, np.random.default_rng(0))
+    tiny = undirected(neighbors_of(points, 3))
     for engine in arguments.engines:  # compiled and loaded before anything is measured
         d2pyg.greedy_select(score, tiny, 9, engine=engine)
     rows = []
@@ -241,7 +249,8 @@ def main(argv=None):
         if nodes > GRID_UP_TO:
             settings, repeats = [(0.1, 0.3, False), (1.0, 0.1, True)], 1
         for make in clusters, curve:
-            graph, score = make(nodes, arguments.k, np.random.default_rng(0))
+            points, score = make(nodes, np.random.default_rng(0))
+            graph = undirected(neighbors_of(points, arguments.k))
             for gamma, keep, clamp in settings if make is clusters else [(1.0, 0.3, False)]:
                 case = make.__name__, graph, score, gamma, keep, clamp
                 for row in measure(*case, arguments.engines, device, repeats):

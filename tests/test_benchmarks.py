@@ -33,6 +33,16 @@ def test_select_speed(run):
     assert table.count("\n| clusters | 600 |") == 24
 
 
+def test_ready_speed(run):
+    pytest.importorskip("scipy")
+    result, table = run("ready_speed.py", "--nodes", "600", "--repeats", "1")
+    assert [row["data"] for row in result["rows"]] == ["clusters", "curve"]
+    for row in result["rows"]:
+        assert row["edges"] < row["edges_both"] < 2 * row["edges"]
+        assert row["ratio"] > 0 < row["select_s"]
+    assert "\n| clusters | 600 | 3000 |" in table
+
+
 def test_knn_speed(run):
     result, table = run("knn_speed.py", "--sizes", "400x8", "--repeats", "1", "--k", "5")
     rows = {row["backend"]: row for row in result["rows"]}

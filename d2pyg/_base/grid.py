@@ -42,7 +42,7 @@ def snap(values: Tensor, step: float | Tensor) -> Tensor:
 
 def largest_magnitude(values: Tensor) -> float:
     """``max |values|``, 0 for an empty tensor."""
-    return float(values.abs().max()) if values.numel() else 0.0
+    return max(abs(float(extreme)) for extreme in values.aminmax()) if values.numel() else 0.0
 
 
 def power_of_two(largest: float) -> float:

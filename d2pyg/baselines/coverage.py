@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch_geometric.utils.sparse import index2ptr
 
 from d2pyg._base.progress import Progress
 from d2pyg.graph.edges import Edges
+from d2pyg.graph.order import by_target
 from d2pyg.selection.request import Task
 
 Array = np.ndarray[Any, Any]
@@ -35,12 +35,9 @@ class Coverage:
         """The coverage after taking the initial samples."""
         from d2pyg.baselines import coverage_loop  # compiles, so only when it is needed
 
-        order = edges.target.argsort(stable=True)
-        graph = (
-            index2ptr(edges.target[order], edges.num_nodes).cpu().numpy(),
-            edges.source[order].cpu().numpy(),
-            edges.distance[order].cpu().numpy(),
-        )
+        rows = by_target(edges)
+        ptr, source, similarity = (part.cpu().numpy() for part in (rows.ptr, rows.source, rows.distance))
+        graph = ptr, source, similarity
         served = np.zeros(edges.num_nodes)
         start = task.start[task.pool].cpu().numpy()
         for node in start.nonzero()[0]:

@@ -7,8 +7,9 @@ from typing import Any
 
 from d2pyg._base.checks import check_gamma
 from d2pyg._base.defaults import SIMILARITY_K
-from d2pyg.graph.edges import Edges, both_directions, median_distance
+from d2pyg.graph.edges import Edges, median_distance
 from d2pyg.graph.given import Given
+from d2pyg.graph.order import both_directions
 from d2pyg.nn.kernel import Kernel, as_kernel
 from d2pyg.selection.request import Task
 

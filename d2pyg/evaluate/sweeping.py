@@ -26,11 +26,12 @@ from d2pyg._base.progress import progress_bar
 from d2pyg.coreset.settings import plain
 from d2pyg.evaluate.trial import silent, try_out, warn_of_all, without_edges
 from d2pyg.graph.cover import covering_radii
-from d2pyg.graph.edges import nearest_graph, own_k
+from d2pyg.graph.edges import own_k
 from d2pyg.graph.given import Given, k_of
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, build_graph, points_of
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
+from d2pyg.graph.parts import nearest_graph
 from d2pyg.metrics import overlap, score_entropy
 from d2pyg.selection.budget import after_cutoff, num_kept
 from d2pyg.selection.difficulty import difficulty_of

@@ -1,6 +1,5 @@
 """The kNN graph over embeddings: metrics, backends (one file each), edge bookkeeping, files."""
 
-from d2pyg.graph.edges import nearest_graph
 from d2pyg.graph.files import load_graph, save_graph
 from d2pyg.graph.inner_product import InnerProductMetric
 from d2pyg.graph.joined import Joined
@@ -12,6 +11,7 @@ from d2pyg.graph.metric import (
     Metric,
     PairwiseMetric,
 )
+from d2pyg.graph.parts import nearest_graph
 
 __all__ = [
     "CosineMetric",

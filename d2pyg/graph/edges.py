@@ -1,18 +1,17 @@
-"""Edges of an existing graph: checks, fewer neighbors, both directions."""
+"""Edges of an existing graph, checked."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
-from torch_geometric.utils import degree, to_undirected
-from torch_geometric.utils import subgraph as pyg_subgraph
 
 from d2pyg._base.checks import FLOATS, as_count, as_device, as_tensor, check_finite, check_unmasked
-from d2pyg._base.grouping import rank_in_group
+from d2pyg._base.kth import kth_smallest
 from d2pyg._base.memory import free_bytes, size_of
+from d2pyg._base.pages import picked, unwritten_like
 
 _NODE_BYTES = 64  # scores, groups, places and pointers: eight numbers a node at the least
 _SMALL = 1 << 28  # bytes that nobody asks for: 256 MiB
@@ -22,26 +21,40 @@ _SMALL = 1 << 28  # bytes that nobody asks for: 256 MiB
 class Edges:
     """A graph's edges, from source to target; the sources are the target's neighbors."""
 
-    edge_index: Tensor  # int64 [2, E]
+    source: Tensor  # int64 [E], as the target
+    target: Tensor
     distance: Tensor  # float64 [E]
     num_nodes: int
     symmetric: bool = False  # known to hold both directions of every edge
 
     def in_units_of(self, unit: float) -> Edges:
         """The same edges, all distances divided by ``unit``."""
-        return replace(self, distance=self.distance / unit)
+        if unit == 1:
+            return self
+        return replace(self, distance=torch.div(self.distance, unit, out=unwritten_like(self.distance)))
 
     def turned(self) -> Edges:
         """The same edges, from target to source."""
-        return replace(self, edge_index=self.edge_index.flip(0))
+        return Edges(self.target, self.source, self.distance, self.num_nodes, self.symmetric)
+
+    def to(self, device: torch.device) -> Edges:
+        """The same edges on another device."""
+        source, target, distance = (
+            part.to(device) for part in (self.source, self.target, self.distance)
+        )
+        return Edges(source, target, distance, self.num_nodes, self.symmetric)
 
     @property
-    def source(self) -> Tensor:
-        return self.edge_index[0]
+    def edge_index(self) -> Tensor:
+        """int64 [2, E], as PyG has edges."""
+        return torch.stack([self.source, self.target])
 
-    @property
-    def target(self) -> Tensor:
-        return self.edge_index[1]
+
+@dataclass(frozen=True)
+class SortedEdges(Edges):
+    """Edges by ascending target."""
+
+    ptr: Tensor = field(kw_only=True)  # int64 [N + 1], the edges into i are ptr[i]:ptr[i + 1]
 
 
 def edges_of(graph: Data) -> Edges:
@@ -81,7 +94,7 @@ def edges_of(graph: Data) -> Edges:
             f"(got {found}). Make it with d2pyg.knn_graph(embeddings, k)."
         )
     if edges:
-        low, high = int(index.min()), int(index.max())
+        low, high = map(int, index.aminmax())
         if low < 0 or high >= num_nodes:
             raise ValueError(
                 f"Expected 'edge_index' to lie in 0 to {num_nodes - 1}, the nodes "
@@ -102,11 +115,8 @@ def edges_of(graph: Data) -> Edges:
             )
     place = as_device(None, index.device)
     # Contiguous: torch's conversion of sorted indices to pointers misreads strided ones.
-    return Edges(
-        index.detach().to(place).contiguous(),
-        distance.detach().to(place).double().contiguous(),
-        num_nodes,
-    )
+    source, target = index.detach().to(place).contiguous()
+    return Edges(source, target, distance.detach().to(place).double().contiguous(), num_nodes)
 
 
 def check_room(num_nodes: int, device: torch.device) -> None:
@@ -126,70 +136,21 @@ def own_k(graph: Data, edges: Edges) -> int:
         batched = isinstance(k, Tensor) and k.dtype == torch.int64 and k.dim() == 1 and len(k)
         largest = k.max() if batched else k
         return as_count("k of the graph", largest, 0, None, "", "Take it out with del graph['k'].")
-    return int(degree(edges.target, edges.num_nodes, torch.int64).max()) if len(edges.distance) else 0
+    return int(edges.target.bincount().max()) if len(edges.distance) else 0
 
 
-def nearest(edges: Edges, k: int, most: int) -> Edges:
-    """Each node's k nearest neighbors alone, of the ``most`` it has; ties to the lowest index."""
-    k = as_count("k", k, 1, most, ", the graph's own k", "Build the graph with a larger k.")
-    if k == most:
-        return edges
-    order = edges.source.argsort(stable=True)
-    for key in (edges.distance, edges.target):
-        order = order[key[order].argsort(stable=True)]
-    rank = rank_in_group(edges.target[order], edges.num_nodes)
-    kept = order[rank < k].sort().values
-    return Edges(edges.edge_index[:, kept], edges.distance[kept], edges.num_nodes)
-
-
-def nearest_graph(graph: Data, k: int) -> Data:
-    """Reduces a graph to fewer neighbors per node, so one graph at a large k serves every smaller k.
-
-    Args:
-        graph: From :func:`d2pyg.knn_graph`, or any directed one with distances in ``edge_attr``.
-        k: 1 to the graph's own k.
-
-    Returns:
-        The graph that :func:`d2pyg.knn_graph` builds at this k, bit by bit. Other attributes are left
-        out.
-
-    Raises:
-        ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
-
-    Example:
-        >>> x = torch.tensor([[0.0], [1.0], [3.0]])
-        >>> nearest_graph(d2pyg.knn_graph(x, k=2), k=1).edge_index
-        tensor([[1, 0, 1],
-                [0, 1, 2]])
-    """
-    edges = edges_of(graph)
-    few = nearest(edges, k, own_k(graph, edges))
-    result = Data(edge_index=few.edge_index, edge_attr=few.distance, num_nodes=few.num_nodes)
-    result.k = int(k)
-    for name in ("metric", "backend"):
-        if name in graph:
-            result[name] = graph[name]
-    return result
-
-
-def induced(edges: Edges, nodes: Tensor) -> Edges:
-    """The edges among these nodes (ascending), which become 0, 1, 2, ..."""
-    index, distance = pyg_subgraph(
-        nodes, edges.edge_index, edges.distance, relabel_nodes=True, num_nodes=edges.num_nodes
-    )
-    return Edges(index, distance, len(nodes))
-
-
-def both_directions(edges: Edges) -> Edges:
-    """Both directions of every edge, once each, by target; where distances differ, the smaller."""
-    index, distance = to_undirected(
-        edges.edge_index, edges.distance, num_nodes=edges.num_nodes, reduce="min"
-    )
-    # PyG sorts by source
-    return Edges(index.flip(0), distance, edges.num_nodes, symmetric=True)
+def num_across(edges: Edges, group: Tensor) -> int:
+    """How many edges join nodes of different groups, int64 [N]."""
+    if bool((group == group[:1]).all()):
+        return 0
+    across = picked(group, edges.source) != picked(group, edges.target)
+    return int(across.count_nonzero())
 
 
 def median_distance(edges: Edges) -> float:
     """The lower median of the positive distances; 1 if there is none."""
-    positive = edges.distance[edges.distance > 0]
-    return float(positive.median()) if len(positive) else 1.0
+    distance = edges.distance
+    zeros = len(distance) - int(distance.count_nonzero())
+    if zeros == len(distance):
+        return 1.0
+    return kth_smallest(distance, zeros + (len(distance) - zeros - 1) // 2)

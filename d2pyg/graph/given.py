@@ -11,10 +11,11 @@ from torch_geometric.data import Data
 
 from d2pyg._base.checks import shown
 from d2pyg._base.registry import choices, name_of
-from d2pyg.graph.edges import Edges, edges_of, induced, nearest, own_k
+from d2pyg.graph.edges import Edges, edges_of, num_across, own_k
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded, build_graph, check_k
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
+from d2pyg.graph.parts import induced, nearest
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Given:
 
     @property
     def device(self) -> torch.device:
-        return self.data.device if self.ready is None else self.ready.edge_index.device
+        return self.data.device if self.ready is None else self.ready.distance.device
 
     def edges(
         self,
@@ -87,7 +88,7 @@ class Given:
         metric = "euclidean" if self.metric is None else self.metric
         if len(pool) == 0:
             measure = self.data.metric if isinstance(self.data, Joined) else metric
-            edges = Edges(pool.new_empty(2, 0), torch.empty(0, dtype=torch.float64, device=place), 0)
+            edges = Edges(pool[:0], pool[:0], torch.empty(0, dtype=torch.float64, device=place), 0)
             return edges, {"k": k, "metric": name_of(measure), "backend": None}
         graph = build_graph(self.data, k, metric, self.backend, group[pool], place, progress, pool=pool)
         return edges_of(graph), {"k": k, "metric": graph.metric, "backend": graph.backend}
@@ -108,13 +109,11 @@ class Given:
         most = own_k(graph, edges)
         if k is not None:
             edges = nearest(edges, k, most)
-        edges = Edges(edges.edge_index.to(place), edges.distance.to(place), edges.num_nodes)
-        across = group[edges.source] != group[edges.target]
-        if bool(across.any()):
+        edges = edges.to(place)
+        if across := num_across(edges, group):
             raise ValueError(
-                f"Expected a graph without edges between samples of different labels (got "
-                f"{int(across.sum())} of {len(across)} edges). Build it with "
-                f"knn_graph(embeddings, k, batch=labels)."
+                f"Expected a graph without edges between samples of different labels (got {across} of "
+                f"{len(edges.distance)} edges). Build it with knn_graph(embeddings, k, batch=labels)."
             )
         if len(pool) < edges.num_nodes:
             edges = induced(edges, pool)

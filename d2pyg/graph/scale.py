@@ -31,7 +31,7 @@ def scaled(edges: Edges, scale: str | float | None) -> tuple[Edges, float]:
 
     Example:
         >>> distance = torch.tensor([1.0, 1.0, 4.0], dtype=torch.float64)
-        >>> edges = Edges(torch.tensor([[1, 0, 1], [0, 1, 2]]), distance, num_nodes=3)
+        >>> edges = Edges(torch.tensor([1, 0, 1]), torch.tensor([0, 1, 2]), distance, num_nodes=3)
         >>> scaled(edges, "local")[0].distance  # the last is 4 / sqrt(1 * 4)
         tensor([1., 1., 2.], dtype=torch.float64)
     """

@@ -7,10 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch_geometric.utils.sparse import index2ptr
 
+from d2pyg._base.checks import is_finite
 from d2pyg._base.grid import GREEDY_BITS, grid_step, largest_magnitude
+from d2pyg._base.pages import picked, unwritten_like
 from d2pyg.graph.edges import Edges
+from d2pyg.graph.order import by_target
 from d2pyg.greedy.rows import Rows
 from d2pyg.nn.reverse import ReverseMessage
 
@@ -61,23 +63,22 @@ class Problem:
             clamp: As in :func:`d2pyg.select`.
         """
         node = torch.arange(len(score), device=score.device)
-        source, target, distance = edges.source, edges.target, edges.distance
         if len(count) > 1:
             node = group.argsort(stable=True)  # ascending inside a group: ties stay ties
             place = torch.empty_like(node).index_copy_(0, node, torch.arange(len(node)).to(node))
-            source, target, first = place[source], place[target], place[first]
-        if bool((target[1:] < target[:-1]).any()):
-            order = target.argsort(stable=True)
-            source, target, distance = source[order], target[order], distance[order]
+            source, target = picked(place, edges.source), picked(place, edges.target)
+            first = place[first]
+            edges = Edges(source, target, edges.distance, edges.num_nodes, edges.symmetric)
+        rows = by_target(edges)
         unit = grid_step(largest_magnitude(score), GREEDY_BITS)
         sizes = torch.bincount(group, minlength=len(count))
         problem = cls(
             score=(score[node] / unit).round_(),
             unit=unit,
-            rows=Rows(index2ptr(target, edges.num_nodes), source),
-            distance=distance,
-            weight=edge_weights(reverse, distance) if reverse.linear else None,
-            symmetric=edges.symmetric,
+            rows=Rows(rows.ptr, rows.source),
+            distance=rows.distance,
+            weight=edge_weights(reverse, rows.distance) if reverse.linear else None,
+            symmetric=rows.symmetric,
             group_ptr=[0, *sizes.cumsum(0).tolist()],
             count=count.tolist(),
             first=first,
@@ -105,9 +106,9 @@ class Picks:
 
 def edge_weights(reverse: ReverseMessage, distance: Tensor) -> Tensor:
     """A linear message for a pick score of 1, float64 [E]."""
-    one = torch.ones_like(distance)
+    one, none = unwritten_like(distance).fill_(1), unwritten_like(distance).zero_()
     with torch.no_grad():
-        weight = reverse.message(one, torch.zeros_like(one), distance)
+        weight = reverse.message(one, none, distance)
     check_message(reverse, weight, one)
     if reverse.monotone and len(weight) and float(weight.min()) < 0:
         raise ValueError(
@@ -131,7 +132,7 @@ def check_shape(reverse: ReverseMessage, message: Tensor, like: Tensor) -> None:
 def check_message(reverse: ReverseMessage, message: Tensor, like: Tensor) -> None:
     """One finite float64 for each neighbor."""
     check_shape(reverse, message, like)
-    if not bool(message.isfinite().all()):
+    if not is_finite(message):
         raise not_finite(reverse)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor
 
+from d2pyg._base.pages import out_like
 from d2pyg._base.registry import made, register
 
 
@@ -34,7 +36,7 @@ class RBFKernel(Kernel):
     """
 
     def weight(self, distance: Tensor, gamma: float) -> Tensor:
-        return (-gamma * distance.square()).exp()
+        return torch.square(distance, out=out_like(distance)).mul_(-gamma).exp_()
 
 
 @register("kernel", "laplacian")
@@ -47,7 +49,7 @@ class LaplacianKernel(Kernel):
     """
 
     def weight(self, distance: Tensor, gamma: float) -> Tensor:
-        return (-gamma * distance).exp()
+        return torch.mul(distance, -gamma, out=out_like(distance)).exp_()
 
 
 def as_kernel(kernel: str | Kernel) -> Kernel:

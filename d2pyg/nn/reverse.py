@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from d2pyg._base.checks import check_gamma, shown
 from d2pyg._base.defaults import GAMMA_REVERSE
+from d2pyg._base.pages import out_like
 from d2pyg._base.registry import made, register
 from d2pyg.nn.kernel import Kernel, as_kernel
 
@@ -81,7 +83,7 @@ class WeightedReverse(ReverseMessage):
     linear = True
 
     def message(self, pick_score: Tensor, neighbor_score: Tensor, distance: Tensor) -> Tensor:
-        return self.weight(distance) * pick_score
+        return torch.mul(self.weight(distance), pick_score, out=out_like(pick_score))
 
 
 @register("reverse", "absolute")

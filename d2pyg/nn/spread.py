@@ -8,8 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from d2pyg.graph.edges import Edges, both_directions
+from d2pyg._base.checks import is_finite
+from d2pyg.graph.edges import Edges
+from d2pyg.graph.order import both_directions
 from d2pyg.graph.scale import scaled
+from d2pyg.nn.along_rows import along_rows, sums_rows, through_pyg
 from d2pyg.nn.forward import ForwardMessagePassing
 
 
@@ -40,14 +43,15 @@ def spread(
         edges = both_directions(edges)
     with torch.no_grad():
         ours = deepcopy(layer).to(score.device, torch.float64).eval()
-        updated = ours(score, edges.edge_index, edges.distance)
+        step = along_rows if sums_rows(ours, score) else through_pyg
+        updated = step(ours, score, edges)
     if updated.shape != score.shape[:1] or not updated.is_floating_point():
         raise ValueError(
             f"Expected the forward pass of {layer} to end in one number per sample, [{len(score)}] (got "
             f"{updated.dtype} of shape {tuple(updated.shape)}). Check its message and update; where it "
             f"takes several columns, override scalarize."
         )
-    if not bool(updated.isfinite().all()):
+    if not is_finite(updated):
         raise ValueError(
             f"Expected scores after the forward pass to be finite (got NaN or infinity). Divide "
             f"'scores' by a constant, or check {layer}."

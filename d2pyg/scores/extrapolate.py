@@ -23,10 +23,11 @@ from d2pyg._base.checks import (
 )
 from d2pyg._base.defaults import K
 from d2pyg._base.grid import largest_magnitude, power_of_two
-from d2pyg.graph.edges import both_directions, median_distance
+from d2pyg.graph.edges import median_distance
 from d2pyg.graph.given import Given
 from d2pyg.graph.knn import Embeddings
-from d2pyg.nn.exact_sum import ExactSum
+from d2pyg.graph.order import both_directions
+from d2pyg.nn.along_rows import weighted_sums
 from d2pyg.nn.kernel import Kernel, as_kernel
 
 
@@ -111,16 +112,14 @@ def extrapolate(
             f"{float(weight.min()):g} to {float(weight.max()):g}). Use 'rbf'."
         )
     unit = power_of_two(largest_magnitude(value))  # so that no sum is infinite
-    sum_of = ExactSum()  # the same on every device
-    total = sum_of(weight, edges.target, dim_size=edges.num_nodes, dim=0)
+    total = weighted_sums(edges, weight, weight.new_ones(edges.num_nodes))
 
     def carried(known: Tensor, value: Tensor) -> Tensor:
         """All scores, from these."""
         score = value.new_full((edges.num_nodes,), float((value / unit).mean()))
         score[known] = value / unit
         for _ in range(iterations):
-            messages = weight * score[edges.source]
-            sums = sum_of(messages, edges.target, dim_size=edges.num_nodes, dim=0)
+            sums = weighted_sums(edges, weight, score)
             before, score = score, torch.where(total > 0, sums / total, score)
             score[known] = value / unit
             if score.equal(before):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from d2pyg._base.checks import as_count, as_real, check_choice
 from d2pyg._base.grouping import rank_in_group
+from d2pyg._base.kth import kth_smallest
 from d2pyg._base.options import BALANCES
 from d2pyg._base.warn import FewSamplesWarning, warn
 
@@ -89,7 +90,10 @@ def after_cutoff(hardness: Tensor, cutoff: Any, margins: bool = False) -> Tensor
     dropped = math.floor(fraction * len(hardness) + 0.5)
     if dropped == 0:
         return torch.arange(len(hardness), device=hardness.device)
-    return hardness.argsort(descending=True, stable=True)[dropped:].sort().values
+    limit = kth_smallest(hardness, len(hardness) - dropped)
+    harder, tied = hardness > limit, hardness == limit
+    tied &= tied.cumsum(0) <= dropped - harder.count_nonzero()
+    return (~(harder | tied)).nonzero().flatten()
 
 
 def check_available(budget: int, num_samples: int, num_left: int, num_initial: int) -> None:
@@ -136,7 +140,7 @@ def nested_seats(
     min_per_class = as_count("min_per_class", min_per_class, 0, None, "", remedy)
     # All seats of all classes at once, ordered as the one-at-a-time rule would give them: within a
     # class the quotient falls with s, so the rule is a merge of sorted lists, that is, a sort.
-    seat_class = torch.repeat_interleave(available)
+    seat_class = torch.repeat_interleave(available.clamp(max=budget))
     seat = rank_in_group(seat_class, len(size)) + taken[seat_class]
     first = seat < min_per_class
     # float64 quotients of integers compare as the rationals do up to sizes of 6.7e7

@@ -10,7 +10,7 @@ from d2pyg._base.checks import ArrayLike, as_count, as_flag, as_integers, as_sco
 from d2pyg._base.labels import as_classes
 from d2pyg.coreset.coreset import Coreset
 from d2pyg.coreset.settings import plain, versions
-from d2pyg.graph.edges import Edges, edges_of
+from d2pyg.graph.edges import Edges, edges_of, num_across
 from d2pyg.graph.scale import check_scale, scaled
 from d2pyg.greedy.problem import Problem
 from d2pyg.greedy.run import check_engine, run
@@ -86,7 +86,7 @@ def greedy_select(
         tensor([0, 3])
     """
     edges = edges_of(graph)
-    place = edges.edge_index.device
+    place = edges.distance.device
     score = as_scores(scores, edges.num_nodes, signed=True).to(place).clone()
     check_scale(scale)
     edges, unit = scaled(edges, scale)
@@ -139,11 +139,11 @@ def _groups(
         return first.new_zeros(edges.num_nodes), torch.tensor([wanted])
     group, values = as_classes("batch", batch, edges.num_nodes)
     group = group.to(first.device)
-    across = group[edges.source] != group[edges.target]
-    if bool(across.any()):
+    if across := num_across(edges, group):
         raise ValueError(
-            f"Expected edges to join nodes of one group of 'batch' (got {int(across.sum())} of "
-            f"{len(across)} that do not). Build the graph with knn_graph(embeddings, k, batch=batch)."
+            f"Expected edges to join nodes of one group of 'batch' (got {across} of "
+            f"{len(edges.distance)} that do not). Build the graph with knn_graph(embeddings, k, "
+            f"batch=batch)."
         )
     available = (group.bincount() - group[first].bincount(minlength=len(values))).cpu()
     if isinstance(budget, int) or getattr(budget, "ndim", None) == 0:

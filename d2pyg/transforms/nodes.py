@@ -122,7 +122,7 @@ class Nodes:
         index = number[edges.edge_index[:, here]].split(counts, dim=1)
         distance = edges.distance[here].split(counts)
         return [
-            Edges(ends, far, len(members))
+            Edges(ends[0], ends[1], far, len(members))
             for ends, far, members in zip(index, distance, graphs, strict=True)
         ]
 

@@ -109,7 +109,7 @@ class D2Prune(NodeTransform):
         given: Tensor | Edges
         if self.graph:
             given = nodes.edges(self.edge_index, self.edge_attr, nodes.num_nodes)
-            total, place = given.num_nodes, given.edge_index.device
+            total, place = given.num_nodes, given.distance.device
         else:
             given = nodes.values("attr", self.attr, "Name the embeddings.")
             total, place = len(given), given.device

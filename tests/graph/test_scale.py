@@ -12,7 +12,7 @@ def test_local_scales_against_a_loop(rng):
     x = torch.as_tensor(rng.normal(size=(60, 3))) * torch.linspace(0.1, 10, 60).unsqueeze(1)
     x[:7] = x[0]  # of whom all neighbors are at distance 0
     graph = d2pyg.knn_graph(x, 4)
-    edges = Edges(graph.edge_index, graph.edge_attr, 60)
+    edges = Edges(*graph.edge_index, graph.edge_attr, 60)
     found, unit = scaled(edges, "local")
     distances = graph.edge_attr.view(60, 4)
     positive = sorted(d for d in graph.edge_attr.tolist() if d > 0)
@@ -26,7 +26,7 @@ def test_local_scales_against_a_loop(rng):
 
 
 def test_local_scales_do_not_overflow():
-    edges = Edges(torch.tensor([[0, 1], [1, 0]]), torch.tensor([1e200, 1e200], dtype=torch.float64), 2)
+    edges = Edges(*torch.tensor([[0, 1], [1, 0]]), torch.tensor([1e200, 1e200], dtype=torch.float64), 2)
     assert scaled(edges, "local")[0].distance.tolist() == pytest.approx([1.0, 1.0])
 
 

@@ -38,7 +38,7 @@ def problem(rng, reverse, nodes=60, edges=300, groups=1, clamp=False, initial=()
     made = Problem.build(
         score=torch.as_tensor(rng.normal(1, 1, nodes)).to(device),
         edges=Edges(
-            torch.as_tensor(pair).to(device),
+            *torch.as_tensor(pair).to(device),
             torch.as_tensor(rng.exponential(size=pair.shape[1])).to(device),
             nodes,
         ),

@@ -1,7 +1,9 @@
+import math
+
 import oracle
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import d2pyg
@@ -55,6 +57,19 @@ def test_cutoff_drops_the_hardest_lowest_index_first():
     assert after_cutoff(score, 0).tolist() == [0, 1, 2, 3, 4, 5]
     assert after_cutoff(score, 0.25).tolist() == [0, 2, 4, 5]  # 1.5 rounds to 2
     assert after_cutoff(score, 0.7).tolist() == [2, 5]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from([-1.0, -0.0, 0.0, 0.5, 2.0]) | st.floats(-9, 9), min_size=1, max_size=30),
+    st.floats(0, 1, exclude_max=True),
+)
+@example([1.0, 1.0, 2.0], 0.99)
+def test_cutoff_against_sorting(hardness, cutoff):
+    dropped = math.floor(cutoff * len(hardness) + 0.5)
+    by_hardness = sorted(range(len(hardness)), key=lambda i: (-hardness[i], i))
+    left = after_cutoff(torch.tensor(hardness, dtype=torch.float64), cutoff)
+    assert left.tolist() == sorted(by_hardness[dropped:])
 
 
 def test_auto_drops_what_is_above_0():
