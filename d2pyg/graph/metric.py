@@ -90,7 +90,7 @@ class CosineMetric(Metric):
     Example:
         >>> x = torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
         >>> CosineMetric().distance(x, x[[1, 1, 2]])
-        tensor([1.0000, 0.0000, 1.0000])
+        tensor([1., 0., 1.])
     """
 
     def embed(self, x: Tensor) -> Tensor:
