@@ -48,8 +48,8 @@ def knn_graph(
 
     Float32 matrix products propose candidates. Their distances are recomputed from float64 differences.
     A bound on the float32 rounding error then verifies for each row that no nearer sample was missed,
-    and rows that it cannot verify are settled by float64 products. So every exact backend finds the same neighbors,
-    also for duplicates and badly scaled data. Ties go to the lowest index.
+    and float64 products settle the rows that it cannot verify. So every exact backend finds the same
+    neighbors, also for duplicates and badly scaled data. Ties go to the lowest index.
 
     Args:
         embeddings: [N, d], any float type; memory-mapped arrays are read in chunks. A list or a column
