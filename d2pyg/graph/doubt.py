@@ -43,6 +43,7 @@ def _settle(points: Points, rows: Tensor, place: Tensor, neighbor: Tensor, dista
     room = points.beside / 2
     most = int(max(1, min(_PAIRS, room // _PAIR_BYTES) // len(rows)))
     most = max(1, min(most, int(room // (2 * table.column_bytes))))
+    highest, tie = _limits(points, rows, neighbor[place, -1], distance[place, -1])
     start, width = 0, min(_FIRST_COLUMNS, most)
     while start < len(points):
         stop = min(start + width, len(points))
@@ -50,7 +51,6 @@ def _settle(points: Points, rows: Tensor, place: Tensor, neighbor: Tensor, dista
         product = table.products(left, right)
         bound = right[:, table.dim] - 2 * product + base
         known = neighbor[place]
-        highest, tie = _limits(points, rows, known[:, -1], distance[place, -1])
         later = known[:, -1] < start  # of what ties, only a lower index could come in
         possible = bound <= torch.where(later, tie, highest).unsqueeze(1)
         if points.apart is not None:
@@ -63,7 +63,9 @@ def _settle(points: Points, rows: Tensor, place: Tensor, neighbor: Tensor, dista
             touched, row = row.unique_consecutive(return_inverse=True)
             here, column = place[touched], column + start
             exact = of_pairs(points, rows[touched][row], column)
-            neighbor[here], distance[here] = merge(neighbor[here], distance[here], row, column, exact)
+            nearest, far = merge(neighbor[here], distance[here], row, column, exact)
+            neighbor[here], distance[here] = nearest, far
+            highest[touched], tie[touched] = _limits(points, rows[touched], nearest[:, -1], far[:, -1])
         start, width = stop, min(4 * width, most)
 
 

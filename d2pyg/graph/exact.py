@@ -9,6 +9,7 @@ from d2pyg.graph.candidates import candidates
 from d2pyg.graph.doubt import settle
 from d2pyg.graph.points import Points
 from d2pyg.graph.ranking import empty, rank
+from d2pyg.graph.table import Table
 
 EXTRA = 8  # candidates beyond k: the gap to the last of them is what certifies a row
 
@@ -53,12 +54,15 @@ def _nearest_of(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor, T
     return neighbor, distance, unsure
 
 
-def certified(points: Points, value: Tensor, candidate: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def certified(
+    points: Points, table: Table, value: Tensor, candidate: Tensor, k: int
+) -> tuple[Tensor, Tensor]:
     """The exact k nearest of all points, from the lowest bounds of each on squared distances.
 
     Args:
         points: All N points.
-        value: [N, M], the bounds; all pairs that are not among them have at least the highest.
+        table: What the bounds are from.
+        value: [N, M], the bounds, the highest first; all other pairs have at least that.
         candidate: int32 [N, M], of which points these are, -1 for none; M between k and N - 1.
         k: 1 to N - 1.
 
@@ -66,11 +70,11 @@ def certified(points: Points, value: Tensor, candidate: Tensor, k: int) -> tuple
         As :func:`nearest_of`.
     """
     neighbor, distance = empty(len(points), k, points.device)
-    table, unsure = points.tables[0], torch.zeros(len(points), dtype=torch.bool)
+    unsure = torch.zeros(len(points), dtype=torch.bool)
     for rows in torch.arange(len(points)).split(max(1, points.chunk // candidate.shape[1])):
         found = candidate[rows].long()
         neighbor[rows], distance[rows] = rank(points, rows, found, k)
-        limit = value[rows].amax(dim=1).double()
+        limit = value[rows, 0].double()
         beyond = points.at_least(limit - table.rounding(limit))
         unsure[rows] = beyond <= distance[rows, -1]
     settle(points, torch.arange(len(points)), neighbor, distance, unsure)

@@ -48,15 +48,15 @@ def _square(x: Array, y: Array) -> float:
 
 @compiled
 def inverse_lengths(given: Array, rows: Array, out: Array) -> None:
-    """One over the length of each row, in ``out[row]``; 0 for a zero vector, NaN where squares fail."""
-    for row in rows:
-        total = 0.0
+    """Float64 [R], one over the length of each row; 0 for a zero vector, NaN where squares fail."""
+    for place in range(len(rows)):
+        row, total = rows[place], 0.0
         for value in given[row]:
             total += np.float64(value) ** 2
         if _LOWEST < total < np.inf:
-            out[row] = 1 / np.sqrt(total)
+            out[place] = 1 / np.sqrt(total)
         else:
-            out[row] = np.nan if given[row].any() else 0.0
+            out[place] = np.nan if given[row].any() else 0.0
 
 
 @compiled

@@ -31,12 +31,15 @@ class Rows:
         self, given: Tensor, formula: Formula, directions: bool, index: Tensor | None = None
     ) -> None:
         self.given, self.formula = given, formula
+        self._half = given.dtype.itemsize < 4
         self._copied = max(1, _COPIED // max(1, given.shape[1]))
-        self._inverse = torch.empty(len(given), dtype=torch.float64) if directions else None
+        self._inverse: Tensor | None = None
         if directions:
+            inverse = torch.empty(len(given), dtype=torch.float64)
             index = torch.arange(len(given)) if index is None else index
-            size = self._copied if given.dtype.itemsize < 4 else max(_TOGETHER, self._copied)
-            share_out(index.split(size), lambda: self._invert)
+            size = self._copied if self._half else max(_TOGETHER, self._copied)
+            share_out(index.split(size), lambda: lambda rows: self._invert(rows, inverse))
+            self._inverse = inverse
 
     def distance(self, rows: Tensor, others: Tensor, right: Rows | None = None) -> Tensor:
         """Float64 [...], from these rows to those of ``right``, or to these, at broadcast indices."""
@@ -44,7 +47,7 @@ class Rows:
         rows, others = torch.broadcast_tensors(rows, others)
         shape, rows, others = rows.shape, rows.flatten(), others.flatten()
         found = torch.empty(len(rows), dtype=torch.float64)
-        size = self._copied if self.given.dtype.itemsize < 4 else _TOGETHER
+        size = self._copied if self._half else _TOGETHER
         parts = [slice(start, start + size) for start in range(0, len(rows), size)]
         share_out(
             parts, lambda: lambda part: self._measure(right, rows[part], others[part], found[part])
@@ -57,27 +60,27 @@ class Rows:
     def _measure(self, right: Rows, rows: Tensor, others: Tensor, out: Tensor) -> None:
         from d2pyg.graph.pair_loop import cosines, lengths
 
-        x, y, a, b = self.given, right.given, self._inverse, right._inverse
-        if x.dtype.itemsize < 4:  # loops cannot read half precision
-            x, y = x[rows].float(), y[others].float()
-            a, b = (None, None) if a is None or b is None else (a[rows], b[others])
-            rows = others = torch.arange(len(rows))
+        x, a, rows = self._readable(rows)
+        y, b, others = right._readable(others)
         if a is None or b is None:
             lengths(*(t.numpy() for t in (x, y, rows, others, out)))
         else:
             cosines(*(t.numpy() for t in (x, y, a, b, rows, others, out)))
 
-    def _invert(self, rows: Tensor) -> None:
+    def _invert(self, rows: Tensor, inverse: Tensor) -> None:
         from d2pyg.graph.pair_loop import inverse_lengths
 
-        assert self._inverse is not None
-        if self.given.dtype.itemsize < 4:
-            here = torch.empty(len(rows), dtype=torch.float64)
-            every = torch.arange(len(rows))
-            inverse_lengths(*(t.numpy() for t in (self.given[rows].float(), every, here)))
-            self._inverse[rows] = here
-        else:
-            inverse_lengths(*(t.numpy() for t in (self.given, rows, self._inverse)))
+        x, _, index = self._readable(rows)
+        found = torch.empty(len(rows), dtype=torch.float64)
+        inverse_lengths(x.numpy(), index.numpy(), found.numpy())
+        inverse[rows] = found
+
+    def _readable(self, rows: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        """The rows, their inverse lengths and an index of both, in types that loops can read."""
+        if not self._half:
+            return self.given, self._inverse, rows
+        inverse = None if self._inverse is None else self._inverse[rows]
+        return self.given[rows].float(), inverse, torch.arange(len(rows))
 
 
 def between(x: Tensor, y: Tensor, formula: Formula, directions: bool) -> Tensor:

@@ -75,7 +75,8 @@ class Points:
         self.single = next(table for table in self.tables if table.dtype == torch.float32)
         whole = self._are_whole(drawn)
         for table in self.tables:
-            table.is_exact = whole and largest * self.scale**2 < _EXACT.get(table.dtype, 0)
+            if whole and largest * self.scale**2 < _EXACT.get(table.dtype, 0):
+                table.take_as_exact()
         self.finest = next((table for table in self.tables if table.is_exact), self.tables[-1])
         self.apart = self._distance_apart(drawn)
         self.beside = memory / 2
@@ -173,9 +174,13 @@ class Points:
     def _unit(self, typical: float) -> float:
         """The power of two in which points are measured: above what is typical, not the largest."""
         if typical == 0:
-            typical = max(float((self._mapped(p) - self._centre).abs().max()) for p in self.parts)
+            typical = self._extent()
         check_range(torch.tensor([typical], dtype=torch.float64))
         return 2.0 ** math.frexp(typical)[1]
+
+    def _extent(self) -> float:
+        """The largest coordinate, from the origin."""
+        return max(float((self._mapped(part) - self._centre).abs().max()) for part in self.parts)
 
     def _are_whole(self, drawn: Tensor) -> bool:
         """Whether all coordinates are integers, of which products are exact."""
@@ -199,7 +204,7 @@ class Points:
         norm = self._in_parts(lambda part: self.centered(part).square_().sum(dim=1))
         largest = float(norm.max())
         if not largest < _LARGEST:
-            extent = max(float((self._mapped(p) - self._centre).abs().max()) for p in self.parts)
+            extent = self._extent()
             check_range(torch.tensor([extent], dtype=torch.float64))
             self.scale = 2.0 ** (math.frexp(extent)[1] - _LARGEST_EXPONENT)
             norm = self._in_parts(lambda part: self.centered(part).square_().sum(dim=1))

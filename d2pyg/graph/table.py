@@ -31,17 +31,17 @@ def precisions(device: torch.device, dim: int) -> list[torch.dtype]:
 
 
 class Rounded:
-    r"""How samples y are rounded to float32 or float16, and what that can do to their distances.
+    r"""How samples y are rounded to float16, 32 or 64, and what that can do to their distances.
 
-    The samples are centered and scaled so that no coordinate exceeds 1. With
+    The samples are centered, and scaled so that few coordinates exceed 1. With
     :math:`n = \lVert y \rVert^2` and ``error`` c,
 
     .. math:: d_{ij}^2 \ge \underbrace{(1 - c)\, n_i - \text{tiny}}_{\text{row bound}}
         + \underbrace{(1 - c)\, n_j - 2\, y_i \cdot y_j}_{\text{one product}} .
 
     Rounding the inputs by u changes :math:`2\, y_i \cdot y_j` by at most
-    :math:`2 (2u + u^2) \lVert y_i \rVert \lVert y_j \rVert \le (2u + u^2)(n_i + n_j)`; adding in
-    float32 by the standard bound of a dot product (Higham, "Accuracy and Stability of Numerical
+    :math:`2 (2u + u^2) \lVert y_i \rVert \lVert y_j \rVert \le (2u + u^2)(n_i + n_j)`; adding
+    by the standard bound of a dot product (Higham, "Accuracy and Stability of Numerical
     Algorithms", section 3.1). With a ``share`` of 0 in place of the 1 it is a bound on
     :math:`-2\, y_i \cdot y_j`.
     """
@@ -92,15 +92,15 @@ class Rounded:
         """Whether nothing is rounded: in products of integers that are not large."""
         return self.error == 0
 
-    @is_exact.setter
-    def is_exact(self, exact: bool) -> None:
-        if exact and not (self.dtype == torch.float32 and _input_roundoff()):
+    def take_as_exact(self) -> None:
+        """For such integers: the bounds are the squared distances, unless torch rounds the inputs."""
+        if self.dtype == torch.float64 or not _input_roundoff():
             self.error = self.tiny = 0.0
 
-    def products(self, rows: Tensor, columns: Tensor) -> Tensor:
+    def products(self, rows: Tensor, columns: Tensor, out: Tensor | None = None) -> Tensor:
         """The plain products [C, M] of rounded samples, in the table's own dtype."""
         with torch.autocast(rows.device.type, enabled=False):
-            return rows[:, : self.dim] @ columns[:, : self.dim].T
+            return torch.mm(rows[:, : self.dim], columns[:, : self.dim].T, out=out)
 
     def rounding(self, bound: Tensor) -> Tensor:
         """What a bound, or a comparison with it, may be off by, beside the error of its product."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from threading import Lock
 from typing import Any, TypeAlias
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from d2pyg._base.progress import Progress
-from d2pyg._base.threads import share_out
+from d2pyg._base.threads import Task, share_out
 from d2pyg.graph.table import Table
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -75,30 +75,25 @@ class Tiles:
             if rows.start <= columns.start
         ]
 
-        def worker() -> Callable[[tuple[Block, Block]], None]:
-            room = torch.empty(self.side * self.side, dtype=self.table.dtype)
+        def compare(tile: tuple[Block, Block], room: Tensor) -> None:
+            rows, columns = tile
+            one = left[rows.start - here.start : rows.stop - here.start]
+            two = right[columns.start - there.start : columns.stop - there.start]
+            product = self._product(one, two, room)
+            with ExitStack() as held:  # ascending, so that no two threads wait for each other
+                for number in sorted({rows.start // self.side, columns.start // self.side}):
+                    held.enter_context(self._locks[number])
+                keep_lowest_of_both(
+                    product,
+                    self._own(one),
+                    self._own(two),
+                    *self._lowest(rows),
+                    rows.start,
+                    *self._lowest(columns),
+                    columns.start,
+                )
 
-            def compare(tile: tuple[Block, Block]) -> None:
-                rows, columns = tile
-                one = left[rows.start - here.start : rows.stop - here.start]
-                two = right[columns.start - there.start : columns.stop - there.start]
-                product = self._product(one, two, room)
-                with ExitStack() as held:  # ascending, so that no two threads wait for each other
-                    for number in sorted({rows.start // self.side, columns.start // self.side}):
-                        held.enter_context(self._locks[number])
-                    keep_lowest_of_both(
-                        product,
-                        self._own(one),
-                        self._own(two),
-                        *self._lowest(rows),
-                        rows.start,
-                        *self._lowest(columns),
-                        columns.start,
-                    )
-
-            return compare
-
-        share_out(tiles, worker)
+        self._share_out(tiles, compare)
 
     def _start(self) -> None:
         """Limits from a drawn sample."""
@@ -110,27 +105,29 @@ class Tiles:
         drawn = torch.randperm(self.total, generator=torch.Generator().manual_seed(_SEED))[:size]
         parts = [self.table.rows(part) for part in drawn.sort().values.split(self.side)]
 
-        def worker() -> Callable[[Block], None]:
-            room = torch.empty(self.side * self.side, dtype=self.table.dtype)
+        def compare(here: Block, room: Tensor) -> None:
+            rows = self.table.rows(here)
+            for part in parts:
+                product = self._product(rows, part, room)
+                keep_lowest(product, self._own(rows), self._own(part), *self._lowest(here), 0)
 
-            def compare(here: Block) -> None:
-                rows = self.table.rows(here)
-                for part in parts:
-                    product = self._product(rows, part, room)
-                    keep_lowest(product, self._own(rows), self._own(part), *self._lowest(here), 0)
-
-            return compare
-
-        share_out(_blocks(slice(0, self.total), self.side), worker)
+        self._share_out(_blocks(slice(0, self.total), self.side), compare)
         # In another tile, a pair's bound differs by what is rounded.
         self.value[:] = self.value[:, :1] + 2 * self.table.error * self.table.points.norm.unsqueeze(1)
         self.column.fill_(-1)
 
+    def _share_out(self, tasks: Sequence[Task], compare: Callable[[Task, Tensor], None]) -> None:
+        """Calls ``compare`` with each task, and with room for a product that is the thread's own."""
+
+        def worker() -> Callable[[Task], None]:
+            room = torch.empty(self.side * self.side, dtype=self.table.dtype)
+            return lambda task: compare(task, room)
+
+        share_out(tasks, worker)
+
     def _product(self, rows: Tensor, columns: Tensor, room: Tensor) -> Array:
-        dim, size = self.table.dim, len(rows) * len(columns)
-        out = room[:size].view(len(rows), len(columns))
-        with torch.autocast("cpu", enabled=False):
-            return torch.mm(rows[:, :dim], columns[:, :dim].T, out=out).numpy()
+        out = room[: len(rows) * len(columns)].view(len(rows), len(columns))
+        return self.table.products(rows, columns, out).numpy()
 
     def _own(self, rows: Tensor) -> Array:
         """What a row adds to the bounds of its pairs."""

@@ -23,7 +23,8 @@ def torch_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tens
     """
     count = min(k + EXTRA, len(points) - 1)
     if points.device.type == "cpu" and len(points) >= max(_FEWEST, 2 * count):
-        return certified(points, *Tiles(points.tables[0], count).find(bar), k)
+        table = points.tables[0]
+        return certified(points, table, *Tiles(table, count).find(bar), k)
     neighbor, distance = empty(len(points), k, points.device)
     for rows in torch.arange(len(points), device=points.device).split(points.rows_together):
         neighbor[rows], distance[rows] = nearest_of(points, rows, k)
