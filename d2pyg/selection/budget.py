@@ -138,15 +138,20 @@ def nested_seats(
     check_choice("balance", balance, BALANCES)
     remedy = "It is the number of seats each class gets first."
     min_per_class = as_count("min_per_class", min_per_class, 0, None, "", remedy)
+    if budget == 0:
+        return size[:0]
     # All seats of all classes at once, ordered as the one-at-a-time rule would give them: within a
-    # class the quotient falls with s, so the rule is a merge of sorted lists, that is, a sort.
+    # class the quotient falls with s, so the rule is a merge of sorted lists, that is, a sort of those
+    # that are given.
     seat_class = torch.repeat_interleave(available.clamp(max=budget))
     seat = rank_in_group(seat_class, len(size)) + taken[seat_class]
     first = seat < min_per_class
     # float64 quotients of integers compare as the rationals do up to sizes of 6.7e7
     quotient = size[seat_class] / (2 * seat + 1).double()
     in_turn = first | (balance == "uniform")
-    order = torch.where(in_turn, seat.double(), -quotient).argsort(stable=True)
+    key = torch.where(in_turn, seat.double(), -quotient)
+    near = (first | (key <= kth_smallest(key, budget - 1))).nonzero().flatten()
+    order = near[key[near].argsort(stable=True)]
     order = order[(~first[order]).byte().argsort(stable=True)][:budget]
     return seat_class[order]
 
