@@ -84,7 +84,7 @@ def plot_coresets(
 
     from d2pyg._base.figures import Figure, save_figure  # imports matplotlib
 
-    figure = Figure(figsize=(13, 3.6 * len(coresets)), layout="constrained")
+    figure = Figure(figsize=(10, 3 * len(coresets)), layout="constrained")
     rows = figure.subplots(len(coresets), 3, squeeze=False, sharex="col", sharey="col")
     for (name, coreset), (left, middle, right) in zip(coresets.items(), rows, strict=True):
         index = coreset.index if isinstance(coreset, Coreset) else coreset
