@@ -63,7 +63,7 @@ def check_target(name: str, path: str | os.PathLike[str]) -> Path:
 
 
 def name_list(names: Names, suffix: str) -> bytes:
-    """A file of names or indices: ``.npy``, ``.json``, or ``.txt`` with one a line.
+    """A file of names or indices: ``.npy``, ``.json``, or ``.txt`` with one per line.
 
     Raises:
         ValueError: If the format cannot hold them.

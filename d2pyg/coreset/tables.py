@@ -1,4 +1,4 @@
-"""Coresets as tables, a row a sample, the picks first: CSV and Parquet."""
+"""Coresets as tables, one row per sample, the picks first: CSV and Parquet."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def frame(fields: Fields) -> pandas.DataFrame:
 
 
 def write_parquet(fields: Fields, file: IO[bytes]) -> None:
-    """A row a sample."""
+    """One row per sample."""
     arrow = require("pyarrow", "pyarrow")
     columns, kind = {}, "U"
     for name, (values, is_there) in _columns(fields).items():
@@ -172,7 +172,7 @@ def _parts(
     """From columns, whatever the order of the rows."""
     order = np.argsort(index)
     if not np.array_equal(index[order], np.arange(len(index))):
-        raise ValueError("its rows are not one a sample")
+        raise ValueError("it does not have one row per sample")
     picks = is_pick.nonzero()[0]
     picks = picks[np.argsort(rank[picks])]
     if not np.array_equal(rank[picks], np.arange(len(picks))):

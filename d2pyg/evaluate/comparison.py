@@ -1,4 +1,4 @@
-"""compare: several coresets of one data set, a row of measures each."""
+"""compare: several coresets of one data set, one row of measures per coreset."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def compare(
             distance of all samples to their nearest other.
 
     Returns:
-        A dict a coreset, in their order. What needs an input that is not given is left out.
+        One dict per coreset, in their order. Measures whose input is not given are left out.
 
         - ``name``, ``kept``: the name, and the number of samples;
         - ``coverage_radius``, ``aucpr``: largest and mean distance of others to the nearest kept one

@@ -1,4 +1,4 @@
-"""sweep: one graph, many settings, a row of measures each."""
+"""sweep: many settings on one graph, one row of measures per setting."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def sweep(
         keep: Fractions kept. Exactly one of ``keep``, ``prune`` and ``budget`` is given.
         prune: Fractions removed.
         budget: Numbers of samples kept.
-        k: Neighbors a sample.
+        k: Neighbors per sample.
         gamma_forward: Decays of forward messages; default 10, without scores no forward pass (None).
         gamma_reverse: Decays of reverse messages; default 3.
         clamp: Whether picks at or below 0 send no message.
@@ -87,7 +87,7 @@ def sweep(
             ``initial``.
 
     Returns:
-        A dict a combination; the budgets vary fastest, then ``clamp``, ``gamma_reverse``,
+        One dict per combination; the budgets vary fastest, then ``clamp``, ``gamma_reverse``,
         ``gamma_forward``, ``k`` and ``cutoff``:
 
         - ``keep`` (or ``prune``, or ``budget``), ``k``, ``gamma_forward``, ``gamma_reverse``,
@@ -118,7 +118,7 @@ def sweep(
             )
     if scores is not None and as_tensor("scores", scores).dim() != 1:
         raise ValueError(
-            f"Expected 'scores' to have one number a sample in a sweep (got shape "
+            f"Expected 'scores' to have one number per sample in a sweep (got shape "
             f"{tuple(as_tensor('scores', scores).shape)}). For a forward layer that takes several, call "
             f"select for each setting."
         )

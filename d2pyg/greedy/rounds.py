@@ -105,7 +105,7 @@ class _State:
             turned = problem.rows.turned()
             if not (turned.ptr.equal(problem.rows.ptr) and turned.other.equal(problem.rows.other)):
                 self.around.append(turned)
-        messages = problem.rows.other.bincount(minlength=1).max()  # a node gets one an edge
+        messages = problem.rows.other.bincount(minlength=1).max()  # a node gets one per edge
         self.most = (_EXACT - largest_magnitude(self.score)) / max(1, int(messages))
         self.score_bits = 0
         self.report: dict[str, Any] = {"picks_per_round": [], "edges_read": 0}

@@ -1,4 +1,4 @@
-"""Neighbor lists, one row a node."""
+"""Neighbor lists, one row per node."""
 
 from __future__ import annotations
 

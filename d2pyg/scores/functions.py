@@ -1,4 +1,4 @@
-"""Scores from logits of a training run that were saved, a function a score."""
+"""Scores from the saved logits of a training run, one function per score."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def measured_losses(
     values = as_tensor("losses", losses)
     if values.dim() != 1 or not values.is_floating_point():
         raise ValueError(
-            f"Expected 'losses' to be floats of shape (B,), one a sample (got {values.dtype} of shape "
+            f"Expected 'losses' to be floats of shape (B,), one per sample (got {values.dtype} of shape "
             f"{tuple(values.shape)}). Compute the loss with reduction='none', and average what a sample "
             f"has several of."
         )

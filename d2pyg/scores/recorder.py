@@ -30,7 +30,7 @@ class NoSuchScoreError(AttributeError, ValueError):
 
 
 class Recorder(NoValues, ABC):
-    """Records values of every sample, once an epoch, and keeps statistics of them."""
+    """Records values of every sample, once per epoch, and keeps statistics of them."""
 
     _statistics: ClassVar[Statistics]
     num_samples: int

@@ -12,7 +12,7 @@ from torch import Tensor
 from d2pyg._base.checks import as_count
 
 Settings = dict[str, Any]  # the arguments of a recorder
-Samples = dict[str, Tensor]  # a tensor a name, the samples in its last dimension
+Samples = dict[str, Tensor]  # tensors by name; the last dimension is the samples
 Layout = dict[str, tuple[tuple[int, ...], torch.dtype]]
 Bound = Tensor | float
 
@@ -67,7 +67,7 @@ def as_num_samples(num_samples: Any) -> int:
 
 
 def add_to_mean(state: Samples, rows: Tensor, value: Tensor) -> None:
-    """The mean and the squared deviations from it, with one more value a row (Welford 1962)."""
+    """The mean and the squared deviations from it, with one more value per row (Welford 1962)."""
     before = value - state["mean"][rows]
     state["mean"][rows] += before / state["seen"][rows]
     state["deviations"][rows] += before * (value - state["mean"][rows])

@@ -22,7 +22,7 @@ class EmbeddingKNNGraph(NodeTransform):
     ``HeteroData`` they are of type (``node_type``, ``"near"``, ``node_type``).
 
     Args:
-        k: Neighbors a node; a graph of n nodes gives each of them min(k, n - 1).
+        k: Neighbors per node; in a graph of n nodes, min(k, n - 1).
         metric: As in :func:`d2pyg.knn_graph`. ``"mahalanobis"`` estimates its covariance from all that
             it is given, a Batch at once.
         backend: As in :func:`d2pyg.knn_graph`.

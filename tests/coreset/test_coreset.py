@@ -187,7 +187,7 @@ def test_load_refuses_a_table_without_all_samples(coreset, tmp_path):
     d2pyg.select(np.eye(5), budget=2).save(path)
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:-2], lines[-1]]))
-    with pytest.raises(ValueError, match="rows are not one a sample"):
+    with pytest.raises(ValueError, match="does not have one row per sample"):
         Coreset.load(path)
 
 
