@@ -1,4 +1,4 @@
-"""What has to hold among the parts of a coreset, and a checksum of them."""
+"""Checks that the parts of a coreset fit together, and computes their checksum."""
 
 from __future__ import annotations
 
