@@ -1,4 +1,4 @@
-"""Far from every prototype: difficulty without labels and without training."""
+"""Samples far from every prototype: difficulty without labels and without training."""
 
 from __future__ import annotations
 
