@@ -1,4 +1,4 @@
-"""From one vector per token to one per sample."""
+"""Pools the vectors of tokens to one vector per sample."""
 
 from __future__ import annotations
 
