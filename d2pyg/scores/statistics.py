@@ -1,4 +1,4 @@
-"""What a recorder keeps of each sample: the interface."""
+"""The interface of the statistics that a recorder keeps of each sample."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Statistics(ABC):
     """The numbers that one kind of recorder keeps of each sample.
 
     Attributes:
-        recorded: What a batch brings.
-        recorder: The class that records it.
+        recorded: What a batch provides, in words.
+        recorder: The name of the class that records it.
         settings: The arguments of that class.
         epoch: The values of the open epoch, float64 [N] each.
     """
@@ -44,7 +44,7 @@ class Statistics(ABC):
     def ranges(
         self, samples: Samples, epochs: int, settings: Mapping[str, Any]
     ) -> dict[str, tuple[Bound, Bound]]:
-        """The lowest and the highest value that each tensor can have, given those before it."""
+        """The lowest and the highest value that each tensor can have, given the tensors before it."""
 
     @abstractmethod
     def add(self, state: Samples, rows: Tensor, epoch: Samples, settings: Mapping[str, Any]) -> None:

@@ -145,7 +145,7 @@ class TestScoresThatNeedSomethingElse:
 @pytest.mark.parametrize(
     ("batch", "error", "match"),
     [
-        (([0], torch.tensor(1.0)), ValueError, r"floats of shape \(B,\), one a sample .*reduction='none'"),
+        (([0], torch.tensor(1.0)), ValueError, r"floats of shape \(B,\), one per sample .*reduction='none'"),
         (([0], torch.ones(1, 4)), ValueError, r"shape \(1, 4\)\). Compute .* average what a sample has"),
         (([0], torch.tensor([1])), ValueError, r"got torch.int64 of shape \(1,\)"),
         (([0, 1], [1.0]), ValueError, "'index'.*1 samples"),
