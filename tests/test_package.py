@@ -1,9 +1,11 @@
 """The package as installed: quiet, light, and the same names for users who extend it."""
 
 import re
+import runpy
 import subprocess
 import sys
 from importlib.metadata import metadata, requires
+from pathlib import Path
 
 import pytest
 
@@ -108,3 +110,17 @@ def test_a_registered_message_works_by_name(rng):
     made = d2pyg.select(x, budget=30, reverse=Double(0.3))
     assert named.index.tolist() == made.index.tolist()
     assert named.index.tolist() != d2pyg.select(x, budget=30, gamma_reverse=0.3).index.tolist()
+
+
+def test_the_text_for_the_package_index_has_no_relative_links(monkeypatch):
+    told = {}
+    monkeypatch.setattr("setuptools.setup", told.update)
+    root = Path(__file__).parents[1]
+    runpy.run_path(str(root / "setup.py"))
+    text = told["long_description"]
+    targets = re.findall(r"\]\(([^)]*)\)", text)
+    assert targets
+    assert all(target.startswith("https://") for target in targets)
+    assert "](docs/" in (root / "README.md").read_text(encoding="utf-8")
+    assert "From a training run shows how to record them" in text
+    assert "```python\nimport d2pyg" in text
