@@ -52,11 +52,11 @@ def ccs(
     Args:
         embeddings: Not needed.
         scores: Difficulty [N], >= 0, higher is harder.
-        strata: S, at least 1; the paper uses 50.
+        strata: Number of strata S, at least 1; the paper uses 50.
         cutoff: Fraction of the hardest samples dropped first, the paper's beta. It uses these scores;
             the authors' code always uses AUM.
         initial: Samples already chosen (indices, a mask or a coreset). Each counts toward its stratum.
-        seed: A whole number >= 0.
+        seed: Seed of the random order, a whole number >= 0.
         **common: See :func:`d2pyg.select`.
 
     Returns:

@@ -56,12 +56,13 @@ def dual(
     Args:
         embeddings: Not needed.
         scores: The DUAL score [N], :math:`x_i \ge 0`, or another in which higher is harder.
-        confidence: :math:`p_i`, [N], in 0 to 1, such as ``TrainingDynamics.confidence(raw=True)``. The
-            authors' code takes both from the first 30 epochs (CIFAR).
-        c_d: :math:`c_D`, above 0: larger ones turn to easy samples later. The authors' code uses 4 for
-            CIFAR and 11 for ImageNet.
+        confidence: Mean probability of the true class, :math:`p_i` [N], in 0 to 1, such as
+            ``TrainingDynamics.confidence(raw=True)``. The authors' code takes scores and confidence from
+            the first 30 epochs (CIFAR).
+        c_d: Exponent :math:`c_D`, above 0. With a larger one, easy samples are favored only at higher
+            pruning rates. The authors' code uses 4 for CIFAR and 11 for ImageNet.
         cutoff: Fraction of the hardest samples dropped first.
-        seed: A whole number >= 0.
+        seed: Seed of the draws, a whole number >= 0.
         **common: See :func:`d2pyg.select`. With labels, weights are the same and seats are by class.
 
     Returns:

@@ -80,9 +80,9 @@ def facility_location(
             less), or all that a given graph has.
         gamma: Decay of similarity with distance, >= 0.
         kernel: ``"rbf"``, ``"laplacian"`` or a :class:`d2pyg.nn.Kernel` with weights in 0 to 1.
-        optimizer: ``"lazy"`` or ``"stochastic"``.
-        epsilon: :math:`\epsilon` of ``"stochastic"``, above 0 and below 1; default 0.1.
-        seed: Seed of ``"stochastic"``, drawn on the CPU; a whole number >= 0, default 0.
+        optimizer: Greedy algorithm, ``"lazy"`` or ``"stochastic"``.
+        epsilon: Tolerance :math:`\epsilon` of ``"stochastic"``, above 0 and below 1; default 0.1.
+        seed: Seed of ``"stochastic"``, a whole number >= 0; default 0. Draws are made on the CPU.
         cutoff: Fraction of the hardest samples dropped first.
         initial: Samples already chosen (indices, a mask or a coreset), in S from the start.
         metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`. A graph has its

@@ -73,7 +73,8 @@ def graph_cut(
     Args:
         embeddings: [N, d]; or a graph from :func:`d2pyg.knn_graph`, to build it once for many runs.
         scores: Difficulty [N], only used by ``cutoff``.
-        tradeoff: :math:`\lambda`, at least 0; ``lambdaVal`` in submodlib, 1 / ``alpha`` in apricot.
+        tradeoff: Weight :math:`\lambda` of redundancy, at least 0. It is ``lambdaVal`` in submodlib and
+            1 / ``alpha`` in apricot.
         k: Neighbors per sample, 1 to N - 1; default 10, as in ``benchmarks/accuracy`` (N - 1 if that is
             less), or all that a given graph has.
         gamma: Decay of similarity with distance, >= 0.
