@@ -131,8 +131,8 @@ class Coreset(NoValues):
         count = place.stop
         if place.start not in (None, 0) or place.step not in (None, 1) or count is None:
             raise ValueError(
-                f"Expected 'coreset[:b]', the first b picks (got {place}). Others are no coreset; take "
-                f"them from coreset.index."
+                f"Expected 'coreset[:b]', the first b picks (got {place}). For other picks, index "
+                f"coreset.index."
             )
         remedy = "Select again with a larger budget for more picks."
         count = as_count("b", count, 1, len(self), ", the number of picks", remedy)

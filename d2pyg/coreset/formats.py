@@ -29,14 +29,14 @@ def write(fields: Fields, file: IO[bytes], suffix: str) -> None:
     """Writes the parts of a coreset in the format of a suffix.
 
     Raises:
-        ValueError: If they are not those of a coreset, so that it could not be read.
+        ValueError: If they do not fit together, so the file could not be read.
     """
     try:
         fields = checked(fields.index, fields.pick_scores, fields.scores, fields.settings, fields.ids)
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"Expected the coreset to be one that can be read back (got one of which {error}). Make it "
-            f"with d2pyg.select or another method."
+            f"Expected the coreset to be one that can be read back (but {error}). Make it with "
+            f"d2pyg.select or another method."
         ) from error
     WRITERS[suffix](fields, file)
 
@@ -45,7 +45,7 @@ def read(path: Path) -> Fields:
     """The parts of a coreset, checked.
 
     Raises:
-        Exception: Of any kind, for :func:`d2pyg._base.io.readable` to explain.
+        Exception: Any kind, for :func:`d2pyg._base.io.readable` to explain.
     """
     *parts, written = READERS[path.suffix](path)
     fields = checked(*parts)

@@ -169,7 +169,7 @@ def _columns(fields: Fields) -> dict[str, tuple[Array, Array]]:
 def _parts(
     index: Array, is_pick: Array, rank: Array, pick_score: Array, score: Array, ids: Any, meta: Any
 ) -> Parts:
-    """From columns, whatever the order of the rows."""
+    """The parts of a coreset from columns, for rows in any order."""
     order = np.argsort(index)
     if not np.array_equal(index[order], np.arange(len(index))):
         raise ValueError("it does not have one row per sample")

@@ -142,11 +142,11 @@ class Recorder(NoValues, ABC):
             for kind in Recorder.__subclasses__():
                 if name in kind._scores():
                     raise NoSuchScoreError(
-                        f"Expected a score that {self._statistics.recorded} give: "
+                        f"Expected a score that can be computed from {self._statistics.recorded}: "
                         f"{', '.join(self._scores())} (got {name!r}, which needs "
                         f"{kind._statistics.recorded}). Record those with {kind.__name__}."
                     )
-            return super().__getattribute__(name)  # which says that there is none
+            return super().__getattribute__(name)  # raises AttributeError
 
     def _instead(self, name: str) -> str:
         score = self._scores()[0]

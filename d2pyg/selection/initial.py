@@ -72,7 +72,7 @@ def named(name: str, names: Names, ids: Names | None) -> Tensor:
     if ids is None:
         raise ValueError(
             f"Expected {name!r} to be indices, a mask or a coreset where samples have no names (got "
-            f"{shown(entries[0])}). Pass indices, or to a method that takes 'ids' those of all samples."
+            f"{shown(entries[0])}). Pass indices, or the names of all samples as 'ids'."
         )
     place = {entry: i for i, entry in enumerate(ids.tolist())}
     unknown = [entry for entry in entries if entry not in place]
@@ -100,7 +100,7 @@ def _of_coreset(coreset: Coreset, num_samples: int, ids: Names | None) -> Tensor
 
 
 def _are_names(numbers: np.ndarray[Any, Any], ids: Names, either: str) -> bool:
-    """Whether integers are names and no indices; an error where they could be either."""
+    """Whether integers are names and not indices. An error if they could be either."""
     outside = (numbers < 0) | (numbers >= len(ids))
     if outside.any():
         return bool(np.isin(numbers, ids).any())  # else an error about indices helps more
