@@ -89,7 +89,7 @@ def test_registering():
     with pytest.raises(ValueError, match=r"family to be one of kernel, .*got 'kernal'"):
         d2pyg.register("kernal", "flat")(Flat)
     for family, name, entry in (("kernel", 3, Flat), ("kernel", "", Flat), ("kernel", "flat", Flat())):
-        with pytest.raises(TypeError, match=r"a name, and a class or function to go by it \(got "):
+        with pytest.raises(TypeError, match=r"a name, and a class or function of that name \(got "):
             d2pyg.register(family, name)(entry)
     with pytest.raises(ValueError, match=r"family to be one of kernel, .*got \['kernel'\]"):
         d2pyg.register(["kernel"], "flat")(Flat)
