@@ -26,7 +26,8 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
 
     .. math::
         m_i = \sum_{j \in \mathcal{N}(i)} w(d_{ji}, \gamma)\, x_j, \\
-        x'_i = x_i + m_i \;\text{ (sum)} \quad\text{or}\quad x'_i = x_i\, m_i \;\text{ (product)}
+        x'_i = x_i + m_i \;\text{ (sum)} \\
+        x'_i = x_i\, m_i \;\text{ (product)}
 
     This is the forward step of D2 Pruning (arXiv:2310.07931, equation 2). ``"sum"`` is the paper's
     update, ``"product"`` an option of the authors' code. With fixed weights, ``"sum"`` equals PyG's

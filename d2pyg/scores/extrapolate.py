@@ -62,7 +62,8 @@ def extrapolate(
 
     An unknown score is repeatedly replaced by the weighted mean of its neighbors' scores,
 
-    .. math:: x_i \leftarrow \frac{\sum_j e_{ij}\, x_j}{\sum_j e_{ij}}, \qquad
+    .. math::
+        x_i \leftarrow \frac{\sum_j e_{ij}\, x_j}{\sum_j e_{ij}}, \\
         e_{ij} = \exp(-\gamma\, (d_{ij} / s)^2),
 
     starting from the mean of the known scores. Known scores do not change (Zhu, Ghahramani & Lafferty
