@@ -11,6 +11,7 @@ import pytest
 
 import d2pyg
 from d2pyg._base.registry import choices, look_up
+from d2pyg.demo import digits
 
 
 def test_import_is_quiet_and_changes_no_global_state():
@@ -124,3 +125,14 @@ def test_the_text_for_the_package_index_has_no_relative_links(monkeypatch):
     assert "](docs/" in (root / "README.md").read_text(encoding="utf-8")
     assert "From a training run shows how to record them" in text
     assert "```python\nimport d2pyg" in text
+
+
+@pytest.mark.parametrize(
+    ("module", "package"), [("matplotlib", "matplotlib"), ("sklearn.datasets", "scikit-learn")]
+)
+def test_the_demo_asks_for_its_packages_before_it_works(module, package, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr(digits, "train", None)
+    with pytest.raises(ImportError, match=f"This needs the package {package}"):
+        digits.run(0.3, 1, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

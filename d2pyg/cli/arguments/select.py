@@ -62,7 +62,7 @@ def add_to(commands: Any) -> None:
         "select",
         help="keep the samples that are hard and diverse",
         description="Keep the samples that are hard and diverse (D2 Pruning, arXiv:2310.07931), or "
-        "those that another method would keep.",
+        "those of another\nmethod.",
         epilog=options.FILES + options.GRAPHS + _EPILOG,
         argument_default=argparse.SUPPRESS,
     )
