@@ -241,7 +241,7 @@ def test_bad_columns(data):
     ]:
         with pytest.raises(error, match=match):
             d2pyg.select(x, wrong, budget=3, forward=Trusted())
-    with pytest.raises(ValueError, match=r"got shape \(50, 2\).*need a 'forward' layer of your own"):
+    with pytest.raises(ValueError, match=r"got shape \(50, 2\).*need your own 'forward' layer"):
         d2pyg.select(x, both, budget=3)
 
 
