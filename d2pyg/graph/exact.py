@@ -104,6 +104,6 @@ def certify(points: Points, rows: Tensor, candidate: Tensor, k: int) -> tuple[Te
         farthest = points.squared(rows, candidate.clamp(min=0)).amax(dim=1)
         # Once for the farthest candidate, once for what it was compared with.
         table = points.single
-        doubt = 2 * (table.error * (points.norm[rows] + points.norm.max()) + table.tiny)
+        doubt = 2 * (table.error_at_once * (points.norm[rows] + points.norm.max()) + table.tiny)
         unsure |= points.at_least(farthest - doubt) <= distance[:, -1]
     return neighbor, distance, unsure

@@ -20,6 +20,7 @@ Array: TypeAlias = np.ndarray[Any, Any]
 Block: TypeAlias = slice  # of rows
 
 _SIDE = 1024  # rows and columns of a product, so that it stays in the processor's caches
+_PRODUCTS = 2  # one, and the slab of another that is added to it
 _DRAWN_SHARE = 1 / 64  # of the samples, which all rows are compared with first
 _FEWEST_DRAWN = 8  # times as many as bounds are kept
 _SEED = 0
@@ -40,7 +41,7 @@ class Tiles:
         self.column = torch.full((self.total, count), -1, dtype=torch.int32)
         room = table.points.beside / 4
         threads = torch.get_num_threads()
-        self.side = max(1, min(_SIDE, math.isqrt(int(room / threads / table.dtype.itemsize))))
+        self.side = max(1, min(_SIDE, math.isqrt(int(room / threads / _PRODUCTS / table.dtype.itemsize))))
         # Rows that are made together; a panel is compared with another, so there are two.
         panel = int(room / table.column_bytes)
         self.panel = self.total if table.keeps else max(self.side, panel - panel % self.side)
