@@ -20,6 +20,7 @@ _INPUT_ROUNDOFF = {"highest": 0.0, "high": 2.0**-11, "medium": 2.0**-8}
 _ALIGNED = 8  # tensor cores want rows of so many entries
 # Coordinates that are multiplied at a time: fewer err less, and take longer on fast devices.
 _SLAB = {torch.float16: 4096, torch.float32: 512, torch.float64: 4096}
+_NARROW = 2  # so many slabs are one
 BOUND_BYTES = 16  # a bound, with what finds the smallest of its row
 
 
@@ -66,23 +67,24 @@ class Rounded:
         if dtype != torch.float64:
             rounded = max(rounded, _input_roundoff())
         adding = 2 if rounded else 1  # tensor cores truncate where they add
-        slab = max(_SLAB[dtype], math.isqrt(dim))
+        slab = dim if dim <= _NARROW * _SLAB[dtype] else max(_SLAB[dtype], math.isqrt(dim))
         starts = range(0, dim, slab)
         ends = [*starts[1:], self.width]  # with the last slab go the columns of the norms
         self.slabs = [slice(start, end) for start, end in zip(starts, ends, strict=True)]
-        terms = min(dim, slab) + len(self.slabs)
+        terms = slab + len(self.slabs)
         self.error = 2.01 * rounded + 2 * adding * (terms + 16) * _ROUNDOFF[dtype]
-        self.error_at_once = self.error + 2 * adding * (dim - min(dim, slab)) * _ROUNDOFF[dtype]
+        self.error_at_once = self.error + 2 * adding * (dim - slab) * _ROUNDOFF[dtype]
         self.tiny = dim * _UNDERFLOW
         if half:  # of 2 tiny (|y_i| + |y_j|), summed over coordinates; |y| <= (1 + n) / 2
             self.error += math.sqrt(dim) * _FLOAT16_TINY
             self.tiny += 2 * math.sqrt(dim) * _FLOAT16_TINY
 
-    def of(self, values: Tensor, norm: Tensor) -> Tensor:
+    def of(self, values: Tensor, norm: Tensor, out: Tensor | None = None) -> Tensor:
         """The rounded samples [..., M, width] of float64 [..., M, dim] and their n [..., M]."""
         shape = (*norm.shape, self.width)
-        made = torch.zeros(shape, dtype=self.dtype, device=values.device)
+        made = torch.empty(shape, dtype=self.dtype, device=values.device) if out is None else out
         made[..., : self.dim] = values
+        made[..., self.dim + self._norms :] = 0
         rest = (self.share - self.error) * norm
         for column in range(self.dim, self.dim + self._norms):
             made[..., column] = rest
@@ -165,8 +167,9 @@ class Table(Rounded):
     def __init__(self, points: Samples, dtype: torch.dtype, memory: float) -> None:
         super().__init__(dtype, points.dim, points.share)
         self.points = proxy(points)  # no cycle: what is kept is freed together with the points
-        self.keeps = len(points) * self.width * dtype.itemsize <= memory
         self.column_bytes = self.width * dtype.itemsize
+        self.keeps = len(points) * self.column_bytes <= memory
+        self.bytes_kept = len(points) * self.column_bytes if self.keeps else 0
         self.row_bytes = 2 * self.column_bytes  # with the copy that is multiplied
 
     def rows(self, rows: slice | Tensor) -> Tensor:
@@ -188,7 +191,7 @@ class Table(Rounded):
         norm = self.points.norm[rows]
         made = torch.empty(len(norm), self.width, dtype=self.dtype, device=norm.device)
         for part, out in zip(self.points.split(rows), made.split(self.points.together), strict=True):
-            out.copy_(self.of(self.points.centered(part), self.points.norm[part]))
+            self.of(self.points.centered(part), self.points.norm[part], out)
         return made
 
 

@@ -13,6 +13,7 @@ from d2pyg.graph.ranking import empty
 from d2pyg.graph.tiles import Tiles
 
 _FEWEST = 4096  # samples; fewer are searched at once, before the loops of tiles are loaded
+_FEWEST_WIDE, _WORK = 1024, 1 << 30  # but of many coordinates, if N^2 d is so much
 
 
 @register("backend", "torch")
@@ -22,7 +23,7 @@ def torch_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tens
     Elsewhere it is 2 N^2 d, a chunk of rows at a time.
     """
     count = min(k + EXTRA, len(points) - 1)
-    if points.device.type == "cpu" and len(points) >= max(_FEWEST, 2 * count):
+    if points.device.type == "cpu" and len(points) >= 2 * count and _is_much(points):
         table = points.tables[0]
         return certified(points, table, *Tiles(table, count).find(bar), k)
     neighbor, distance = empty(len(points), k, points.device)
@@ -30,3 +31,9 @@ def torch_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tens
         neighbor[rows], distance[rows] = nearest_of(points, rows, k)
         bar.update(len(rows))
     return neighbor, distance
+
+
+def _is_much(points: Points) -> bool:
+    """Whether multiplying each pair once saves more than loading the loops takes."""
+    size = len(points)
+    return size >= _FEWEST or (size >= _FEWEST_WIDE and size * size * points.dim >= _WORK)
