@@ -72,7 +72,10 @@ class Points:
         first, *finer = [
             dtype for dtype in precisions(device, self.dim) if largest < torch.finfo(dtype).max / 2
         ]
-        self.tables = [Table(self, first, memory / 2 - kept), *(Table(self, dtype, 0) for dtype in finer)]
+        self.tables = [
+            Table(self, first, memory / 2 - kept),
+            *(Table(self, dtype, 0) for dtype in finer),
+        ]
         self.single = next(table for table in self.tables if table.dtype == torch.float32)
         whole = self._are_whole(drawn)
         for table in self.tables:

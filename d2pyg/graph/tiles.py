@@ -40,8 +40,8 @@ class Tiles:
         self.value = torch.full((self.total, count), torch.inf, dtype=table.dtype)
         self.column = torch.full((self.total, count), -1, dtype=torch.int32)
         room = table.points.beside / 4
-        threads = torch.get_num_threads()
-        self.side = max(1, min(_SIDE, math.isqrt(int(room / threads / _PRODUCTS / table.dtype.itemsize))))
+        pair_bytes = _PRODUCTS * table.dtype.itemsize * torch.get_num_threads()
+        self.side = max(1, min(_SIDE, math.isqrt(int(room / pair_bytes))))
         # Rows that are made together, a panel; it is compared with another, so there are two.
         self.most_made = max(1, int(room / table.column_bytes))
         self.panel = self.total
