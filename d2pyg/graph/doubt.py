@@ -50,6 +50,7 @@ def _settle(points: Points, rows: Tensor, place: Tensor, neighbor: Tensor, dista
         right = table.rows(slice(start, stop))
         product = table.products(left, right)
         bound = right[:, table.dim] - 2 * product + base
+        del right  # before the next are made
         known = neighbor[place]
         later = known[:, -1] < start  # of what ties, only a lower index could come in
         possible = bound <= torch.where(later, tie, highest).unsqueeze(1)

@@ -13,6 +13,7 @@ _TILE_ELEMENTS = 1 << 21  # float64 values of pairs held together, 16 MiB
 _TILE_BYTES = 64  # a value, with what finds the lowest of its row
 _ROWS_TOGETHER = 256
 _ENTRY_BYTES = 16  # a coordinate of a row or a column, with what it is made from
+_DIFFERENCE_BYTES = 16  # a coordinate of a pair: a difference, and its absolute value
 
 
 def pairwise_neighbors(
@@ -27,7 +28,7 @@ def pairwise_neighbors(
     """The k lowest of each row, by (value, index), among the samples ``index`` (ascending).
 
     A quarter of ``memory`` is for rows and columns, a quarter for values, half for the function: enough
-    for float64 [C, M, d] as it takes differences of all pairs.
+    for float64 [C, M, d] twice, as it takes differences of all pairs and then their absolute values.
 
     Returns:
         Neighbors int64 [N, k], as places in ``index``, and values float64 [N, k].
@@ -39,7 +40,7 @@ def pairwise_neighbors(
     place = torch.arange(len(index), device=device)
     dim = embeddings.shape[1]
     room = memory / 8 // (_ENTRY_BYTES * dim)  # for so many rows, and as many columns
-    pairs = min(_TILE_ELEMENTS, memory / 4 // _TILE_BYTES, memory / 2 // (8 * dim))
+    pairs = min(_TILE_ELEMENTS, memory / 4 // _TILE_BYTES, memory / 2 // (_DIFFERENCE_BYTES * dim))
     together = int(max(1, min(_ROWS_TOGETHER, room, len(index), pairs)))
     width = int(max(1, min(pairs // together, room)))
     neighbors, values = [], []

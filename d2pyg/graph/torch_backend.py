@@ -9,7 +9,6 @@ from d2pyg._base.progress import Progress
 from d2pyg._base.registry import register
 from d2pyg.graph.exact import EXTRA, certified, nearest_of
 from d2pyg.graph.points import Points
-from d2pyg.graph.ranking import empty
 from d2pyg.graph.tiles import Tiles
 
 _FEWEST = 4096  # samples; fewer are searched at once, before the loops of tiles are loaded
@@ -26,11 +25,7 @@ def torch_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tens
     if points.device.type == "cpu" and len(points) >= 2 * count and _is_much(points):
         table = points.tables[0]
         return certified(points, table, *Tiles(table, count).find(bar), k)
-    neighbor, distance = empty(len(points), k, points.device)
-    for rows in torch.arange(len(points), device=points.device).split(points.rows_together):
-        neighbor[rows], distance[rows] = nearest_of(points, rows, k)
-        bar.update(len(rows))
-    return neighbor, distance
+    return nearest_of(points, torch.arange(len(points), device=points.device), k, bar)
 
 
 def _is_much(points: Points) -> bool:
