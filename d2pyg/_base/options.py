@@ -13,3 +13,5 @@ FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
 LIST_SUFFIXES = (".npy", ".txt", ".json")  # of names or indices
 TABLE_SUFFIXES = (".csv",)
 ARRAY_SUFFIXES = (".npy",)
+
+GROUP_ROWS = 25_000  # rows of a Parquet row group that is written, at most
