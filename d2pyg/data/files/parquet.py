@@ -22,7 +22,13 @@ class Parquet(Format):
         content = parquet.ParquetFile(source)
         schema = content.schema_arrow
         batches = content.iter_batches(batch_size=_rows_at_once(content.metadata))
-        with parquet.ParquetWriter(target, schema, compression=_codecs(content.metadata)) as writer:
+        codecs = _codecs(content.metadata)
+        with parquet.ParquetWriter(
+            target,
+            schema,
+            compression=codecs,
+            use_compliant_nested_type=False,  # names as they are
+        ) as writer:
             for table in kept_tables(schema, batches, rows, GROUP_ROWS):
                 writer.write_table(table, row_group_size=GROUP_ROWS)
 
@@ -42,5 +48,5 @@ def _codecs(metadata: Any) -> dict[str, str] | str:
 def _rows_at_once(metadata: Any) -> int:
     """As many rows as fit into a few MB, since one may hold an image."""
     groups = map(metadata.row_group, range(metadata.num_row_groups))
-    row = int(sum(group.total_byte_size for group in groups)) // max(1, metadata.num_rows)
-    return max(1, min(GROUP_ROWS, BYTES // max(1, row)))
+    size = int(sum(group.total_byte_size for group in groups))
+    return max(1, min(GROUP_ROWS, BYTES * int(metadata.num_rows) // max(1, size)))

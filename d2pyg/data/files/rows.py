@@ -109,7 +109,7 @@ class Rows:
         if self._repeated:
             name, first, again = self._repeated
             raise RowsError(
-                f"Expected 'data' to have each id once (got {self._num_repeated} rows with the id of an "
+                f"Expected 'data' to have each id once (got {_counted(self._num_repeated, 'row')} with the id of an "
                 f"earlier one, the first {shown(name)} in {self._place(again)}, as in "
                 f"{self._place(first)}). Remove repeated rows, or select by row, without ids."
             )
@@ -117,7 +117,7 @@ class Rows:
             empty = f", {len(self.empty)} of them empty" if self.empty else ""
             raise RowsError(
                 f"Expected 'data' to have a row for each of the {total} samples of the coreset (got "
-                f"{self.count} rows in {len(self.files)} file{'s' * (len(self.files) != 1)}{empty}"
+                f"{_counted(self.count, 'row')} in {_counted(len(self.files), 'file')}{empty}"
                 f"{self._first_missing()}). Check that all files are there, and none besides."
             )
 
@@ -144,7 +144,7 @@ class Rows:
             if sample is None:
                 raise RowsError(
                     f"Expected the ids of 'data' to be those of the coreset (got {self.column} "
-                    f"{shown(name)} in {self._place(start + i)}, and in the coreset "
+                    f"{shown(given[i])} in {self._place(start + i)}, and in the coreset "
                     f"{shown(ids.tolist()[0])}, ...). {_WAY_OUT}"
                 )
             if self._row_of[sample] >= 0:
@@ -180,6 +180,10 @@ class Rows:
         at = bisect_right(self._first_rows, row) - 1
         text = str(self.files[at])
         return f"row {row - self._first_rows[at]} of {text if len(text) <= 60 else '...' + text[-57:]}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _as_integer(text: str) -> int | str:
