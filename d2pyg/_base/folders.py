@@ -33,6 +33,7 @@ class Folder:
             OSError: If a write failed, whatever a library made of it.
         """
         with temporary.naming(self.target / name):
+            (self.path / name).parent.mkdir(parents=True, exist_ok=True)
             file = temporary.Temporary(self.path / name)
         file.target = self.target / name  # named in errors
         try:

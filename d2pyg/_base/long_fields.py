@@ -1,4 +1,4 @@
-"""Fields of CSV files that are longer than the csv module reads unasked."""
+"""CSV with fields of any length."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_LOCK = threading.Lock()  # the csv module has one limit for all
+_LIMIT = threading.Lock()  # the csv module has one limit for all
 
 
 @contextmanager
 def long_fields() -> Iterator[None]:
-    """Within the block fields may be of any length, such as settings, names and texts."""
-    with _LOCK:
+    """Text longer than the csv module reads, within the block."""
+    with _LIMIT:
         before = csv.field_size_limit(2**31 - 1)
         try:
             yield

@@ -1,23 +1,23 @@
-"""The order in which files are read: by the numbers in their names."""
+"""The order of shards: numbers in names count as numbers."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
-_DIGITS = re.compile(r"([0-9]+)")
 
-
-def natural_key(path: Path) -> list[tuple[str, int, str]]:
-    """A key to sort paths by, in which numbers are compared as numbers, whether zero-padded or not.
+def natural(paths: Iterable[Path]) -> list[Path]:
+    """Paths by their names, folder by folder: 2 before 10, zero-padded or not.
 
     Example:
-        >>> names = ["part-10.npy", "part-2.npy", "part-02.npy"]
-        >>> [path.name for path in sorted(map(Path, names), key=natural_key)]
-        ['part-02.npy', 'part-2.npy', 'part-10.npy']
+        >>> [path.name for path in natural(map(Path, ["b1", "a10", "a2", "a02"]))]
+        ['a02', 'a2', 'a10', 'b1']
     """
-    parts = _DIGITS.split(str(path))
-    parts.append("")
-    return [
-        (text, int(digits or 0), digits) for text, digits in zip(parts[::2], parts[1::2], strict=True)
-    ]
+    return sorted(paths, key=lambda path: ([_key(part) for part in path.parts], path.parts))
+
+
+def _key(name: str) -> list[tuple[int, int, str]]:
+    """Text and numbers in turn, numbers by their value."""
+    parts = re.split("([0-9]+)", name)
+    return [(1, int(part), "") if place % 2 else (0, 0, part) for place, part in enumerate(parts)]

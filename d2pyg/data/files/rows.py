@@ -109,8 +109,8 @@ class Rows:
         if self._repeated:
             name, first, again = self._repeated
             raise RowsError(
-                f"Expected 'data' to have each id once (got {_counted(self._num_repeated, 'row')} with the "
-                f"id of an earlier one, the first {shown(name)} in {self._place(again)}, as in "
+                f"Expected 'data' to have each id once (got {_counted(self._num_repeated, 'row')} with "
+                f"the id of an earlier one, the first {shown(name)} in {self._place(again)}, as in "
                 f"{self._place(first)}). Remove repeated rows, or select by row, without ids."
             )
         if self.count != total:

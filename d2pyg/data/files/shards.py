@@ -7,12 +7,12 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from d2pyg._base.compressed import suffixes_of
-from d2pyg._base.natural import natural_key
+from d2pyg._base.natural import natural
 from d2pyg._base.outputs import MissingPathError
 from d2pyg.data.files.arrow import ArrowStream
 from d2pyg.data.files.csv_rows import Csv, Tsv
@@ -32,12 +32,14 @@ class Shards:
 
     Attributes:
         files: Their paths.
+        names: What those of the same rows are called in another folder.
         format: Theirs.
         is_one: It was named as one file, and not as a folder or as several files.
         beside: What belongs beside them in a folder.
     """
 
     files: list[Path]
+    names: list[str]
     format: Format
     is_one: bool
     beside: Beside = field(default=lambda _: {})
@@ -46,7 +48,8 @@ class Shards:
 def shards_of(data: Paths) -> Shards:
     """The files that a path, a folder, a pattern or a list of paths names.
 
-    Files of folders and patterns are in natural order, those of a list as they are given.
+    Files of folders, subfolders included, and of patterns are in natural order, those of a list as they
+    are given.
 
     Raises:
         ValueError, TypeError: If there are none, or they are of several kinds or of one that is unknown.
@@ -58,10 +61,10 @@ def shards_of(data: Paths) -> Shards:
                 f"{type(data).__name__}). For a data set in memory, call d2pyg.take."
             )
         paths = [Path(path) for path in data]
-        return Shards(paths, _format_of(paths), is_one=False)
+        return _several(paths)
     path = Path(data)
     if path.is_file():
-        return Shards([path], _format_of([path]), is_one=True)
+        return Shards([path], [path.name], _format_of([path]), is_one=True)
     if (path / "state.json").is_file() and (path / "dataset_info.json").is_file():
         return _saved_to_disk(path)
     if (path / "dataset_dict.json").is_file():
@@ -70,21 +73,42 @@ def shards_of(data: Paths) -> Shards:
             f"Expected 'data' to be one split of a data set (got {str(data)!r:.100}, with "
             f"{', '.join(splits)}). Name one, such as {path / (splits or ['train'])[0]}."
         )
-    if path.is_dir():
-        known = {suffix for one in FORMATS for suffix in one.suffixes}
-        found = [own for own in path.iterdir() if suffixes_of(own)[0] in known]
-    else:
-        found = [Path(own) for own in glob.glob(os.fspath(data), recursive=True)]  # noqa: PTH207
-    files = sorted(
-        (own for own in found if own.is_file() and not own.name.startswith(".")), key=natural_key
-    )
+    files = natural(_in_folder(path) if path.is_dir() else _matches(data))
     if not files:
         kinds = ", ".join(suffix for one in FORMATS for suffix in one.suffixes)
         raise MissingPathError(
             f"Expected 'data' to be a file, a folder or a pattern of files (got {str(data)!r:.100}, "
             f"where there are none). Check the path; files end in {kinds}, or these and .gz or .zst."
         )
-    return Shards(files, _format_of(files), is_one=False)
+    return _several(files, path if path.is_dir() else None)
+
+
+def _in_folder(folder: Path) -> Iterator[Path]:
+    """Its files of a known kind; hidden ones, and names such as _SUCCESS, are of programs."""
+    known = {suffix for one in FORMATS for suffix in one.suffixes}
+    for path in folder.rglob("*"):
+        inner = path.relative_to(folder).parts
+        if suffixes_of(path)[0] in known and not any(part.startswith((".", "_")) for part in inner):
+            if path.is_file():
+                yield path
+
+
+def _matches(pattern: str | os.PathLike[str]) -> Iterator[Path]:
+    found = map(Path, glob.glob(os.fspath(pattern), recursive=True))  # noqa: PTH207
+    return (path for path in found if path.is_file())
+
+
+def _several(files: list[Path], folder: Path | None = None) -> Shards:
+    """Files that are named as in a folder, or by their own names."""
+    one = _format_of(files)
+    names = [path.name if folder is None else str(path.relative_to(folder)) for path in files]
+    again = next((name for name, count in Counter(names).items() if count > 1), None)
+    if again is not None:
+        raise ValueError(
+            f"Expected 'data' to be files of different names (got {again!r:.100} in several folders). "
+            f"Name the folder that these are in."
+        )
+    return Shards(files, names, one, is_one=False)
 
 
 def format_of(path: Path) -> Format | None:
@@ -146,4 +170,4 @@ def _saved_to_disk(folder: Path) -> Shards:
         return {"dataset_info.json": info, "state.json": json.dumps(own, indent=2).encode()}
 
     paths = [folder / name for name in names]
-    return Shards(paths, _format_of(paths), is_one=False, beside=beside)
+    return Shards(paths, names, _format_of(paths), is_one=False, beside=beside)

@@ -71,8 +71,8 @@ def take_files(
     order stays. Nothing is unpickled.
 
     Where both have ids, each row is the sample of its id, and every id has to be there, once. Else rows
-    are samples in order, and there have to be as many. Files of a folder and of a pattern are read in
-    natural order, 2 before 10; those of a list as they are given.
+    are samples in order, and there have to be as many. Files of a folder, subfolders included, and of a
+    pattern are read in natural order, 2 before 10; those of a list as they are given.
 
     Args:
         data: A file, a folder, a pattern such as ``"shards/*.jsonl.gz"``, or a list of files.
@@ -134,8 +134,8 @@ def take_files(
                 rows.end()
         else:
             with replacing_folder(target) as folder:
-                for path in shards.files:
-                    with folder.file(path.name) as file:
+                for path, name in zip(shards.files, shards.names, strict=True):
+                    with folder.file(name) as file:
                         _copy(shards, path, file, suffixes_of(path)[1], rows)
                 rows.end()
                 for name, content in shards.beside(_digest(wanted)).items():
@@ -154,13 +154,6 @@ def _checked(shards: Shards, out: str | os.PathLike[str]) -> Path:
             f"Expected 'out' to differ from 'data' (got {str(out)!r:.100}). Name another file."
         )
     if not shards.is_one:
-        names = [path.name for path in shards.files]
-        again = next((name for name in names if names.count(name) > 1), None)
-        if again is not None:
-            raise ValueError(
-                f"Expected 'data' to be files of different names (got {again!r:.100} in several "
-                f"folders). Take them folder by folder, or rename them."
-            )
         if format_of(target) is not None:
             raise ValueError(
                 f"Expected 'out' to be a folder, as 'data' is a folder or several files (got "

@@ -293,7 +293,7 @@ def test_where_not_to_write(here):
     Path("more/part-0.jsonl").write_bytes(b"")
     refused(
         ["all/part-0.jsonl", "more/part-0.jsonl"],
-        "different names \\(got 'part-0.jsonl' in several",
+        "different names \\(got 'part-0.jsonl' in several folders\\). Name the folder",
         out="out",
     )
     with pytest.raises(TypeError, match="'coreset' to be a Coreset \\(got list\\)"):

@@ -263,3 +263,23 @@ def test_an_empty_folder_is_filled(here):
     take_files("*.jsonl", coreset, "few")
     assert Path("few").stat().st_mode & 0o777 == 0o750
     assert read_jsonl(Path("few/1.jsonl")) == kept(rows_of(IDS["hex"]), coreset)
+
+
+def test_folders_in_a_folder(here):
+    """Their files keep their places; what programs leave beside them is no data."""
+    rows = rows_of(IDS["hex"])
+    for number, name in enumerate(
+        ("all/b/1.jsonl", "all/a/10.jsonl", "all/a/9.jsonl", "all/_tmp/1.jsonl", "all/.x.jsonl")
+    ):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        write_jsonl(here / name, {0: rows[30:], 1: rows[20:30], 2: rows[:20]}.get(number, rows))
+    coreset = coreset_of()
+    taken = take_files("all", coreset, "few")
+    assert [str(path) for path in taken.files] == ["all/a/9.jsonl", "all/a/10.jsonl", "all/b/1.jsonl"]
+    found = [
+        row
+        for name in ("a/9.jsonl", "a/10.jsonl", "b/1.jsonl")
+        for row in read_jsonl(here / "few" / name)
+    ]
+    assert found == kept(rows, coreset)
+    assert len([path for path in Path("few").rglob("*") if path.is_file()]) == 3
