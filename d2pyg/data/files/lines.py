@@ -45,7 +45,7 @@ def _parsed(line: bytes, rows: Rows, row: int) -> dict[str, Any]:
 
 def _named(content: dict[str, Any], column: str, rows: Rows, row: int) -> Any:
     if column not in content:
-        rows.fail(row, f"no {column!r}", "Give every row an id, or go by row numbers with ids=False.")
+        rows.fail(row, f"no {column!r}", "Give every row an id, or go by row numbers with 'ids=False'.")
     return content[column]
 
 

@@ -15,7 +15,7 @@ from d2pyg._base.names import Names
 from d2pyg._base.progress import Progress
 
 COLUMNS = ("id", "uid", "key", "__key__", "_curator_dedup_id")  # where names are looked for
-_WAY_OUT = "Name the column with 'ids', or go by row numbers with ids=False."
+_WAY_OUT = "Name the column with 'ids', or go by row numbers with 'ids=False'."
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 

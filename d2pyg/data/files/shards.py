@@ -87,10 +87,9 @@ def _in_folder(folder: Path) -> Iterator[Path]:
     """Its files of a known kind; hidden ones, and names such as _SUCCESS, are of programs."""
     known = {suffix for one in FORMATS for suffix in one.suffixes}
     for path in folder.rglob("*"):
-        inner = path.relative_to(folder).parts
-        if suffixes_of(path)[0] in known and not any(part.startswith((".", "_")) for part in inner):
-            if path.is_file():
-                yield path
+        is_of_programs = any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
+        if suffixes_of(path)[0] in known and not is_of_programs and path.is_file():
+            yield path
 
 
 def _matches(pattern: str | os.PathLike[str]) -> Iterator[Path]:

@@ -128,7 +128,7 @@ def test_the_advice_works(here):
     """Without a column rows go by number; another column, or none, is taken on request."""
     rows = [{**row, "name": row["id"], "id": row["number"]} for row in rows_of(HEX)]
     write_jsonl(here / "all.jsonl", rows)
-    refused("all.jsonl", "Name the column with 'ids', or go by row numbers with ids=False")
+    refused("all.jsonl", "Name the column with 'ids', or go by row numbers with 'ids=False'")
     assert take_files("all.jsonl", coreset_of(HEX), "1.jsonl", ids="name").column == "name"
     assert take_files("all.jsonl", coreset_of(HEX), "2.jsonl", ids=False).column is None
     assert Path("1.jsonl").read_bytes() == Path("2.jsonl").read_bytes()
