@@ -50,8 +50,8 @@ def test_help_needs_no_torch(words):
     [
         ("selct x.npy", "'COMMAND' to be one of select, take, graph, .*(got 'selct'). Did you mean 'select'?"),
         ("--versoin", "unrecognized arguments: --versoin. Did you mean --version? (see d2pyg --help)"),
-        ("select x.npy --kep 0.3", "unrecognized arguments: --kep. Did you mean --keep? (see d2pyg select"),
-        ("select x.npy --kep=0.3", "unrecognized arguments: --kep=0.3. Did you mean --keep?"),
+        ("select x.npy --kee 0.3", "unrecognized arguments: --kee. Did you mean --keep? (see d2pyg select"),
+        ("select x.npy --kee=0.3", "unrecognized arguments: --kee=0.3. Did you mean --keep?"),
         ("select x.npy -k 3", "unrecognized arguments: -k. Did you mean --k? (see d2pyg select --help)"),
         ("graph x.npy --out g.pt --metrik cosine", "--metrik. Did you mean --metric?"),
         ("sweep x.npy --out t.csv --gama-forward 1", "--gama-forward. Did you mean --gamma-forward?"),
