@@ -25,7 +25,7 @@ from d2pyg.data.files.shards import Paths, Shards, format_of, shards_of
 
 @dataclass(frozen=True)
 class TakenFiles:
-    """What :func:`take_files` has done.
+    """What :func:`d2pyg.take_files` has done.
 
     Attributes:
         files: The files that were read, in order.
