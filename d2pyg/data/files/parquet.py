@@ -10,6 +10,8 @@ from d2pyg.data.files.batches import BYTES, kept_tables
 from d2pyg.data.files.format import Format
 from d2pyg.data.files.rows import Rows
 
+_BUFFER = 1 << 20  # bytes of a column that are read ahead, where it would be all of the row group
+
 
 class Parquet(Format):
     """Schema, metadata and the compression of each column stay; row groups have at most 25,000 rows."""
@@ -19,7 +21,7 @@ class Parquet(Format):
 
     def copy(self, source: IO[bytes], target: IO[bytes], rows: Rows) -> None:
         parquet = require("pyarrow.parquet", "pyarrow")
-        content = parquet.ParquetFile(source)
+        content = parquet.ParquetFile(source, buffer_size=_BUFFER)
         schema = content.schema_arrow
         batches = content.iter_batches(batch_size=_rows_at_once(content.metadata))
         codecs = _codecs(content.metadata)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,11 @@ from d2pyg._base.folders import check_folder, replacing_folder
 from d2pyg._base.outputs import check_output, replacing
 from d2pyg._base.progress import progress_bar
 from d2pyg.coreset.coreset import Coreset
+from d2pyg.coreset.duplicates import Duplicates
+from d2pyg.data.files.find import AnyPath, find
+from d2pyg.data.files.formats import format_of
 from d2pyg.data.files.rows import Rows, RowsError
-from d2pyg.data.files.shards import Paths, Shards, format_of, shards_of
+from d2pyg.data.files.shards import Shards
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,8 @@ class TakenFiles:
 
 
 def take_files(
-    data: Paths,
-    coreset: Coreset,
+    data: AnyPath | Sequence[AnyPath],
+    coreset: Coreset | Duplicates,
     out: str | os.PathLike[str],
     *,
     removed: bool = False,
@@ -75,8 +78,8 @@ def take_files(
     pattern are read in natural order, 2 before 10; those of a list as they are given.
 
     Args:
-        data: A file, a folder, a pattern such as ``"shards/*.jsonl.gz"``, or a list of files.
-        coreset: Selected from these rows.
+        data: A file, a folder, a pattern such as ``"shards/*.jsonl.gz"``, or a list of these.
+        coreset: Selected from these rows; or the result of :func:`d2pyg.duplicates`.
         out: For one file, a file of the same kind, which is replaced. Else a folder that is not there
             yet, or is empty; in it files have the names that they have in ``data``. Nothing is there
             until all is.
@@ -107,7 +110,7 @@ def take_files(
         {"id": "b"}
         {"id": "c"}
     """
-    if not isinstance(coreset, Coreset):
+    if not isinstance(coreset, Coreset | Duplicates):
         raise TypeError(
             f"Expected 'coreset' to be a Coreset (got {type(coreset).__name__}). Load a file with "
             f"d2pyg.Coreset.load."
@@ -121,7 +124,7 @@ def take_files(
             f"Expected a coreset with ids for 'ids' (got {ids!r:.60} and one without). Leave it out, or "
             f"select with ids."
         )
-    shards = shards_of(data)
+    shards = find(data)
     target = _checked(shards, out)
     wanted = coreset.mask
     if removed:
@@ -130,11 +133,12 @@ def take_files(
         rows = Rows(wanted, coreset.ids, ids, bar)
         if shards.is_one:
             with replacing(target) as file:
-                _copy(shards, shards.files[0], file, suffixes_of(target)[1], rows)
+                (path,) = shards.files.values()
+                _copy(shards, path, file, suffixes_of(target)[1], rows)
                 rows.end()
         else:
             with replacing_folder(target) as folder:
-                for path, name in zip(shards.files, shards.names, strict=True):
+                for name, path in shards.files.items():
                     with folder.file(name) as file:
                         _copy(shards, path, file, suffixes_of(path)[1], rows)
                 rows.end()
@@ -149,11 +153,21 @@ def _checked(shards: Shards, out: str | os.PathLike[str]) -> Path:
     if not isinstance(out, str | os.PathLike):
         raise TypeError(f"Expected 'out' to be a path (got {type(out).__name__}). Pass a str or a Path.")
     target = Path(out)
-    if target.resolve() in {path.resolve() for path in shards.files}:
+    if target.resolve() in {path.resolve() for path in shards.files.values()}:
         raise ValueError(
             f"Expected 'out' to differ from 'data' (got {str(out)!r:.100}). Name another file."
         )
     if not shards.is_one:
+        inside = [
+            folder
+            for folder in shards.folders or []
+            if target.resolve().is_relative_to(folder.resolve())
+        ]
+        if inside and target.resolve() != inside[0].resolve():
+            raise ValueError(
+                f"Expected 'out' to be outside of the folder of 'data' (got {str(out)!r:.100} in "
+                f"{str(inside[0])!r:.60}), whose files would be read the next time. Name another."
+            )
         if format_of(target) is not None:
             raise ValueError(
                 f"Expected 'out' to be a folder, as 'data' is a folder or several files (got "

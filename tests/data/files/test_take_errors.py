@@ -246,6 +246,11 @@ def test_hugging_face_folders_that_are_none(here):
     Path("all/state.json").write_text('{"_data_files": [{"filename": "x.arrow"}]}')
     refused("all", "files that exist \\(got 'all/x.arrow'\\)", out="few")
     Path("all/x.arrow").write_bytes(b"ARROW1")
+    Path("all/state.json").write_text(
+        '{"_data_files": [{"filename": "x.arrow"}, {"filename": "x.arrow"}]}'
+    )
+    refused("all", "whose state.json names other files", out="few")
+    Path("all/state.json").write_text('{"_data_files": [{"filename": "x.arrow"}]}')
     refused("all", "got 'all/x.arrow': ", out="few")
 
 
@@ -255,13 +260,12 @@ def test_what_there_is_not(here):
     Path("x.txt").write_text("x")
     for name in ("two/a.jsonl", "two/b.csv"):
         Path(name).touch()
-    for data in ("no.jsonl", "empty", "*.csv"):
+    for data in ("no.jsonl", "empty", "*.csv", ["no.jsonl"], ["two/a.jsonl", "*.tsv"]):
         refused(
             data,
             "where there are none\\). Check the path; files end in .jsonl, .ndjson, ",
             kind=FileNotFoundError,
         )
-    refused(["no.jsonl"], "files that exist \\(got 'no.jsonl'\\)", kind=FileNotFoundError)
     refused("x.txt", "'data' to end in .jsonl, .*\\(got 'x.txt'\\). The suffix says the format")
     refused([], "got an empty list")
     refused(3, "a path, a pattern or a list of paths \\(got int\\)", kind=TypeError)
@@ -286,6 +290,7 @@ def test_where_not_to_write(here):
         out="all",
     )
     refused("all", "folder that exists \\(got 'no/few'\\)", out="no/few", kind=FileNotFoundError)
+    refused("all", r"outside of the folder of 'data' \(got 'all/few' in 'all'\)", out="all/few")
     refused("all", "as 'data' is a folder or several files \\(got 'few.jsonl'\\)")
     Path("few").touch()
     refused("all", "\\(got 'few', a file\\)", out="few")
@@ -293,7 +298,7 @@ def test_where_not_to_write(here):
     Path("more/part-0.jsonl").write_bytes(b"")
     refused(
         ["all/part-0.jsonl", "more/part-0.jsonl"],
-        "different names \\(got 'part-0.jsonl' in several folders\\). Name the folder",
+        "different names \\(got 'part-0.jsonl' twice\\). Name the folder that they are in",
         out="out",
     )
     with pytest.raises(TypeError, match="'coreset' to be a Coreset \\(got list\\)"):

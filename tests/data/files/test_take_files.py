@@ -249,7 +249,7 @@ def test_hugging_face_splits_are_named(here):
     coreset = coreset_of(IDS["hex"])
     with pytest.raises(
         ValueError,
-        match=r"one split of a data set \(got 'all', with train, test\). Name one, such as all/",
+        match=r"one split of a data set \(got 'all', with test, train\). Name one, such as all/test",
     ):
         take_files("all", coreset, "few")
     take_files("all/train", coreset, "few")
@@ -283,3 +283,28 @@ def test_folders_in_a_folder(here):
     ]
     assert found == kept(rows, coreset)
     assert len([path for path in Path("few").rglob("*") if path.is_file()]) == 3
+
+
+def test_lists_of_folders_and_patterns(here):
+    rows = rows_of(IDS["hex"])
+    for name, part in (("b/2.jsonl", rows[20:]), ("a/10.jsonl", rows[:15]), ("a/11.jsonl", rows[15:20])):
+        Path(name).parent.mkdir(exist_ok=True)
+        write_jsonl(here / name, part)
+    coreset = coreset_of()
+    taken = take_files(["a", "b/*.jsonl"], coreset, "few")
+    assert [str(path) for path in taken.files] == ["a/10.jsonl", "a/11.jsonl", "b/2.jsonl"]
+    assert sorted(path.name for path in Path("few").iterdir()) == ["10.jsonl", "11.jsonl", "2.jsonl"]
+    assert read_jsonl(Path("few/2.jsonl")) == [row for row in kept(rows, coreset) if row["number"] >= 20]
+
+
+def test_near_duplicates(here):
+    rows = rows_of(IDS["hex"])
+    write_jsonl(here / "all.jsonl", rows)
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    x[25:] = x[:15]
+    found = d2pyg.duplicates(x, 1e-6, ids=IDS["hex"])
+    taken = take_files("all.jsonl", found, "few.jsonl")
+    assert (taken.kept, taken.column) == (25, "id")
+    assert read_jsonl(Path("few.jsonl")) == rows[:25]
+    take_files("all.jsonl", found, "rest.jsonl", removed=True)
+    assert read_jsonl(Path("rest.jsonl")) == rows[25:]
