@@ -78,7 +78,7 @@ def test_one_file(shards, capsys):
          "column with 'ids', or go by row numbers with '--no-ids'."),
         ("plain.npz all --ids uid", "a coreset with ids for 'ids' (got 'uid' and one without)"),
         ("plain.npz all/0.jsonl all/1.jsonl", "(got 6 rows in 2 files). Check that"),
-        ("no.npz all", "file that exists (got 'no.npz')"),
+        ("no.npz all", "'CORESET' to be a file that exists (got 'no.npz')"),
         ("plain.npz no", "'data' to be a file, a folder or a pattern of files (got 'no', where there are none)"),
     ],
 )  # fmt: skip

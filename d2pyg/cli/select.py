@@ -19,7 +19,7 @@ from d2pyg.cli.arguments.methods import parameters
 from d2pyg.cli.arguments.select import INPUTS, OPTIONS
 from d2pyg.cli.initial import read_initial
 from d2pyg.coreset import formats, lists, row_tables
-from d2pyg.coreset.coreset import Coreset, list_of, write, write_rows
+from d2pyg.coreset.coreset import Coreset, list_of, row_columns, write
 from d2pyg.metrics import class_counts
 from d2pyg.selection.difficulty import difficulty_of
 from d2pyg.selection.initial import as_initial
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
         write(coreset, target, out.suffix)
         for (name, path), file in zip(besides.items(), others, strict=True):
             if name == "rows":
-                write_rows(coreset, file, path.suffix)
+                row_tables.write_rows(row_columns(coreset), file, path.suffix)
             else:
                 file.write(list_of(coreset, name, path.suffix, name == "removed", name == "datacomp"))
     summary["seconds"] = round(time.perf_counter() - started, 3)

@@ -17,10 +17,12 @@ def run(arguments: argparse.Namespace) -> None:
     """Runs the command."""
     started = time.perf_counter()
     data = natural(map(Path, arguments.data))  # a shell that expands a pattern has 10 before 2
+    with common.in_words_of_options({"path": "CORESET"}):
+        coreset = Coreset.load(arguments.coreset)
     with common.in_words_of_options({"ids=False": "--no-ids"}):
         taken = take_files(
             data[0] if len(data) == 1 else data,
-            Coreset.load(arguments.coreset),
+            coreset,
             arguments.out,
             removed=arguments.removed,
             ids=arguments.ids,

@@ -286,7 +286,7 @@ class Coreset(NoValues):
         """
         path = row_tables.check_target("path", path)
         with replacing(path) as file:
-            write_rows(self, file, path.suffix)
+            row_tables.write_rows(row_columns(self), file, path.suffix)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Coreset:
@@ -325,12 +325,12 @@ def list_of(
     return lists.name_list(name, index if names is None else names, suffix)
 
 
-def write_rows(coreset: Coreset, file: IO[bytes], suffix: str, rows: slice = slice(None)) -> None:
-    """What :meth:`Coreset.save_rows` writes; of some samples, such as those of a shard."""
+def row_columns(coreset: Coreset) -> tables.Columns:
+    """The columns that :meth:`Coreset.save_rows` writes, of all samples."""
     lowered = None
     if coreset.trace is not None:
         lowered = strongest(coreset.trace, coreset.index, coreset.pick_scores)
-    row_tables.write_rows(_fields(coreset), lowered, file, suffix, rows)
+    return row_tables.columns_of(_fields(coreset), lowered)
 
 
 def _fields(coreset: Coreset) -> Fields:

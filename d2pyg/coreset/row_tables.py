@@ -24,27 +24,26 @@ def check_target(name: str, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def write_rows(
-    fields: Fields, lowered: Strongest | None, file: IO[bytes], suffix: str, rows: slice = slice(None)
-) -> None:
+def write_rows(columns: Columns, file: IO[bytes], suffix: str, rows: slice = slice(None)) -> None:
     """Writes a table of some samples, such as those of a shard; default: of all.
 
     Args:
-        fields: Of the coreset.
-        lowered: What lowered each sample most, where that is known.
+        columns: Of all samples, as :func:`columns_of` makes them.
         file: What is written to.
         suffix: ``.csv`` or ``.parquet``.
         rows: The samples.
     """
-    columns = {
-        name: (values[rows], is_there[rows])
-        for name, (values, is_there) in _all(fields, lowered).items()
-    }
-    (write_parquet_table if suffix == ".parquet" else write_csv_table)(columns, file)
+    part = {name: (values[rows], is_there[rows]) for name, (values, is_there) in columns.items()}
+    (write_parquet_table if suffix == ".parquet" else write_csv_table)(part, file)
 
 
-def _all(fields: Fields, lowered: Strongest | None) -> Columns:
-    """Columns of all samples, in order."""
+def columns_of(fields: Fields, lowered: Strongest | None) -> Columns:
+    """Columns of all samples, in order.
+
+    Args:
+        fields: Of the coreset.
+        lowered: What lowered each sample most, where that is known.
+    """
     total, picks = len(fields.scores), fields.index.numpy()
     everywhere, rank, pick_score = np.ones(total, dtype=bool), np.zeros(total, np.int64), np.zeros(total)
     kept = np.zeros(total, dtype=bool)

@@ -10,7 +10,8 @@ import torch
 from torch_geometric.data import Data
 
 import d2pyg
-from d2pyg.coreset.coreset import write_rows
+from d2pyg.coreset.coreset import row_columns
+from d2pyg.coreset.row_tables import write_rows
 from d2pyg.greedy.strongest import strongest
 from d2pyg.nn import ReverseMessage
 
@@ -94,7 +95,7 @@ def test_distances_are_those_of_the_graph(rng):
 
 def table(coreset):
     buffer = io.BytesIO()
-    write_rows(coreset, buffer, ".csv")
+    write_rows(row_columns(coreset), buffer, ".csv")
     return [*csv.DictReader(io.StringIO(buffer.getvalue().decode()))]
 
 
@@ -139,13 +140,13 @@ def test_row_i_is_sample_i(coreset, tmp_path):
 
 def test_shards_are_parts_of_the_table(coreset):
     pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    parts = []
+    columns, parts = row_columns(coreset), []
     for rows in slice(0, 25), slice(25, 25), slice(25, 60):
         buffer = io.BytesIO()
-        write_rows(coreset, buffer, ".parquet", rows)
+        write_rows(columns, buffer, ".parquet", rows)
         parts.append(parquet.read_table(io.BytesIO(buffer.getvalue())))
     whole = io.BytesIO()
-    write_rows(coreset, whole, ".parquet")
+    write_rows(columns, whole, ".parquet")
     assert [len(part) for part in parts] == [25, 0, 35]
     assert pa.concat_tables(parts).equals(parquet.read_table(io.BytesIO(whole.getvalue())))
 
