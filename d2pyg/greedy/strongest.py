@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -9,6 +10,8 @@ from torch import Tensor
 
 from d2pyg.greedy.sequential import Scores
 from d2pyg.greedy.trace import Trace
+
+_EDGES = 1 << 22  # about as many are looked at together
 
 
 class Strongest(NamedTuple):
@@ -28,28 +31,33 @@ def strongest(trace: Trace, index: Tensor, pick_scores: Tensor) -> Strongest:
     """
     problem = trace.problem
     nodes, scores = _taken(trace, index, pick_scores)
-    edges, turn = problem.rows.of(nodes)
-    loss = _losses(trace, nodes, scores, edges, turn)
-    other, last = problem.rows.other[edges], len(nodes)
-    turn_of = turn.new_full((len(problem.score),), last)
-    turn_of[nodes] = torch.arange(last, device=turn.device)
-    lowers = (turn < turn_of[other]) & (loss > 0)
-    edges, turn, loss, other = (part[lowers] for part in (edges, turn, loss, other))
+    turn_of = torch.full_like(problem.score, len(nodes), dtype=torch.int64)
+    turn_of[nodes] = torch.arange(len(nodes), device=nodes.device)
+    most = torch.zeros_like(problem.score)
+    sender = torch.full_like(turn_of, -1)  # the node
+    distance = torch.full_like(problem.score, torch.nan)
+    for turns, edges, whose, loss in _messages(trace, nodes, scores):
+        other = problem.rows.other[edges]
+        reaches = (whose + turns.start < turn_of[other]) & (loss > most[other])
+        edges, whose, loss, other = (part[reaches] for part in (edges, whose, loss, other))
+        most.scatter_reduce_(0, other, loss, "amax")
+        first = torch.full_like(turn_of, len(nodes))
+        is_most = loss == most[other]
+        first.scatter_reduce_(0, other[is_most], whose[is_most], "amin")
+        is_first = is_most & (whose == first[other])
+        nearest = torch.full_like(distance, torch.inf)  # of parallel edges
+        nearest.scatter_reduce_(0, other[is_first], problem.distance[edges[is_first]], "amin")
+        found = (first < len(nodes)).nonzero().flatten()
+        sender[found], distance[found] = nodes[turns][first[found]], nearest[found]
 
-    most = torch.zeros_like(problem.score).scatter_reduce_(0, other, loss, "amax")
-    first = torch.full_like(turn_of, last)
-    is_most = loss == most[other]
-    first.scatter_reduce_(0, other[is_most], turn[is_most], "amin")
-    is_first = is_most & (turn == first[other])
-    nearest = torch.full_like(problem.score, torch.inf)  # of parallel edges
-    nearest.scatter_reduce_(0, other[is_first], problem.distance[edges[is_first]], "amin")
-
-    found = (first < last).nonzero().flatten()
-    sample = torch.full((len(trace.score),), -1, dtype=torch.int64)
-    distance = torch.full((len(trace.score),), torch.nan, dtype=torch.float64)
-    sample[trace.sample[found].cpu()] = trace.sample[nodes[first[found]]].cpu()
-    distance[trace.sample[found].cpu()] = nearest[found].cpu()
-    return Strongest(sample, distance)
+    found = (sender >= 0).nonzero().flatten()
+    samples = trace.sample[found].cpu()
+    return Strongest(
+        torch.full((len(trace.score),), -1).index_copy_(0, samples, trace.sample[sender[found]].cpu()),
+        torch.full((len(trace.score),), torch.nan, dtype=torch.float64).index_copy_(
+            0, samples, distance[found].cpu()
+        ),
+    )
 
 
 def _taken(trace: Trace, index: Tensor, pick_scores: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,17 +75,27 @@ def _taken(trace: Trace, index: Tensor, pick_scores: Tensor) -> tuple[Tensor, Te
     return torch.cat([problem.first, picked[picked >= 0]]), torch.cat([scores.new_tensor(first), scores])
 
 
-def _losses(trace: Trace, nodes: Tensor, scores: Tensor, edges: Tensor, turn: Tensor) -> Tensor:
-    """The message along each edge, in units; of parallel edges that are not linear, that of all."""
-    problem = trace.problem
-    if problem.weight is not None:
-        sends = scores.clamp(min=0) if problem.clamp else scores
-        return (problem.weight[edges] * sends[turn]).round_()
-    state = Scores(problem)
-    losses = [problem.score[:0]]
-    for node in nodes.tolist():
-        row = problem.rows.other[state.row[node] : state.row[node + 1]]
-        before = state.score[row]
-        state.take(node)
-        losses.append(before - state.score[row])  # NaN for those taken before
-    return torch.cat(losses)
+def _messages(
+    trace: Trace, nodes: Tensor, scores: Tensor
+) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
+    """The messages of nodes in turn, some nodes at a time.
+
+    Which nodes; along which edges; whose each is among these nodes; and how much, in units. Of parallel
+    edges with a message that is not linear, each has the sum.
+    """
+    problem, state = trace.problem, Scores(trace.problem)
+    together = max(1, _EDGES * len(problem.score) // max(1, len(problem.rows.other)))
+    for start in range(0, len(nodes), together):
+        turns = slice(start, start + together)
+        edges, whose = problem.rows.of(nodes[turns])
+        if problem.weight is not None:
+            sends = scores[turns].clamp(min=0) if problem.clamp else scores[turns]
+            yield turns, edges, whose, (problem.weight[edges] * sends[whose]).round_()
+            continue
+        losses = [problem.score[:0]]
+        for node in nodes[turns].tolist():
+            row = problem.rows.other[state.row[node] : state.row[node + 1]]
+            before = state.score[row]
+            state.take(node)
+            losses.append(before - state.score[row])  # NaN for those taken before
+        yield turns, edges, whose, torch.cat(losses)

@@ -32,6 +32,12 @@ def check(coreset):
     return found
 
 
+@pytest.fixture(params=[1 << 22, 100, 1])
+def together(request, monkeypatch):
+    monkeypatch.setattr("d2pyg.greedy.strongest._EDGES", request.param)
+
+
+@pytest.mark.usefixtures("together")
 @pytest.mark.parametrize("clamp", [False, True])
 @pytest.mark.parametrize("flow", ["target_to_source", "both", "source_to_target"])
 @pytest.mark.parametrize("reverse", ["weighted", "absolute", Half()])
@@ -40,6 +46,7 @@ def test_the_largest_message(clamp, flow, reverse, rng, device):
     check(d2pyg.select(x, rng.exponential(size=120), keep=0.7, clamp=clamp, flow=flow, reverse=reverse))
 
 
+@pytest.mark.usefixtures("together")
 @pytest.mark.parametrize("reverse", ["weighted", Half()])
 def test_with_classes_cutoff_and_initial(rng, reverse):
     x, labels, scores = rng.normal(size=(120, 2)), rng.integers(0, 3, 120), rng.exponential(size=120)
@@ -63,6 +70,7 @@ def test_cutoff_auto_and_first_picks(rng):
     check(d2pyg.select(x, scores, keep=0.5)[:20])
 
 
+@pytest.mark.usefixtures("together")
 def test_parallel_edges_and_groups():
     edge_index = torch.tensor([[1, 1, 2, 4], [0, 0, 0, 3]])
     graph = Data(edge_index=edge_index, edge_attr=torch.tensor([2.0, 1.0, 1.0, 3.0]), num_nodes=5)
@@ -157,3 +165,11 @@ def test_without_a_trace(coreset, tmp_path):
     assert list(table(loaded)[0]) == ["index", "id", "kept", "rank", "pick_score", "score"]
     random = d2pyg.baselines.random(None, np.ones(9), budget=2, seed=0)
     assert [row["kept"] for row in table(random)].count("True") == 2
+
+
+@pytest.mark.usefixtures("together")
+def test_of_equal_messages_the_first_counts():
+    """Duplicates that are picked one after the other, and lower a third equally."""
+    graph = Data(edge_index=torch.tensor([[2, 2], [0, 1]]), edge_attr=torch.ones(2), num_nodes=3)
+    coreset = d2pyg.greedy_select([8.0, 8, 1], graph, budget=2, reverse="absolute")
+    assert check(coreset).sample.tolist() == [-1, -1, 0]

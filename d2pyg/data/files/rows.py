@@ -47,13 +47,9 @@ class Rows:
         self._first_rows: list[int] = []
         self._bar = bar
         self._table: dict[Any, int] = {}  # samples by name, once a row is not at its sample's place
-        self._row_of = np.empty(
-            0, dtype=np.int64
-        )  # [N], the row of each sample, -1 for none, from then on
+        self._row_of = np.empty(0, dtype=np.int64)  # [N] then, -1 for samples without a row yet
         self._num_repeated = 0
-        self._repeated: tuple[Any, int, int] | None = (
-            None  # a name, the row that had it first, and again
-        )
+        self._repeated: tuple[Any, int, int] | None = None  # a name, its first row, the next one
 
     def begin(self, path: Path) -> None:
         """The next rows are of this file."""
