@@ -91,6 +91,15 @@ def test_errors_are_one_line(shards, words, told, capsys):
     assert not Path("few").exists()
 
 
+def test_the_coreset_is_no_output(shards, capsys):
+    shards.save("c.csv")
+    before = Path("c.csv").read_bytes()
+    Path("all.csv").write_text("x\n" + "1\n" * 30)
+    assert main(["take", "c.csv", "all.csv", "--out", "c.csv"]) == 2
+    assert "'out' to differ from the inputs (got 'c.csv')" in capsys.readouterr().err
+    assert Path("c.csv").read_bytes() == before
+
+
 PROGRAM = """
 import os, signal, sys
 from d2pyg import cli

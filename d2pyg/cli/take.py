@@ -16,6 +16,7 @@ from d2pyg.data.files.take import take_files
 def run(arguments: argparse.Namespace) -> None:
     """Runs the command."""
     started = time.perf_counter()
+    common.check_files({"CORESET": arguments.coreset}, {"out": Path(arguments.out)})
     data = natural(map(Path, arguments.data))  # a shell that expands a pattern has 10 before 2
     with common.in_words_of_options({"path": "CORESET"}):
         coreset = Coreset.load(arguments.coreset)
