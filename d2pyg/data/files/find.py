@@ -60,7 +60,8 @@ def _files_of(path: AnyPath) -> Iterator[tuple[str, Path]]:
         yield own.name, own
         return
     if own.is_dir():
-        found = natural(_inside(own))
+        inside = natural(_inside(own))
+        found = [file for file in inside if file.suffix != ".json"] or inside  # others describe the data
     else:
         found = natural(map(Path, glob.glob(os.fspath(path), recursive=True)))  # noqa: PTH207
         found = [file for file in found if file.is_file()]

@@ -51,8 +51,9 @@ def format_of_all(files: Sequence[Path]) -> Format:
     if len(formats) > 1:
         counts = Counter(suffixes_of(path)[0] for path in files)
         several = ", ".join(f"{count} {suffix}" for suffix, count in counts.items())
+        most = max(files, key=lambda path: counts[suffixes_of(path)[0]])
         raise ValueError(
             f"Expected 'data' to be files of one kind (got {several}). Name those, such as with "
-            f"'{files[0].parent}/*{suffixes_of(files[0])[0]}'."
+            f"'{most.parent}/*{''.join(suffixes_of(most))}'."
         )
     return next(iter(formats))

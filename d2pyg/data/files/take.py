@@ -75,7 +75,8 @@ def take_files(
 
     Where both have ids, each row is the sample of its id, and every id has to be there, once. Else rows
     are samples in order, and there have to be as many. Files of a folder, subfolders included, and of a
-    pattern are read in natural order, 2 before 10; those of a list as they are given.
+    pattern are read in natural order, 2 before 10; those of a list as they are given. In a folder,
+    ``.json`` files beside others describe them, and are left out.
 
     Args:
         data: A file, a folder, a pattern such as ``"shards/*.jsonl.gz"``, or a list of these.

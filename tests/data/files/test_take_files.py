@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import json
 import os
 import tarfile
 from pathlib import Path
@@ -308,3 +309,54 @@ def test_near_duplicates(here):
     assert read_jsonl(Path("few.jsonl")) == rows[:25]
     take_files("all.jsonl", found, "rest.jsonl", removed=True)
     assert read_jsonl(Path("rest.jsonl")) == rows[25:]
+
+
+def test_json_files_beside_others_describe_them(here):
+    write, read = WRITERS[".parquet"]
+    Path("all").mkdir()
+    write(here / "all/0.parquet", rows_of(IDS["hex"]))
+    Path("all/dataset_infos.json").write_text("{}")
+    coreset = coreset_of()
+    take_files("all", coreset, "few")
+    assert [path.name for path in Path("few").iterdir()] == ["0.parquet"]
+    Path("lines").mkdir()
+    write_jsonl(here / "lines/0.json", rows_of(IDS["hex"]))
+    take_files("lines", coreset, "less")
+    assert read_jsonl(here / "less/0.json") == read(here / "few/0.parquet")
+
+
+def test_a_saved_folder_without_datasets(here):
+    """The layout of save_to_disk, and what has to stay of it."""
+    Path("all").mkdir()
+    rows = rows_of(IDS["hex"])
+    schema = pa.schema([("id", pa.string()), ("number", pa.int64())], metadata={"huggingface": "{}"})
+    names = [f"data-0000{shard}-of-00002.arrow" for shard in range(2)]
+    for name, part in zip(names, (rows[:25], rows[25:]), strict=True):
+        with pa.OSFile(f"all/{name}", "wb") as file, pa.ipc.new_stream(file, schema) as writer:
+            table = pa.Table.from_pylist(
+                [{key: row[key] for key in schema.names} for row in part], schema
+            )
+            writer.write_table(table, max_chunksize=7)
+    state = {
+        "_data_files": [{"filename": name} for name in names],
+        "_fingerprint": "0" * 16,
+        "_split": "train",
+    }
+    Path("all/state.json").write_text(json.dumps(state))
+    Path("all/dataset_info.json").write_text('{"features": {}}')
+    coreset = coreset_of(IDS["hex"])
+    taken = take_files("all", coreset, "few")
+    assert (len(taken.files), taken.rows, taken.column) == (2, 40, "id")
+    tables = [pa.ipc.open_stream(Path("few", name).read_bytes()).read_all() for name in names]
+    assert all(table.schema.equals(schema, check_metadata=True) for table in tables)
+    found = [number for table in tables for number in table["number"].to_pylist()]
+    assert found == sorted(coreset.index.tolist())
+    new = json.loads(Path("few/state.json").read_text())
+    assert new.pop("_fingerprint") != state.pop("_fingerprint")
+    assert new == state
+    assert Path("few/dataset_info.json").read_bytes() == Path("all/dataset_info.json").read_bytes()
+    take_files("all", coreset, "rest", removed=True)
+    assert (
+        json.loads(Path("rest/state.json").read_text())["_fingerprint"]
+        not in Path("few/state.json").read_text()
+    )
