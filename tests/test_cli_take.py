@@ -91,6 +91,21 @@ def test_errors_are_one_line(shards, words, told, capsys):
     assert not Path("few").exists()
 
 
+@pytest.mark.parametrize("ids", ["", "--ids ids.txt"])
+def test_without_near_duplicates(shards, ids, capsys):
+    x = np.random.default_rng(0).normal(size=(30, 2))
+    x[20:] = x[:10]
+    np.save("x.npy", x)
+    Path("ids.txt").write_text("\n".join(NAMES))
+    assert main(f"duplicates x.npy --threshold 1e-6 {ids} --out d.json".split()) == 0
+    assert main(["take", "d.json", "all", "--out", "few"]) == 0
+    assert f"by {'the ids in uid' if ids else 'their numbers'}" in capsys.readouterr().err
+    assert numbers("few") == list(range(20))
+    shards.save("c.json")
+    assert main(["take", "c.json", "all", "--out", "other"]) == 0
+    assert numbers("other") == sorted(shards.index.tolist())
+
+
 def test_the_coreset_is_no_output(shards, capsys):
     shards.save("c.csv")
     before = Path("c.csv").read_bytes()

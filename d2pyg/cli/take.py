@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from d2pyg._base.natural import natural
 from d2pyg.cli import common, streams
 from d2pyg.coreset.coreset import Coreset
+from d2pyg.coreset.duplicates import Duplicates
+from d2pyg.coreset.duplicates_file import NotDuplicatesError
 from d2pyg.data.files.take import take_files
 
 
@@ -19,7 +22,7 @@ def run(arguments: argparse.Namespace) -> None:
     common.check_files({"CORESET": arguments.coreset}, {"out": Path(arguments.out)})
     data = natural(map(Path, arguments.data))  # a shell that expands a pattern has 10 before 2
     with common.in_words_of_options({"path": "CORESET"}):
-        coreset = Coreset.load(arguments.coreset)
+        coreset = _read(arguments.coreset)
     with common.in_words_of_options({"ids=False": "--no-ids"}):
         taken = take_files(
             data[0] if len(data) == 1 else data,
@@ -48,3 +51,11 @@ def run(arguments: argparse.Namespace) -> None:
             "seconds": seconds,
         }
         streams.say(json.dumps(summary))
+
+
+def _read(path: str) -> Coreset | Duplicates:
+    """What ``d2pyg select`` or ``d2pyg duplicates`` wrote."""
+    if path.endswith(".json"):
+        with suppress(NotDuplicatesError):
+            return Duplicates.load(path)
+    return Coreset.load(path)

@@ -51,7 +51,11 @@ def add_to(commands: Any) -> None:
         epilog=_EPILOG,
     )
     add = parser.add_argument_group("input").add_argument
-    add("coreset", metavar="CORESET", help=f"file of d2pyg select: {' '.join(CORESET_SUFFIXES)}")
+    add(
+        "coreset",
+        metavar="CORESET",
+        help=f"file of d2pyg select: {' '.join(CORESET_SUFFIXES)}; or .json of d2pyg duplicates",
+    )
     add("data", metavar="DATA", nargs="+",
         help="what it was selected from: a file, a folder, a pattern or several files")  # fmt: skip
     add("--ids", metavar="NAME",
