@@ -69,6 +69,7 @@ def test_what_is_installed_with_it():
         "io",
         "notebooks",
         "pandas",
+        "zstd",
     }
     assert metadata("d2pyg")["Requires-Python"] == ">=3.10"
 
