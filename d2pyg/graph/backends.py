@@ -25,14 +25,16 @@ def backend_name(given: str | Backend | type) -> str:
     return AUTO if isinstance(given, str) and given == "auto" else name_of(given)
 
 
-def as_backend(given: str | Backend | type, recall: float | None) -> Backend:
+def as_backend(given: str | Backend | type, recall: float | None = None) -> Backend:
     """The backend of that name, a class made, or the object that is given; with the recall asked for."""
     entry: Any = look_up("backend", AUTO if isinstance(given, str) and given == "auto" else given)
     if recall is None:
-        return made("backend", entry) if isinstance(entry, type) else entry
+        found: Backend = made("backend", entry) if isinstance(entry, type) else entry
+        return found
     if not isinstance(entry, type) or "recall" not in inspect.signature(entry).parameters:
         raise ValueError(
-            f"Expected 'recall' to be left out with backend {backend_name(given)!r:.60}, which takes none "
-            f"(got {shown(recall)}). Use backend='cells'."
+            f"Expected 'recall' to be left out with backend {backend_name(given)!r:.60}, which takes "
+            f"none (got {shown(recall)}). Use backend='cells'."
         )
-    return made("backend", entry, recall=recall)
+    approximate: Backend = made("backend", entry, recall=recall)
+    return approximate

@@ -68,7 +68,8 @@ def with_copies(
     members = group.argsort(stable=True)
     size = group.bincount(minlength=len(kept))
     begin = size.cumsum(dim=0) - size
-    # Each of them with its own copies at distance 0, and with those of its neighbors: k + 1 of each at most.
+    # Each of them with its own copies at distance 0, and with those of its neighbors: k + 1 of each at
+    # most.
     every = torch.arange(len(kept), device=device)
     near = torch.cat([every.unsqueeze(1), neighbor], dim=1)
     far = torch.cat([distance.new_zeros(len(kept), 1), distance], dim=1)

@@ -19,9 +19,11 @@ from d2pyg.graph.pairwise import pairwise_neighbors
 from d2pyg.graph.points import Points
 from d2pyg.graph.recall import Survey
 
-# Neighbors int64 [N, k] and distances float64 [N, k]. An approximate backend says so by `exact = False`, and
-# may give the number of pairs that it compared too.
-Backend: TypeAlias = Callable[[Points, int, Progress], tuple[Tensor, Tensor] | tuple[Tensor, Tensor, int]]
+# Neighbors int64 [N, k] and distances float64 [N, k]. An approximate backend says so by `exact = False`,
+# and may give the number of pairs that it compared too.
+Backend: TypeAlias = Callable[
+    [Points, int, Progress], tuple[Tensor, Tensor] | tuple[Tensor, Tensor, int]
+]
 Found: TypeAlias = tuple[Tensor, Tensor, Tensor]  # nodes [M], their neighbors [M, k], the distances
 
 

@@ -72,9 +72,9 @@ def knn_graph(
         A directed graph. ``edge_index`` int64 [2, E] goes from source j to target i, where j is a
         neighbor of i, sorted by target and then distance. ``edge_attr`` float64 [E] holds the
         distances. ``num_nodes``, ``k``, ``metric`` and ``backend`` are attributes. After an approximate
-        search there is ``recall``, a dict of what it found: ``value``, the share of the true neighbors of
-        ``drawn`` samples; ``low`` and ``high``, the ends of its 95% interval; ``products``, the share of all
-        pairs that were compared; and ``asked``, the argument ``recall``.
+        search there is ``recall``, a dict of what it found: ``value``, the share of the true neighbors
+        of ``drawn`` samples; ``low`` and ``high``, the ends of its 95% interval; ``products``, the share
+        of all pairs that were compared; and ``asked``, the argument ``recall``.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.

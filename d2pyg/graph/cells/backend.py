@@ -39,14 +39,14 @@ _GAIN = 0.2  # of what is missing, a round has to find, or it is the last
 class CellSearch:
     """Finds most of the neighbors, as many as are asked for, in a small part of the time that all take.
 
-    Points are grouped into cells by k-means. Each is compared with the points of the nearest cells, and with
-    those that visit its own; how many cells that takes is known from drawn points, whose true neighbors are
-    searched first. Rounds of neighbors of neighbors find the rest. Among the points that it was compared with,
-    the neighbors of a point are exact, and the same on every run.
+    Points are grouped into cells by k-means. Each is compared with the points of the nearest cells, and
+    with those that visit its own; how many cells that takes is known from drawn points, whose true
+    neighbors are searched first. Rounds of neighbors of neighbors find the rest. Among the points that
+    it was compared with, the neighbors of a point are exact, and the same on every run.
 
     Args:
-        recall: Share of the true neighbors that has to be found, above 0 to 1. With 1 the graph is exact:
-            cells are visited until no other can have a nearer point, by the triangle inequality.
+        recall: Share of the true neighbors that has to be found, above 0 to 1. With 1 the graph is
+            exact: cells are visited until no other can have a nearer point, by the triangle inequality.
     """
 
     def __init__(self, recall: float = 0.95) -> None:
@@ -166,6 +166,10 @@ def _settle_visited(
         for places, among in ((visitors, inside), (inside, visitors)):
             some = places[unsure[places]]
             if len(some):
-                near, far, every = neighbor[some], distance[some], torch.ones_like(some, dtype=torch.bool)
+                near, far, every = (
+                    neighbor[some],
+                    distance[some],
+                    torch.ones_like(some, dtype=torch.bool),
+                )
                 settle(points, cells.order[some], near, far, every, cells.order[among].sort().values)
                 neighbor[some], distance[some] = near, far

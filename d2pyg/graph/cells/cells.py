@@ -44,8 +44,8 @@ class Cells:
         order: int64 [N], the point at each place; ascending inside a cell.
         place: int64 [N], the place of each point.
         start: int64 [K + 1], where each cell begins.
-        nearest: int32 [N, p], the cells that the point at each place visits, the nearest first; its own is
-            the first.
+        nearest: int32 [N, p], the cells that the point at each place visits, the nearest first; its own
+            is the first.
     """
 
     def __init__(self, guide: Guide, centroid: Tensor, visits: int) -> None:

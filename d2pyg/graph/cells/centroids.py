@@ -16,9 +16,9 @@ _ELEMENTS = 1 << 22  # distances that are held together
 def kmeans(guide: Guide, cells: int) -> Tensor:
     """Float32 [K, dim], whole numbers, all different; K at most ``cells``.
 
-    Lloyd's iterations on a sample drawn with a fixed seed, from the first of it. Each drawn point goes to its
-    nearest centroid, ties to the first, and each centroid to the rounded mean of its points; one without
-    points stays. All numbers are whole, so no order of sums matters.
+    Lloyd's iterations on a sample drawn with a fixed seed, from the first of it. Each drawn point goes
+    to its nearest centroid, ties to the first, and each centroid to the rounded mean of its points; one
+    without points stays. All numbers are whole, so no order of sums matters.
     """
     generator = torch.Generator().manual_seed(_SEED)
     drawn = torch.randperm(len(guide), generator=generator)[: cells * _DRAWN]

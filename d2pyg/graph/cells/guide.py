@@ -20,10 +20,10 @@ Rows = slice | Tensor
 class Guide:
     r"""Points as integers in float32: q = round(y / unit), where y is centered and scaled.
 
-    The unit is a power of two such that typical lengths are 256 to 1024 units and none exceeds 2048. So all
-    partial sums of :math:`\lVert q \rVert^2 - 2\, q \cdot c` stay below :math:`2^{24}`, and products have the
-    same bits in whatever order they are added. Points that are farther out are moved toward the origin, by a
-    power of two: where they are matters to no one else.
+    The unit is a power of two such that typical lengths are 256 to 1024 units and none exceeds 2048. So
+    all partial sums of :math:`\lVert q \rVert^2 - 2\, q \cdot c` stay below :math:`2^{24}`, and products
+    have the same bits in whatever order they are added. Points that are farther out are moved toward the
+    origin, by a power of two: where they are matters to no one else.
     """
 
     def __init__(self, points: Points) -> None:
@@ -47,7 +47,9 @@ class Guide:
 
     def _made(self, rows: Rows) -> Tensor:
         power = self.points.norm[rows].sqrt().frexp().exponent
-        shorter = torch.ldexp(torch.ones_like(self.points.norm[rows]), (self._longest - power).clamp(max=0))
+        shorter = torch.ldexp(
+            torch.ones_like(self.points.norm[rows]), (self._longest - power).clamp(max=0)
+        )
         return (self.points.centered(rows) * (shorter / self.unit).unsqueeze(1)).round_().float()
 
 

@@ -44,8 +44,8 @@ def keep_lowest_of_visits(
 ) -> None:
     """Keeps what is lower than either end's highest so far, for rows that visit a range of columns.
 
-    As :func:`~d2pyg.graph.lowest_loop.keep_lowest_of_both`, but the rows are anywhere, and a pair may have
-    been seen before.
+    As :func:`~d2pyg.graph.lowest_loop.keep_lowest_of_both`, but the rows are anywhere, and a pair may
+    have been seen before.
 
     Args:
         product: [A, B], of rows and columns.
@@ -104,7 +104,13 @@ def _put_new(bound: float, number: int, value: Array, column: Array) -> None:
 
 @compiled
 def both_directions(
-    neighbor: Array, distance: Array, fresh: Array, point: Array, near: Array, far: Array, is_fresh: Array
+    neighbor: Array,
+    distance: Array,
+    fresh: Array,
+    point: Array,
+    near: Array,
+    far: Array,
+    is_fresh: Array,
 ) -> None:
     """Of each place its k neighbors, and the k nearest of those that it is a neighbor of.
 

@@ -37,8 +37,8 @@ class Plan:
 def plan_visits(guide: Guide, centroid: Tensor, k: int, recall: float) -> Plan:
     """The fewest visits that reach a recall, alone or with rounds of neighbors of neighbors.
 
-    Two points are compared if one visits the cell of the other. So for each drawn point and each of its true
-    neighbors, it is known from how many visits on they meet.
+    Two points are compared if one visits the cell of the other. So for each drawn point and each of its
+    true neighbors, it is known from how many visits on they meet.
     """
     points = guide.points
     drawn = draw(len(points), _SEED).to(points.device)

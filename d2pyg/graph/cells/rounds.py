@@ -10,7 +10,6 @@ from torch import Tensor
 from d2pyg._base.threads import share_out
 from d2pyg.graph.cells.cells import Cells
 from d2pyg.graph.doubt import limits
-from d2pyg.graph.points import Points
 from d2pyg.graph.ranking import merge, of_pairs
 from d2pyg.graph.table import Table
 
@@ -58,9 +57,7 @@ class Rounds:
             self.fresh[rows] = ~(self.neighbor[rows].unsqueeze(2) == known).any(dim=2)
         return int(self.fresh.sum())
 
-    def _improve(
-        self, rows: Tensor, near: Tensor, fresh: Tensor, out: Tensor, size: Tensor
-    ) -> int:
+    def _improve(self, rows: Tensor, near: Tensor, fresh: Tensor, out: Tensor, size: Tensor) -> int:
         """Tries what is two steps away; returns how many that are."""
         from d2pyg.graph.cells.loops import two_steps
 

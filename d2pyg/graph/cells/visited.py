@@ -21,8 +21,8 @@ _LOCKS = 64
 class Visited:
     """The ``count`` lowest bounds of each place, on the CPU.
 
-    Each product of a cell and its visitors gives bounds for both. What is not below the highest of the lowest
-    of either end so far is passed over.
+    Each product of a cell and its visitors gives bounds for both. What is not below the highest of the
+    lowest of either end so far is passed over.
 
     Attributes:
         value: [N, count], the bounds, the highest first, else in no order.
