@@ -132,8 +132,8 @@ class Given:
             edges = induced(edges, pool)
         used = {name: _named(graph, name) for name in ("metric", "backend")}
         recall = graph.get("recall")
-        used["recall"] = recall if isinstance(recall, dict) else None
-        return edges, {"k": most if k is None else k, **used}
+        found = recall if isinstance(recall, dict) else None
+        return edges, {"k": most if k is None else k, **used, "recall": found}
 
 
 def _named(graph: Data, name: str) -> str | None:

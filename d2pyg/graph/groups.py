@@ -62,8 +62,8 @@ class Search:
             for member, most in packs(order[in_small], sizes[small], k, dim, half):
                 pack = Pack(self.embeddings, self.metric, self.pool, member, half)
                 yield pack.neighbors(most)
-                for group in member if self.survey is not None else ():
-                    self.survey.was_exact(group[group >= 0])
+                if self.survey is not None:
+                    self.survey.was_exact(member)
                 bar.update(int(pack.here.sum()))
 
     def _one(self, nodes: Tensor, k: int, bar: Progress) -> tuple[Tensor, Tensor]:

@@ -50,11 +50,13 @@ class Survey:
             self._shares.append(shares(points, rows, neighbor[rows]))
         self._count(len(nodes), compared)
 
-    def was_exact(self, nodes: Tensor) -> None:
-        """A group of these nodes, in which all pairs were compared."""
-        rows = self._is_drawn[nodes].nonzero()
-        self._shares.append(torch.ones(len(rows), dtype=torch.float64, device=nodes.device))
-        self._count(len(nodes), len(nodes) * (len(nodes) - 1) // 2)
+    def was_exact(self, member: Tensor) -> None:
+        """Groups [G, n] of nodes, -1 for none, in which all pairs were compared."""
+        for group in member:
+            nodes = group[group >= 0]
+            rows = self._is_drawn[nodes].nonzero()
+            self._shares.append(torch.ones(len(rows), dtype=torch.float64, device=nodes.device))
+            self._count(len(nodes), len(nodes) * (len(nodes) - 1) // 2)
 
     def result(self) -> dict[str, Any]:
         """``value``, ``low``, ``high`` and ``drawn``, and ``products``, the share of all pairs compared.

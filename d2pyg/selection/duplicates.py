@@ -80,8 +80,8 @@ def duplicates(
         raise ValueError(f"Expected 'threshold' to be at least 0 (got {within:g}). {remedy}")
     if not getattr(as_backend(backend), "exact", True):
         raise ValueError(
-            f"Expected 'backend' to be exact (got {backend_name(backend)!r:.60}, which may miss pairs). Leave "
-            f"it out."
+            f"Expected 'backend' to be exact (got {backend_name(backend)!r:.60}, which may miss pairs). "
+            f"Leave it out."
         )
     score = torch.zeros(total) if scores is None else as_scores(scores, total, signed=True).cpu()
     names = None if ids is None else as_ids(ids, total)

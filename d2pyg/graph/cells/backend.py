@@ -1,4 +1,4 @@
-"""Neighbors from near cells and from neighbors of neighbors: the backend for a million samples and more."""
+"""Neighbors from near cells and from neighbors of neighbors: for a million samples and more."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ Found = tuple[Tensor, Tensor, int]  # neighbors [N, k], their distances, pairs t
 
 _FEWEST = 1 << 14  # points; of fewer, all pairs take a second or two
 _FEWEST_CELLS = 16
+_NEIGHBOR_BYTES, _SAMPLE_BYTES = 64, 128
 _MOST_ROUNDS = 8
 _GAIN = 0.2  # of what is missing, a round has to find, or it is the last
 
@@ -53,9 +54,14 @@ class CellSearch:
         self.recall = as_real("recall", recall, "It is a share of the neighbors, such as 0.95.")
         if not 0 < self.recall <= 1:
             raise ValueError(
-                f"Expected 'recall' to be above 0 and at most 1 (got {shown(recall)}). It is a share of the "
-                f"neighbors, such as 0.95."
+                f"Expected 'recall' to be above 0 and at most 1 (got {shown(recall)}). It is a share of "
+                f"the neighbors, such as 0.95."
             )
+
+    @staticmethod
+    def held(total: int, dim: int, k: int, device: torch.device) -> int:
+        """Bytes of candidates, neighbors in both directions and visits, beside the tables."""
+        return total * (_NEIGHBOR_BYTES * (k + EXTRA) + _SAMPLE_BYTES)
 
     @property
     def exact(self) -> bool:
@@ -134,8 +140,8 @@ class CellSearch:
             share = 2 * (state.cells.pairs(state.cells.visits) + state.pairs) / len(ordered) ** 2
             warn(
                 f"Expected to find {self.recall:.3g} of the neighbors by cells (found {reached}, with "
-                f"{share:.2g} of the products of all pairs). The data has too little structure for cells: "
-                f"backend='torch' finds all.",
+                f"{share:.2g} of the products of all pairs). The data has too little structure for "
+                f"cells: backend='torch' finds all.",
                 UserWarning,
             )
 

@@ -10,8 +10,6 @@ from torch import Tensor
 
 from d2pyg.graph.cells.guide import Guide, nearest_centroids
 
-_ELEMENTS = 1 << 22  # distances to centroids that are held together
-
 
 @dataclass(frozen=True)
 class Visits:
@@ -49,10 +47,9 @@ class Cells:
     """
 
     def __init__(self, guide: Guide, centroid: Tensor, visits: int) -> None:
-        together = max(1, _ELEMENTS // len(centroid))
         every = torch.arange(len(guide), device=centroid.device)
         nearest = torch.empty(len(guide), visits, dtype=torch.int32, device=centroid.device)
-        for part in every.split(together):
+        for part in guide.parts(every, len(centroid)):
             nearest[part] = nearest_centroids(guide.rows(part), centroid, visits)
         self.order = nearest[:, 0].argsort(stable=True)
         self.place = torch.empty_like(self.order)

@@ -10,7 +10,6 @@ from d2pyg.graph.cells.guide import Guide, nearest_centroids
 _ITERATIONS = 8
 _DRAWN = 64  # points for a centroid
 _SEED = 1
-_ELEMENTS = 1 << 22  # distances that are held together
 
 
 def kmeans(guide: Guide, cells: int) -> Tensor:
@@ -21,17 +20,19 @@ def kmeans(guide: Guide, cells: int) -> Tensor:
     without points stays. All numbers are whole, so no order of sums matters.
     """
     generator = torch.Generator().manual_seed(_SEED)
-    drawn = torch.randperm(len(guide), generator=generator)[: cells * _DRAWN]
+    room = int(guide.points.beside / 8 / guide.dim)
+    drawn = torch.randperm(len(guide), generator=generator)[: min(cells * _DRAWN, max(cells, room))]
     start, sample = drawn[:cells], drawn.sort().values.to(guide.points.device)
     centroid = guide.rows(start.to(sample.device)).unique(dim=0)
     rows = guide.rows(sample)
     for _ in range(_ITERATIONS):
         total = torch.zeros(centroid.shape, dtype=torch.float64, device=rows.device)
         size = torch.zeros(len(centroid), dtype=torch.int64, device=rows.device)
-        for part in rows.split(max(1, _ELEMENTS // len(centroid))):
+        for part in guide.parts(rows, len(centroid)):
             nearest = nearest_centroids(part, centroid, 1).flatten()
             total.index_add_(0, nearest, part.double())
             size += nearest.bincount(minlength=len(centroid))
         mean = (total / size.clamp(min=1).unsqueeze(1)).round().float()
         centroid = torch.where(size.unsqueeze(1) > 0, mean, centroid)
-    return centroid.unique(dim=0)
+    different: Tensor = centroid.unique(dim=0)
+    return different

@@ -40,17 +40,21 @@ class Guide:
     def dim(self) -> int:
         return self.points.dim
 
+    def parts(self, rows: Tensor, centroids: int) -> tuple[Tensor, ...]:
+        """Some rows, in parts that are compared with so many centroids at a time."""
+        parts: tuple[Tensor, ...] = rows.split(max(1, min(_ELEMENTS // centroids, self.points.together)))
+        return parts
+
     def rows(self, rows: Rows) -> Tensor:
         """Float32 [C, dim], whole numbers."""
         made = [self._made(part) for part in self.points.split(rows)]
         return made[0] if len(made) == 1 else torch.cat(made)
 
     def _made(self, rows: Rows) -> Tensor:
-        power = self.points.norm[rows].sqrt().frexp().exponent
-        shorter = torch.ldexp(
-            torch.ones_like(self.points.norm[rows]), (self._longest - power).clamp(max=0)
-        )
-        return (self.points.centered(rows) * (shorter / self.unit).unsqueeze(1)).round_().float()
+        length = self.points.norm[rows].sqrt()
+        power = (self._longest - length.frexp().exponent).clamp(max=0)
+        unit = torch.ldexp(torch.full_like(length, 1 / self.unit), power)
+        return self.points.centered(rows).mul_(unit.unsqueeze(1)).round_().float()
 
 
 def _length_bits(dim: int) -> int:
@@ -78,20 +82,15 @@ def nearest_centroids(rows: Tensor, centroid: Tensor, count: int) -> Tensor:
     return key.sort(dim=1).values.remainder(len(centroid)).int()
 
 
-def ranks_of_centroids(rows: Tensor, centroid: Tensor, row: Tensor, other: Tensor) -> Tensor:
-    """int64 [P], how many centroids are nearer to a row than the one that is nearest to another row.
-
-    Args:
-        rows: Float32 [C, dim] of a guide.
-        centroid: Float32 [K, dim].
-        row, other: int64 [P], numbers of rows.
-    """
-    own = nearest_centroids(rows, centroid, 1).flatten().long()
-    order = row.argsort(stable=True)
-    rank = torch.empty_like(row)
-    for pairs in order.split(max(1, _ELEMENTS // len(centroid))):
-        key = _keys(rows[row[pairs]], centroid)
-        rank[pairs] = (key < key.gather(1, own[other[pairs]].unsqueeze(1))).sum(dim=1)
+def ranks_of_centroids(guide: Guide, centroid: Tensor, rows: Tensor, others: Tensor) -> Tensor:
+    """int64 [P, M], how many centroids are nearer to a row [P, 1] than that of another [P, M]."""
+    size = others.shape[1]
+    rank = torch.empty(others.shape, dtype=torch.int64, device=rows.device)
+    every = torch.arange(len(rows), device=rows.device)
+    for part in guide.parts(every, size * len(centroid)):
+        own = nearest_centroids(guide.rows(others[part].flatten()), centroid, 1).long().view(-1, size)
+        key = _keys(guide.rows(rows[part, 0]), centroid)
+        rank[part] = (key.unsqueeze(1) < key.gather(1, own).unsqueeze(2)).sum(dim=2)
     return rank
 
 

@@ -87,9 +87,8 @@ def _put_new(bound: float, number: int, value: Array, column: Array) -> None:
     """Takes the place of the highest, if lower and not there."""
     if not bound < value[0]:
         return
-    for other in column:
-        if other == number:
-            return
+    if _is_in(number, column):
+        return
     place, size = 0, len(value)
     while 2 * place + 1 < size:
         child = 2 * place + 1
@@ -154,10 +153,10 @@ def _is_before(one: float, here: int, two: float, there: int, point: Array) -> b
 
 @compiled
 def _is_in(number: int, numbers: Array) -> bool:
+    found = False
     for other in numbers:
-        if other == number:
-            return True
-    return False
+        found |= other == number
+    return found
 
 
 @compiled
@@ -217,11 +216,10 @@ def _mark(number: int, seen: Array, used: Array, marks: int) -> int:
 @compiled
 def _have_met(row: int, other: int, visits: Array) -> bool:
     """Whether one of two points visited the cell of the other."""
-    here, there = visits[row, 0], visits[other, 0]
+    here, there, found = visits[row, 0], visits[other, 0], False
     for i in range(visits.shape[1]):
-        if visits[row, i] == there or visits[other, i] == here:
-            return True
-    return False
+        found |= visits[row, i] == there or visits[other, i] == here
+    return found
 
 
 @compiled
@@ -233,7 +231,7 @@ def keep_possible(
     out: Array,
     size: Array,
 ) -> None:
-    r"""Keeps of each row's columns those whose bound :math:`s_i + s_j - 2\, y_i \cdot y_j` is low enough.
+    r"""Keeps of each row's columns those of which :math:`s_i + s_j - 2\, y_i \cdot y_j` is low enough.
 
     Args:
         first: The first of the rows.
@@ -255,7 +253,7 @@ def keep_possible(
 
 
 @partial(compiled, reorders=True)
-def _product(x: Array, y: Array, dim: int) -> float:
+def _product(x: Array, y: Array, dim: int) -> Any:
     total = x.dtype.type(0)
     for i in range(dim):
         total += x[i] * y[i]

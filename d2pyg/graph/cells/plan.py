@@ -43,14 +43,9 @@ def plan_visits(guide: Guide, centroid: Tensor, k: int, recall: float) -> Plan:
     points = guide.points
     drawn = draw(len(points), _SEED).to(points.device)
     true, _ = nearest_of(points, drawn, k)
-    every = torch.cat([drawn, true.flatten()])
-    ends, place = every.unique(return_inverse=True)
-    here = place[: len(drawn)].unsqueeze(1).expand(-1, k).flatten()
-    there = place[len(drawn) :]
-    rows = guide.rows(ends)
-    meet = torch.minimum(
-        ranks_of_centroids(rows, centroid, here, there), ranks_of_centroids(rows, centroid, there, here)
-    )
+    again, near = drawn.repeat_interleave(k).unsqueeze(1), true.view(-1, 1)
+    there = ranks_of_centroids(guide, centroid, drawn.unsqueeze(1), true).view(-1, 1)
+    meet = torch.minimum(there, ranks_of_centroids(guide, centroid, near, again)).flatten()
     needed = meet.sort().values + 1  # visits from which so many pairs meet
     alone, helped = (_fewest(needed, share) for share in (recall, 1 - _MISSING * (1 - recall)))
     size = len(points) / len(centroid)

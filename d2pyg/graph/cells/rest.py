@@ -8,12 +8,11 @@ from torch import Tensor
 from d2pyg.graph.cells.cells import Cells, Visits
 from d2pyg.graph.cells.guide import Guide, squared
 
-_ELEMENTS = 1 << 22  # distances to centroids that are held together
 _SLACK = 1 + 2.0**-40  # what float64 may round in all of it
 
 
 def rest_of(guide: Guide, centroid: Tensor, cells: Cells, distance: Tensor) -> Visits:
-    r"""The visits that are left: of all cells J in which a point may be nearer than a row's last neighbor.
+    r"""The visits that are left: of cells J in which a point may be nearer than a row's last neighbor.
 
     With the rounded point :math:`q_i`, the rounding :math:`e_i` of it and
     :math:`r_J = \max_{j \in J} \lVert y_j - c_J \rVert`, all points of J are at least as far as
@@ -36,7 +35,7 @@ def rest_of(guide: Guide, centroid: Tensor, cells: Cells, distance: Tensor) -> V
         far = (exact - centroid[own[places]]).square().sum(dim=1).sqrt() * _SLACK
         radius.scatter_reduce_(0, own[places], far, "amax")
     found = []
-    for places in every.split(max(1, _ELEMENTS // len(centroid))):
+    for places in guide.parts(every, len(centroid)):
         far = squared(guide.rows(order[places]), centroid).sqrt()
         least = (far - error[places].unsqueeze(1) - radius) * (guide.unit / _SLACK)
         least = points.at_least(least.clamp(min=0).square())

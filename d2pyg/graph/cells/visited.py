@@ -66,7 +66,9 @@ class Visited:
                 held.enter_context(self._locks[number])
             keep_lowest_of_visits(
                 product.numpy(),
-                *(part.numpy() for part in (*own, rows)),
+                own[0].numpy(),
+                own[1].numpy(),
+                rows.numpy(),
                 columns.start,
                 self.value.numpy(),
                 self.column.numpy(),
