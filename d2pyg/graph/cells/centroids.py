@@ -19,18 +19,17 @@ def kmeans(guide: Guide, cells: int) -> Tensor:
     to its nearest centroid, ties to the first, and each centroid to the rounded mean of its points; one
     without points stays. All numbers are whole, so no order of sums matters.
     """
-    generator = torch.Generator().manual_seed(_SEED)
-    room = int(guide.points.beside / 8 / guide.dim)
-    drawn = torch.randperm(len(guide), generator=generator)[: min(cells * _DRAWN, max(cells, room))]
-    start, sample = drawn[:cells], drawn.sort().values.to(guide.points.device)
-    centroid = guide.rows(start.to(sample.device)).unique(dim=0)
-    rows = guide.rows(sample)
+    place, generator = guide.points.device, torch.Generator().manual_seed(_SEED)
+    drawn = torch.randperm(len(guide), generator=generator)[: cells * _DRAWN]
+    centroid = guide.rows(drawn[:cells].to(place)).unique(dim=0)
+    sample = drawn.sort().values.to(place)
     for _ in range(_ITERATIONS):
-        total = torch.zeros(centroid.shape, dtype=torch.float64, device=rows.device)
-        size = torch.zeros(len(centroid), dtype=torch.int64, device=rows.device)
-        for part in guide.parts(rows, len(centroid)):
-            nearest = nearest_centroids(part, centroid, 1).flatten()
-            total.index_add_(0, nearest, part.double())
+        total = torch.zeros(centroid.shape, dtype=torch.float64, device=place)
+        size = torch.zeros(len(centroid), dtype=torch.int64, device=place)
+        for part in guide.parts(sample, len(centroid)):
+            rows = guide.rows(part)
+            nearest = nearest_centroids(rows, centroid, 1).flatten()
+            total.index_add_(0, nearest, rows.double())
             size += nearest.bincount(minlength=len(centroid))
         mean = (total / size.clamp(min=1).unsqueeze(1)).round().float()
         centroid = torch.where(size.unsqueeze(1) > 0, mean, centroid)
