@@ -6,6 +6,8 @@ import torch
 
 import d2pyg
 from d2pyg.graph.cells import backend as cells_backend
+from d2pyg.graph.cells import guide as guide_module
+from d2pyg.graph.cells import tensors
 from d2pyg.graph.cells.backend import CellSearch
 from d2pyg.graph.cells.cells import Cells
 from d2pyg.graph.cells.centroids import kmeans
@@ -215,6 +217,18 @@ class TestSearch:
         assert torch.equal(neighbor, table_of(graphs[0], 5)[0])
         assert torch.equal(distance, table_of(graphs[0], 5)[1])
 
+    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("recall", [0.9, 0.99, 1.0])
+    @pytest.mark.filterwarnings("ignore:Expected to find")
+    def test_torch_operations_find_the_same_as_the_loops(self, rng, monkeypatch, kind, recall):
+        x = data(rng, kind)
+        loops = d2pyg.knn_graph(x, 5, backend="cells", recall=recall)
+        monkeypatch.setattr(tensors, "has_loops", lambda device: False)
+        monkeypatch.setattr(guide_module, "has_loops", lambda device: False)
+        graph = d2pyg.knn_graph(x, 5, backend="cells", recall=recall)
+        assert same_graph(graph, loops)
+        assert graph.get("recall") == loops.get("recall")
+
     def test_is_exact_for_few_samples(self, rng, monkeypatch):
         monkeypatch.setattr(cells_backend, "_FEWEST", 1000)
         x = clustered(rng)
@@ -269,7 +283,7 @@ class TestRounds:
             incoming = np.flatnonzero(joined[:, row] & ~joined[row])
             nearest = np.lexsort((cells.order.numpy()[incoming], distance[row, incoming]))[:k]
             both[row, incoming[nearest]] = True
-        allowed = (both.astype(int) @ both.astype(int)) > 0
+        allowed = both | ((both.astype(int) @ both.astype(int)) > 0)
         own = cells.nearest[:, 0].numpy()
         allowed &= own[:, None] != own[None]  # they were compared before
         point = cells.order.numpy()
@@ -301,7 +315,9 @@ class TestArguments:
         assert same_graph(graph, d2pyg.knn_graph(x, 5, backend="cells", recall=0.9))
 
     def test_other_metrics_are_refused(self, rng):
-        with pytest.raises(ValueError, match="'metric' to map into a space with distances"):
+        with pytest.raises(
+            ValueError, match="'backend' to be 'torch' with a metric that compares pairs"
+        ):
             d2pyg.knn_graph(clustered(rng), 5, backend="cells", metric="inner_product")
         with pytest.raises(ValueError, match="'backend' to be exact"):
             d2pyg.duplicates(clustered(rng), 0.1, backend="cells")

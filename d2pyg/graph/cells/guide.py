@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from d2pyg.graph.cells.tensors import has_loops
 from d2pyg.graph.points import Points
 
 _BITS = 24  # of a float32 sum that is exact
@@ -71,7 +72,7 @@ def nearest_centroids(rows: Tensor, centroid: Tensor, count: int) -> Tensor:
         centroid: Float32 [K, dim], whole numbers too.
         count: 1 to K.
     """
-    if rows.device.type == "cpu":
+    if has_loops(rows.device):
         from d2pyg.graph.cells.loops import lowest_columns
 
         found = torch.empty(len(rows), count, dtype=torch.int32)

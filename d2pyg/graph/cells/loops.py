@@ -161,11 +161,12 @@ def _is_in(number: int, numbers: Array) -> bool:
 
 @compiled
 def two_steps(first: int, near: Array, fresh: Array, visits: Array, out: Array, size: Array) -> None:
-    """Who the neighbors of neighbors of some rows are, if a row was not compared with them before.
+    """Who has a row as neighbor, and its neighbors' neighbors, if it was not compared with them.
 
     Args:
         first: The first of the rows.
-        near: int32 [N, M], the neighbors of each place in both directions; -1 for none.
+        near: int32 [N, M], the M / 2 neighbors of each place, then those that have it as theirs; -1
+            for none.
         fresh: bool [N, M], which were not there a round ago.
         visits: int32 [N, p], the cells that each place was compared with, its own first.
         out: int32 [R, M (M + 1)], what was found; set.
@@ -178,9 +179,14 @@ def two_steps(first: int, near: Array, fresh: Array, visits: Array, out: Array, 
     used = np.empty(out.shape[1] + 1, np.int64)
     for place in range(len(size)):
         row, count, marks = first + place, 0, 0
-        for other in near[row]:
-            if other >= 0:
-                marks = _mark(other, seen, used, marks)
+        for a in range(near.shape[1]):
+            other = near[row, a]
+            if other < 0:
+                continue
+            marks = _mark(other, seen, used, marks)
+            if a >= near.shape[1] // 2 and not _have_met(row, other, visits):
+                out[place, count] = other
+                count += 1
         for a in range(near.shape[1]):
             middle = near[row, a]
             if middle < 0:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from d2pyg._base.threads import share_out
+from d2pyg.graph.cells import tensors
 from d2pyg.graph.cells.cells import Cells
 from d2pyg.graph.doubt import limits
 from d2pyg.graph.ranking import merge, of_pairs
@@ -36,42 +35,45 @@ class Rounds:
         """One round, all places from the same state; returns how many neighbors are new."""
         total, k = self.neighbor.shape
         near, fresh = self._both_directions()
-        most = 2 * k * (2 * k + 1)
-        parts = torch.arange(total).split(max(1, _LISTED // most))
+        every = torch.arange(total, device=near.device)
+        parts = every.split(max(1, _LISTED // (2 * k * (2 * k + 1))))
         before = self.neighbor.clone()
-        listed: list[int] = []
+        tried: list[int] = []
 
-        def worker() -> Callable[[Tensor], None]:
-            out = torch.empty(len(parts[0]), most, dtype=torch.int32)
-            size = torch.empty(len(parts[0]), dtype=torch.int64)
-
-            def improve(rows: Tensor) -> None:
-                listed.append(self._improve(rows, near, fresh, out[: len(rows)], size[: len(rows)]))
-
-            return improve
-
-        share_out(parts, worker)
-        self.pairs += sum(listed)
-        for rows in parts:
+        def improve(rows: Tensor) -> None:
+            row, column, count = self._two_steps(rows, near, fresh)
+            tried.append(count)
+            if len(row):
+                exact = of_pairs(self.table.points, rows[row], column)
+                self._merge(rows, row, column, exact)
             known = before[rows].unsqueeze(1)
             self.fresh[rows] = ~(self.neighbor[rows].unsqueeze(2) == known).any(dim=2)
+
+        if tensors.has_loops(near.device):
+            share_out(parts, lambda: improve)
+        else:
+            for rows in parts:
+                improve(rows)
+        self.pairs += sum(tried)
         return int(self.fresh.sum())
 
-    def _improve(self, rows: Tensor, near: Tensor, fresh: Tensor, out: Tensor, size: Tensor) -> int:
-        """Tries what is two steps away; returns how many that are."""
+    def _two_steps(self, rows: Tensor, near: Tensor, fresh: Tensor) -> tuple[Tensor, Tensor, int]:
+        """What is tried, less what is too far: places in ``rows``, others, and how many were tried."""
+        if not tensors.has_loops(near.device):
+            row, column = tensors.two_steps(rows, near, fresh, self.cells.nearest)
+            return row, column, len(row)
         from d2pyg.graph.cells.loops import two_steps
 
+        width = near.shape[1]
+        out = torch.empty(len(rows), width * (width + 1), dtype=torch.int32)
+        size = torch.empty(len(rows), dtype=torch.int64)
         given = (near, fresh, self.cells.nearest, out, size)
         two_steps(int(rows[0]), *(values.numpy() for values in given))
-        listed = int(size.sum())
+        tried = int(size.sum())
         if self.table.keeps:
             self._drop_far(rows, out, size)
         row = torch.arange(len(rows)).repeat_interleave(size)
-        if len(row):
-            column = out[torch.arange(out.shape[1]) < size.unsqueeze(1)].long()
-            exact = of_pairs(self.table.points, rows[row], column)
-            self._merge(rows, row, column, exact)
-        return listed
+        return row, out[torch.arange(out.shape[1]) < size.unsqueeze(1)].long(), tried
 
     def _drop_far(self, rows: Tensor, out: Tensor, size: Tensor) -> None:
         """Of what is listed, keeps what may be nearer than the last neighbor."""
@@ -92,12 +94,14 @@ class Rounds:
 
     def _both_directions(self) -> tuple[Tensor, Tensor]:
         """int32 and bool [N, 2k]: the neighbors, and the k nearest that a place is a neighbor of."""
+        given = (self.neighbor, self.distance, self.fresh, self.cells.order)
+        if not tensors.has_loops(self.neighbor.device):
+            return tensors.both_directions(*given)
         from d2pyg.graph.cells.loops import both_directions
 
         total, k = self.neighbor.shape
         near = torch.empty(total, 2 * k, dtype=torch.int32)
         fresh = torch.zeros(total, 2 * k, dtype=torch.bool)
         far = torch.empty(total, k, dtype=torch.float64)
-        given = (self.neighbor, self.distance, self.fresh, self.cells.order, near, far, fresh)
-        both_directions(*(values.numpy() for values in given))
+        both_directions(*(values.numpy() for values in (*given, near, far, fresh)))
         return near, fresh
