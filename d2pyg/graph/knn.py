@@ -20,6 +20,7 @@ from d2pyg.graph.joined import Joined, are_several
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.graph.plan import bytes_held, out_of_memory, plan
 from d2pyg.graph.points import Points
+from d2pyg.graph.preflight import warn_if_long
 from d2pyg.graph.recall import Survey
 
 Embeddings: TypeAlias = ArrayLike | Joined
@@ -157,6 +158,8 @@ def build_graph(
     pool = torch.arange(len(embeddings), device=place) if pool is None else pool.to(place)
     total = len(pool)
     order, sizes = _by_group(groups, total, place)
+    if isinstance(backend, str) and backend == "auto":
+        warn_if_long(sizes, embeddings.shape[1], place)
     held = bytes_held(find, int(sizes.max()), dim_of(embeddings, measure, place), k, place)
     takes = plan(total, k, place, memory, name, held)
     _log.info(
