@@ -24,7 +24,7 @@ def warn_if_long(sizes: torch.Tensor, dim: int, device: torch.device) -> None:
     exact, cells = estimates(root, device, _seconds_of_product(dim, device))
     if exact > _LONG:
         warn(
-            f"Expected an exact kNN graph of {int(sizes.sum())} samples to take about {_time(exact)}: all "
+            f"Expected an exact kNN graph of {int(sizes.sum())} samples to take {_time(exact)}: all "
             f"pairs are compared. backend='cells' finds 95% of the neighbors, in about {_time(cells)} "
             f"where the data has clusters or few dimensions.",
             UserWarning,

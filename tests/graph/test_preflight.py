@@ -27,7 +27,7 @@ def test_a_long_search_is_announced_once(monkeypatch, rng):
     monkeypatch.setattr(preflight, "_WORTH_ASKING", 0)
     monkeypatch.setattr(preflight, "_seconds_of_product", lambda dim, device: 1.0)
     x = rng.normal(size=(60, 3))
-    match = r"exact kNN graph of 60 samples to take about 30 minutes: .* backend='cells' finds 95%"
+    match = r"exact kNN graph of 60 samples to take 30 minutes: .* backend='cells' finds 95%"
     with pytest.warns(UserWarning, match=match) as seen:
         d2pyg.knn_graph(x, 3)
     assert len(seen) == 1
