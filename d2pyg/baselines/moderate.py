@@ -69,7 +69,7 @@ def moderate(
     away = torch.zeros_like(task.score)
     for members in classes_of(task):
         if len(members):
-            points = Points(given, measure, task.place, members, memory=0)
+            points = Points(given, measure, task.place, members)
             distance = points.from_centre()
             away[members] = (distance - distance.median()).abs()
     index = ranked(task, away[task.pool])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from d2pyg.baselines.common import Common
 
-_ELEMENTS = 1 << 22  # similarities held together
+_SIDE = 1024  # of a block of similarities
 _STEP = 2.0**-30  # similarities are rounded to it: equal samples tie on every device
 
 
@@ -96,7 +96,7 @@ def semdedup(
 def _to_earlier(x: Directions, members: Tensor) -> Tensor:
     """The largest cosine similarity of each member to one before it, float64; -1 for the first."""
     most = torch.full((len(members),), -1.0, dtype=torch.float64, device=members.device)
-    step = max(1, _ELEMENTS // max(1, len(members)))
+    step = min(_SIDE, x.together(_SIDE))
     for start in range(0, len(members), step):
         stop = min(start + step, len(members))
         here = x[members[start:stop]]

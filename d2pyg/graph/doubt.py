@@ -34,7 +34,7 @@ def settle(
         unsure: bool [C], which rows are in doubt.
         among: int64 [M], ascending, the points that are looked at; default: all.
     """
-    together = int(max(1, min(_ROWS, points.beside / 4 // (2 * points.finest.column_bytes))))
+    together = int(max(1, min(_ROWS, points.beside / 2 // points.finest.column_bytes)))
     place = unsure.nonzero().flatten()
     for part in place.split(together) if len(place) else ():
         _settle(points, rows[part], part, neighbor, distance, among)
@@ -55,9 +55,9 @@ def _settle(
     """
     table = points.finest
     left, base = table.rows(rows), table.row_bound(points.norm[rows]).unsqueeze(1)
-    room = points.beside / 2
+    room = points.beside / 4
     most = int(max(1, min(_PAIRS, room // _PAIR_BYTES) // len(rows)))
-    most = max(1, min(most, int(room // (2 * table.column_bytes))))
+    most = max(1, min(most, int(room // table.column_bytes)))
     highest, tie = limits(points, rows, neighbor[place, -1], distance[place, -1])
     total = len(points) if among is None else len(among)
     start, width = 0, min(_FIRST_COLUMNS, most)
@@ -67,6 +67,7 @@ def _settle(
         right = table.rows(columns)
         product = table.products(left, right)
         bound = right[:, table.dim] - 2 * product + base
+        del right  # before the next are made
         known = neighbor[place]
         lowest = start if isinstance(columns, slice) else columns[0]
         later = known[:, -1] < lowest  # of what ties, only a lower index could come in

@@ -81,9 +81,12 @@ class Rounds:
 
         points, first = self.table.points, int(rows[0])
         last, worst = self.neighbor[rows, -1].long(), self.distance[rows, -1]
-        highest = limits(points, rows, last, worst)[0] + 2 * self.table.tiny
-        table = self.table.rows(slice(0, len(points))).numpy()
-        keep_possible(first, table, self.table.dim, highest.numpy(), out.numpy(), size.numpy())
+        table = self.table
+        loss = table.error_at_once - table.error  # the loop adds all coordinates up at once
+        slack = loss * (points.norm[rows] + points.norm.max()) + 2 * table.tiny
+        highest = (limits(points, rows, last, worst)[0] + slack).numpy()
+        samples = table.rows(slice(0, len(points))).numpy()
+        keep_possible(first, samples, table.dim, highest, out.numpy(), size.numpy())
 
     def _merge(self, rows: Tensor, row: Tensor, column: Tensor, exact: Tensor) -> None:
         """Keeps the nearest, by (distance, point)."""
