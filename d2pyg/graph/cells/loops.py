@@ -11,7 +11,7 @@ from d2pyg._base.compiled import compiled
 
 Array = np.ndarray[Any, Any]
 
-_TOGETHER = 64  # bounds that are compared before one is looked at
+_TOGETHER = 16  # bounds that are compared before one is looked at; many pass, unlike among all pairs
 _HASH = 2654435761  # Knuth's, of a whole number
 
 
@@ -58,35 +58,36 @@ def keep_lowest_of_visits(
     """
     half, two = product.dtype.type(0.5), product.dtype.type(2)
     offset, open_ = right * half, np.empty_like(right)
+    limit = value[first : first + len(right), 0].copy()  # of the columns
     for j in range(len(right)):
-        open_[j] = (right[j] - value[first + j, 0]) * half
+        open_[j] = (right[j] - limit[j]) * half
     for i in range(len(left)):
-        row = rows[i]
-        least, own = (left[i] - value[row, 0]) * half, left[i] * half
+        row, own = rows[i], left[i] * half
+        highest = value[row, 0]
+        least = (left[i] - highest) * half
         for start in range(0, len(right), _TOGETHER):
             stop = min(start + _TOGETHER, len(right))
             found = 0
             for j in range(start, stop):
                 by_row, by_column = least + offset[j], own + open_[j]
                 found += product[i, j] > (by_row if by_row < by_column else by_column)
-            if found:
-                for j in range(start, stop):
-                    other = first + j
-                    if other == row:
-                        continue
-                    bound = left[i] + right[j] - two * product[i, j]
+            if not found:
+                continue
+            for j in range(start, stop):
+                bound, other = left[i] + right[j] - two * product[i, j], first + j
+                if bound < highest and other != row:
                     _put_new(bound, other, value[row], column[row])
-                    if bound < value[other, 0]:
-                        _put_new(bound, row, value[other], column[other])
-                        open_[j] = (right[j] - value[other, 0]) * half
-                least = (left[i] - value[row, 0]) * half
+                    highest = value[row, 0]
+                    least = (left[i] - highest) * half
+                if bound < limit[j] and other != row:
+                    _put_new(bound, row, value[other], column[other])
+                    limit[j] = value[other, 0]
+                    open_[j] = (right[j] - limit[j]) * half
 
 
 @compiled
 def _put_new(bound: float, number: int, value: Array, column: Array) -> None:
-    """Takes the place of the highest, if lower and not there."""
-    if not bound < value[0]:
-        return
+    """Takes the place of the highest, unless it is there."""
     if _is_in(number, column):
         return
     place, size = 0, len(value)
