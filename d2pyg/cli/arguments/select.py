@@ -13,7 +13,7 @@ from d2pyg.cli.arguments.catalog import names
 INPUTS = ("embeddings", "scores", "labels", "initial", "ids")
 OPTIONS = (
     "keep", "prune", "budget", "k", "gamma_forward", "gamma_reverse", "clamp", "cutoff",
-    *options.METHOD, "backend", "engine", "device",
+    *options.METHOD, "backend", "recall", "engine", "device",
 )  # fmt: skip
 _OWN = ("command", "datacomp", "files", "help", "import", "json", "kept", "method", "modules", "more",
         "out", "progress", "removed", "rows", "verbose")  # never of a method  # fmt: skip
