@@ -50,6 +50,19 @@ def as_labels(name: str, labels: ArrayLike, num_samples: int, what: str = "sampl
     return _numbers(name, array, num_samples, what)
 
 
+def as_groups(name: str, groups: ArrayLike, num_samples: int) -> tuple[Tensor, list[str] | None]:
+    """Groups as :func:`as_labels`, and the names of 0, 1, ... where they are text.
+
+    Example:
+        >>> as_groups("batch", ["b", "a", "b"], 3), as_groups("batch", [7, 3], 2)
+        ((tensor([1, 0, 1]), ['a', 'b']), (tensor([7, 3]), None))
+    """
+    array, text = _read(name, groups)
+    return (
+        (_numbers(name, array, num_samples), None) if text is None else _named(name, text, num_samples)
+    )
+
+
 def as_targets(name: str, labels: ArrayLike, num_samples: int, num_columns: int) -> Tensor:
     """The column of logits that is right for each sample, int64 [N]; names go by sorted order.
 

@@ -43,7 +43,7 @@ def _settle(points: Points, rows: Tensor, place: Tensor, neighbor: Tensor, dista
     room = points.beside / 2
     most = int(max(1, min(_PAIRS, room // _PAIR_BYTES) // len(rows)))
     most = max(1, min(most, int(room // (2 * table.column_bytes))))
-    highest, tie = _limits(points, rows, neighbor[place, -1], distance[place, -1])
+    highest, tie = limits(points, rows, neighbor[place, -1], distance[place, -1])
     start, width = 0, min(_FIRST_COLUMNS, most)
     while start < len(points):
         stop = min(start + width, len(points))
@@ -65,11 +65,11 @@ def _settle(points: Points, rows: Tensor, place: Tensor, neighbor: Tensor, dista
             exact = of_pairs(points, rows[touched][row], column)
             nearest, far = merge(neighbor[here], distance[here], row, column, exact)
             neighbor[here], distance[here] = nearest, far
-            highest[touched], tie[touched] = _limits(points, rows[touched], nearest[:, -1], far[:, -1])
+            highest[touched], tie[touched] = limits(points, rows[touched], nearest[:, -1], far[:, -1])
         start, width = stop, min(4 * width, most)
 
 
-def _limits(points: Points, rows: Tensor, last: Tensor, worst: Tensor) -> tuple[Tensor, Tensor]:
+def limits(points: Points, rows: Tensor, last: Tensor, worst: Tensor) -> tuple[Tensor, Tensor]:
     """Above which bounds [C] a column is farther than ``worst``, and above which at least as far.
 
     Args:

@@ -22,7 +22,7 @@ def torch_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tens
     Elsewhere it is 2 N^2 d, a chunk of rows at a time.
     """
     count = min(k + EXTRA, len(points) - 1)
-    if points.device.type == "cpu" and len(points) >= max(_FEWEST, 2 * count):
+    if by_tiles(points, count):
         table = points.tables[0]
         return certified(points, table, *Tiles(table, count).find(bar), k)
     neighbor, distance = empty(len(points), k, points.device)
@@ -30,3 +30,8 @@ def torch_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tens
         neighbor[rows], distance[rows] = nearest_of(points, rows, k)
         bar.update(len(rows))
     return neighbor, distance
+
+
+def by_tiles(points: Points, count: int) -> bool:
+    """Whether tiles serve these points, with so many bounds a row."""
+    return points.device.type == "cpu" and len(points) >= max(_FEWEST, 2 * count)

@@ -1,0 +1,160 @@
+"""What a kNN graph keeps of how it was built, and its neighbors as a table, to build on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from d2pyg._base.checks import as_embeddings, shown
+from d2pyg._base.registry import choices, look_up
+from d2pyg.graph.edges import edges_of, num_across
+from d2pyg.graph.joined import Joined, JoinedMetric
+from d2pyg.graph.metric import Metric, PairwiseMetric
+from d2pyg.graph.record import ANEW, fitted_metric, groups_of
+
+
+@dataclass(frozen=True)
+class Built:
+    """A graph that :func:`d2pyg.knn_graph` built, and how."""
+
+    neighbor: Tensor  # int64 [N, k], by (distance, index); -1 for none
+    distance: Tensor  # float64 [N, k]; infinite for none
+    metric: Metric | PairwiseMetric  # as fitted
+    dims: list[int] | None  # coordinates of the embeddings, one a part; None if that is not known
+    group: Tensor | None  # int64 [N]
+    names: list[str] | None  # of the groups 0, 1, ...
+
+    @classmethod
+    def of(cls, graph: Data, metric: str | Metric | PairwiseMetric | None) -> Built:
+        """The graph, checked.
+
+        Args:
+            graph: What a user gives for one.
+            metric: What it was built with, where it does not keep that.
+        """
+        if not isinstance(graph, Data):
+            edges_of(graph)  # which says what a graph is
+        named = [graph.get(name) for name in ("k", "metric", "backend")]
+        if [type(value) for value in named] != [int, str, str]:
+            raise ValueError(
+                f"Expected 'graph' to say how it was built, in its 'k', 'metric' and 'backend', as those "
+                f"of d2pyg.knn_graph do (got {shown(named)}). {ANEW}"
+            )
+        k, _, backend = named
+        check_exact(backend)
+        fitted, dims = fitted_metric(graph, metric)
+        signed = isinstance(fitted, PairwiseMetric) and not fitted.is_distance
+        edges = edges_of(graph, signed)
+        group, names = groups_of(graph, edges.num_nodes)
+        if group is not None:
+            group = group.to(edges.target.device)
+        if group is not None and (across := num_across(edges, group)):
+            raise ValueError(
+                f"Expected edges of 'graph' to join nodes of one 'group' (got {across} of "
+                f"{len(edges.distance)} that do not). {ANEW}"
+            )
+        neighbor, distance = empty_table(edges.num_nodes, k, edges.target.device)
+        _fill(neighbor, distance, edges.source, edges.target, edges.distance, group)
+        return cls(neighbor, distance, fitted, dims, group, names)
+
+    def __len__(self) -> int:
+        return len(self.neighbor)
+
+    @property
+    def k(self) -> int:
+        """Neighbors of a sample, in large groups."""
+        return self.neighbor.shape[1]
+
+    def as_given(self, name: str, embeddings: Any) -> Tensor | Joined:
+        """Checked embeddings for the metric: one tensor, or as many as were joined."""
+        if isinstance(embeddings, Data):
+            raise TypeError(
+                f"Expected {name!r} to be a tensor or an array (got a graph, which has distances alone). "
+                f"Pass the embeddings of the samples."
+            )
+        if isinstance(self.metric, JoinedMetric):
+            given = embeddings.parts if isinstance(embeddings, Joined) else embeddings
+            if not isinstance(given, list | tuple) or len(given) != len(self.metric.dims):
+                raise ValueError(
+                    f"Expected {name!r} to be a list of {len(self.metric.dims)} arrays, as the graph is "
+                    f"of joined embeddings (got {shown(type(given).__name__)}). Pass such as [image, text]."
+                )
+            given = [as_embeddings(part, f"{name}[{m}]") for m, part in enumerate(given)]
+            found: Tensor | Joined = Joined(given, scale=None)
+            dims = [part.shape[1] for part in given]
+        else:
+            found = as_embeddings(embeddings, name)
+            dims = [found.shape[1]]
+        if self.dims is not None and dims != self.dims:
+            raise ValueError(
+                f"Expected {name!r} to have the {' and '.join(map(str, self.dims))} coordinates that the "
+                f"graph was built from (got {' and '.join(map(str, dims))}). Embed all samples with one "
+                f"model, or build a new graph with d2pyg.knn_graph."
+            )
+        return found
+
+
+def empty_table(num_nodes: int, k: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Neighbors int64 [N, k] and distances float64 [N, k], none yet."""
+    neighbor = torch.full((num_nodes, k), -1, dtype=torch.int64, device=device)
+    return neighbor, torch.full((num_nodes, k), torch.inf, dtype=torch.float64, device=device)
+
+
+def graph_of(neighbor: Tensor, distance: Tensor) -> Data:
+    """The graph of a table of neighbors, where -1 is none."""
+    target, column = (neighbor >= 0).nonzero(as_tuple=True)
+    return Data(
+        edge_index=torch.stack([neighbor[target, column], target]),
+        edge_attr=distance[target, column],
+        num_nodes=len(neighbor),
+    )
+
+
+def check_exact(backend: str) -> None:
+    """Refuses graphs in which neighbors may be missing."""
+    known = backend in choices("backend")
+    if not known or not getattr(look_up("backend", backend), "exact", True):
+        what = f"{backend!r}, which is approximate" if known else f"{backend!r}, which is not known here"
+        raise ValueError(
+            f"Expected 'graph' to be of an exact 'backend', so that what is added to it is exact too "
+            f"(got {what:.60}). Build a new one with d2pyg.knn_graph and backend='auto'."
+        )
+
+
+def _fill(
+    neighbor: Tensor,
+    distance: Tensor,
+    source: Tensor,
+    target: Tensor,
+    length: Tensor,
+    group: Tensor | None,
+) -> None:
+    """Writes the edges into the table; they have to be as :func:`d2pyg.knn_graph` orders them."""
+    total, k = neighbor.shape
+    same = target[1:] == target[:-1]
+    rising = (length[1:] > length[:-1]) | ((length[1:] == length[:-1]) & (source[1:] > source[:-1]))
+    if not bool((torch.where(same, rising, target[1:] > target[:-1])).all()):
+        raise ValueError(
+            f"Expected the edges of 'graph' by target, distance and source, as d2pyg.knn_graph has them "
+            f"(got another order). {ANEW}"
+        )
+    count = target.bincount(minlength=total)
+    size = torch.full_like(count, total) if group is None else _sizes(group)
+    wrong = (count != (size - 1).clamp(max=k)).nonzero().flatten().tolist()
+    if wrong:
+        raise ValueError(
+            f"Expected each node of 'graph' to have k neighbors, {k}, or all others of its group (got "
+            f"{int(count[wrong[0]])} at node {wrong[0]}). {ANEW}"
+        )
+    column = torch.arange(len(target), device=target.device) - (count.cumsum(0) - count)[target]
+    neighbor[target, column], distance[target, column] = source, length
+
+
+def _sizes(group: Tensor) -> Tensor:
+    """The size of each node's group."""
+    _, code, sizes = group.unique(return_inverse=True, return_counts=True)
+    return sizes[code]
