@@ -16,6 +16,9 @@ from d2pyg.graph.joined import Joined, JoinedMetric
 from d2pyg.graph.metric import Metric, PairwiseMetric
 from d2pyg.graph.record import ANEW, fitted_metric, groups_of
 
+_DRAWN, _SEED = 256, 0  # nodes
+_ROUNDING = 2.0**-30  # of the farthest neighbor's distance, between devices; float32 rounds off more
+
 
 @dataclass(frozen=True)
 class Built:
@@ -41,8 +44,8 @@ class Built:
         named = [graph.get(name) for name in ("k", "metric", "backend")]
         if [type(value) for value in named] != [int, str, str]:
             raise ValueError(
-                f"Expected 'graph' to say how it was built, in its 'k', 'metric' and 'backend', as those "
-                f"of d2pyg.knn_graph do (got {shown(named)}). {ANEW}"
+                f"Expected 'graph' to say how it was built, in its 'k', 'metric' and 'backend', as "
+                f"those of d2pyg.knn_graph do (got {shown(named)}). {ANEW}"
             )
         k, _, backend = named
         check_exact(backend)
@@ -73,15 +76,15 @@ class Built:
         """Checked embeddings for the metric: one tensor, or as many as were joined."""
         if isinstance(embeddings, Data):
             raise TypeError(
-                f"Expected {name!r} to be a tensor or an array (got a graph, which has distances alone). "
-                f"Pass the embeddings of the samples."
+                f"Expected {name!r} to be a tensor or an array (got a graph, which has distances "
+                f"alone). Pass the embeddings of the samples."
             )
         if isinstance(self.metric, JoinedMetric):
             given = embeddings.parts if isinstance(embeddings, Joined) else embeddings
             if not isinstance(given, list | tuple) or len(given) != len(self.metric.dims):
                 raise ValueError(
                     f"Expected {name!r} to be a list of {len(self.metric.dims)} arrays, as the graph is "
-                    f"of joined embeddings (got {shown(type(given).__name__)}). Pass such as [image, text]."
+                    f"of joined embeddings (got {type(given).__name__}). Pass such as [image, text]."
                 )
             given = [as_embeddings(part, f"{name}[{m}]") for m, part in enumerate(given)]
             found: Tensor | Joined = Joined(given, scale=None)
@@ -91,11 +94,39 @@ class Built:
             dims = [found.shape[1]]
         if self.dims is not None and dims != self.dims:
             raise ValueError(
-                f"Expected {name!r} to have the {' and '.join(map(str, self.dims))} coordinates that the "
-                f"graph was built from (got {' and '.join(map(str, dims))}). Embed all samples with one "
-                f"model, or build a new graph with d2pyg.knn_graph."
+                f"Expected {name!r} to have the {' and '.join(map(str, self.dims))} coordinates that "
+                f"the graph was built from (got {' and '.join(map(str, dims))}). Embed all samples with "
+                f"one model, or build a new graph with d2pyg.knn_graph."
             )
         return found
+
+    def check_of(self, embeddings: Tensor | Joined, place: torch.device) -> None:
+        """Refuses embeddings of other samples: the edges into some drawn nodes are measured again."""
+        if len(embeddings) != len(self):
+            raise ValueError(
+                f"Expected 'embeddings' of the {len(self)} samples of the graph (got {len(embeddings)} "
+                f"rows). Pass those that it was built from."
+            )
+        drawn = torch.randint(len(self), (_DRAWN,), generator=torch.Generator().manual_seed(_SEED))
+        for row in drawn.unique().tolist():
+            there = self.neighbor[row] >= 0
+            known = self.distance[row][there].to(place)
+            pair = embeddings[torch.tensor([row, *self.neighbor[row][there].tolist()])]
+            found = _measured(self.metric, pair.to(place).double())
+            allowed = _ROUNDING * known.abs().amax(dim=0, keepdim=True) if len(known) else known
+            if not bool(((found - known).abs() <= allowed).all()):
+                raise ValueError(
+                    f"Expected 'embeddings' to be those that the graph was built from (got distances "
+                    f"from sample {row} that differ, such as {float(found[0]):.9g} for "
+                    f"{float(known[0]):.9g}). Pass them in the same order and precision."
+                )
+
+
+def _measured(metric: Metric | PairwiseMetric, pair: Tensor) -> Tensor:
+    """Distances [C - 1] of the first row of float64 [C, d] to the others."""
+    if isinstance(metric, Metric):
+        return metric.distance(pair[:1], pair[1:])
+    return metric.pairwise(pair[:1], pair[1:])[0]
 
 
 def empty_table(num_nodes: int, k: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -139,8 +170,8 @@ def _fill(
     rising = (length[1:] > length[:-1]) | ((length[1:] == length[:-1]) & (source[1:] > source[:-1]))
     if not bool((torch.where(same, rising, target[1:] > target[:-1])).all()):
         raise ValueError(
-            f"Expected the edges of 'graph' by target, distance and source, as d2pyg.knn_graph has them "
-            f"(got another order). {ANEW}"
+            f"Expected the edges of 'graph' by target, distance and source, as d2pyg.knn_graph has "
+            f"them (got another order). {ANEW}"
         )
     count = target.bincount(minlength=total)
     size = torch.full_like(count, total) if group is None else _sizes(group)
@@ -157,4 +188,5 @@ def _fill(
 def _sizes(group: Tensor) -> Tensor:
     """The size of each node's group."""
     _, code, sizes = group.unique(return_inverse=True, return_counts=True)
-    return sizes[code]
+    found: Tensor = sizes[code]
+    return found

@@ -1,4 +1,4 @@
-"""More points: what they are to those that know their neighbors already, and the neighbors of their own."""
+"""More points: which of them are nearest to those that were there, and the neighbors of their own."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ def _beside_new(points: Points, rows: Tensor, first: int, neighbor: Tensor, dist
     return unsure
 
 
-def _take_in(points: Points, rows: Tensor, candidate: Tensor, neighbor: Tensor, distance: Tensor) -> None:
+def _take_in(
+    points: Points, rows: Tensor, candidate: Tensor, neighbor: Tensor, distance: Tensor
+) -> None:
     """Merges candidates [C, M], -1 for none, with what these rows [C] have; all are different."""
     place, column = (candidate >= 0).nonzero(as_tuple=True)
     if len(place):

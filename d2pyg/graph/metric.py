@@ -13,7 +13,7 @@ from d2pyg.graph.lengths import length
 from d2pyg.graph.pairs import Rows, between, can_loop
 
 
-class Kept(ABC):
+class Kept:
     """What graphs keep of their metric, so that they can grow and shrink."""
 
     def state(self) -> dict[str, Any] | None:
@@ -30,7 +30,7 @@ class Kept(ABC):
         return cls(**state)
 
 
-class Metric(Kept):
+class Metric(Kept, ABC):
     """A distance between embeddings with the same order as the Euclidean distance in some space.
 
     Subclass it and override :meth:`embed`, the map into that space. If the distance is an increasing
@@ -146,7 +146,7 @@ def looped(metric: Metric, given: Tensor, index: Tensor | None = None) -> Rows |
     return None
 
 
-class PairwiseMetric(Kept):
+class PairwiseMetric(Kept, ABC):
     """A dissimilarity between pairs, for those without a Euclidean space. The lowest values are nearest.
 
     Subclass it and override :meth:`pairwise`. Only the backend ``"torch"`` supports it. It compares all

@@ -48,7 +48,7 @@ def nearest_graph(graph: Data, k: int) -> Data:
     few = nearest(edges, k, own_k(graph, edges))
     result = Data(edge_index=few.edge_index, edge_attr=few.distance, num_nodes=few.num_nodes)
     result.k = int(k)
-    return copy_record(graph, result)
+    return copy_record(graph, result, "group", "group_names")
 
 
 def induced(edges: Edges, nodes: Tensor) -> Edges:

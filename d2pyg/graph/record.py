@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
@@ -13,7 +14,7 @@ from d2pyg.graph.joined import JoinedMetric
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 
 ANEW = "Build a new one with d2pyg.knn_graph."
-_KEPT = ("metric", "metric_state", "backend", "group", "group_names")  # beside k
+_KEPT = ("metric", "metric_state", "backend")  # beside k and the groups
 
 
 def record(graph: Data, metric: str | Metric | PairwiseMetric, fitted: Any, dims: list[int]) -> None:
@@ -24,9 +25,9 @@ def record(graph: Data, metric: str | Metric | PairwiseMetric, fitted: Any, dims
         graph.metric_state = {**state, "dims": dims}
 
 
-def copy_record(graph: Data, to: Data) -> Data:
-    """The same metric, backend and groups for a graph of the same samples; returns it."""
-    for name in _KEPT:
+def copy_record(graph: Data, to: Data, *more: str) -> Data:
+    """Keeps the metric and the backend of another graph, and more attributes; returns it."""
+    for name in (*_KEPT, *more):
         if name in graph:
             to[name] = graph[name]
     return to
@@ -68,25 +69,26 @@ def fitted_metric(
             keeps = f"keeps its own, {graph.metric}" if state is not None else f"is of {graph.metric}"
             raise ValueError(
                 f"Expected 'metric' to be left out, or the one of a graph that does not keep it (got "
-                f"{shown(name_of(metric))}, and a graph that {keeps:.80}). Build a new graph for another "
-                f"metric."
+                f"{shown(name_of(metric))}, and a graph that {keeps:.80}). Build a new graph for "
+                f"another metric."
             )
         return as_metric(metric), None
     if state is None:
         raise ValueError(
-            f"Expected 'metric' with a graph that does not keep its own (got {graph.metric!r:.80}). Pass "
-            f"the object that the graph was built with, as fitted."
+            f"Expected 'metric' with a graph that does not keep its own (got {graph.metric!r:.80}). "
+            f"Pass the object that the graph was built with, as fitted."
         )
     try:
         dims = [int(dim) for dim in state["dims"]]
-        if not isinstance(state.get("name", ""), str) or "name" not in state and "parts" not in state:
-            raise ValueError("it names no metric")
-        return _restored(state, dims), dims
+        found = _restored(state, dims)
+        if isinstance(found, Metric):
+            found.embed(torch.zeros(1, sum(dims), dtype=torch.float64))
+        return found, dims
     except Exception as error:  # of any class that a file names
         reason = " ".join(str(error).split()).partition(". ")[0]
         raise ValueError(
-            f"Expected 'metric_state' of the graph to be as d2pyg.knn_graph wrote it (got {type(error).__name__}: "
-            f"{reason:.100}). {ANEW}"
+            f"Expected 'metric_state' of the graph to be as d2pyg.knn_graph wrote it (got "
+            f"{type(error).__name__}: {reason:.80}). {ANEW}"
         ) from error
 
 
