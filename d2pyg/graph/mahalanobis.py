@@ -71,8 +71,8 @@ class MahalanobisMetric(Metric):
         return fitted
 
     def state(self) -> dict[str, Any] | None:
-        if self._whitening is None:
-            return None
+        if self._whitening is None or self._centre is None:
+            return None  # not fitted
         return {
             "shrinkage": self.shrinkage,
             "covariance": self.covariance,

@@ -84,12 +84,18 @@ def fitted_metric(
         if isinstance(found, Metric):
             found.embed(torch.zeros(1, sum(dims), dtype=torch.float64))
         return found, dims
+    except _UnknownMetricError:
+        raise
     except Exception as error:  # of any class that a file names
         reason = " ".join(str(error).split()).partition(". ")[0]
         raise ValueError(
             f"Expected 'metric_state' of the graph to be as d2pyg.knn_graph wrote it (got "
             f"{type(error).__name__}: {reason:.80}). {ANEW}"
         ) from error
+
+
+class _UnknownMetricError(ValueError):
+    pass
 
 
 def _state(fitted: Any, metric: Any) -> dict[str, Any] | None:
@@ -110,5 +116,12 @@ def _restored(state: dict[str, Any], dims: list[int]) -> Metric | PairwiseMetric
         metrics: Any = [_restored(part, [dim]) for part, dim in zip(state["parts"], dims, strict=True)]
         return JoinedMetric(dims, metrics, [float(factor) for factor in state["factors"]])
     arguments = {key: value for key, value in state.items() if key not in ("name", "dims")}
-    entry = look_up("metric", state["name"])
-    return as_metric(entry.from_state(arguments) if arguments else made("metric", state["name"]))
+    name = state["name"]
+    if name not in choices("metric"):
+        raise _UnknownMetricError(
+            f"Expected the metric of 'graph' to be registered here (got {shown(name)}). Import the module "
+            f"that registers it, with --import on the command line."
+        )
+    return as_metric(
+        look_up("metric", name).from_state(arguments) if arguments else made("metric", name)
+    )
