@@ -119,8 +119,8 @@ def _restored(state: dict[str, Any], dims: list[int]) -> Metric | PairwiseMetric
     name = state["name"]
     if name not in choices("metric"):
         raise _UnknownMetricError(
-            f"Expected the metric of 'graph' to be registered here (got {shown(name)}). Import the module "
-            f"that registers it, with --import on the command line."
+            f"Expected the metric of 'graph' to be registered here (got {shown(name)}). Import the "
+            f"module that registers it; on the command line, with --import."
         )
     return as_metric(
         look_up("metric", name).from_state(arguments) if arguments else made("metric", name)
