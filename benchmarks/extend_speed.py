@@ -1,8 +1,8 @@
-"""Times d2pyg.extend_graph and d2pyg.shrink_graph beside a new graph of the same samples, in one process.
+"""Times d2pyg.extend_graph and shrink_graph beside new graphs of the same samples, in one process.
 
 Made data: Gaussian clusters in d dimensions, float32, one sample in fifty a copy of another. M new
-samples join N. Then one in a thousand of all, drawn at random, leaves. All graphs are compared bit by bit
-with new ones.
+samples join N. Then one in a thousand of all, drawn at random, leaves. All graphs are compared bit by
+bit with new ones.
 
     python benchmarks/extend_speed.py --sizes 200000+10000x256 --out extend-cpu
     python benchmarks/extend_speed.py --device cuda --out extend-cuda
@@ -80,8 +80,8 @@ def measure(old, new, dim, k, repeats, device):
 
 def table(rows, header, command):
     head = (
-        f"{origin(header)}, {header['threads']} thread(s) in torch, d2pyg {header['d2pyg']}. Columns: see "
-        f"`benchmarks/extend_speed.py`.\n\n    {command}\n\n"
+        f"{origin(header)}, {header['threads']} thread(s) in torch, d2pyg {header['d2pyg']}. Columns: "
+        f"see `benchmarks/extend_speed.py`.\n\n    {command}\n\n"
     )
     return head + markdown(COLUMNS.values(), [[row[key] for key in COLUMNS] for row in rows])
 

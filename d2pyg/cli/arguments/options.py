@@ -116,6 +116,12 @@ def add_engine(add: Add) -> None:
         help=f"selection: auto, {', '.join(names('engine'))} (default auto)")  # fmt: skip
 
 
+def add_memory(add: Add) -> None:
+    """What a search may take."""
+    add("--memory", type=real, metavar="BYTES",
+        help="what the search may use, such as 4e9 (default: a quarter of what is free)")  # fmt: skip
+
+
 def add_device(add: Add) -> None:
     """Where a command computes."""
     add("--device", metavar="NAME", help="cpu, cuda, cuda:1, ... (default cpu)")
