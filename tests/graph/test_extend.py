@@ -91,10 +91,13 @@ def measures(rng, old):
         return "euclidean", "euclidean"
 
 
-@pytest.fixture(params=["by rows", "one tile", "small tiles"])
+@pytest.fixture(params=["by rows", "in half precision first", "one tile", "small tiles"])
 def way(request, monkeypatch):
-    """Sets are small here, so tiles have to be asked for."""
-    if request.param != "by rows":
+    """Sets are small here, so tiles have to be asked for, and so has what a GPU does."""
+    if request.param == "in half precision first":
+        types = [torch.float16, torch.float32, torch.float64]
+        monkeypatch.setattr("d2pyg.graph.points.precisions", lambda device, dim: types)
+    elif request.param != "by rows":
         monkeypatch.setattr(torch_backend, "_FEWEST", 0)
     if request.param == "small tiles":
         monkeypatch.setattr(tiles, "_SIDE", 23)
@@ -135,6 +138,15 @@ def test_data_that_tempts_a_search_to_be_wrong(name, way):
     assert_same(more, expected)
     keep = torch.arange(len(x)) % 6 > 0
     assert_same(d2pyg.shrink_graph(more, x, keep), d2pyg.knn_graph(x[keep], k))
+
+
+def test_more_ties_among_new_samples_than_candidates(way):
+    old = 100.0 * torch.arange(30).unsqueeze(1)
+    for new in (torch.ones(60, 1), torch.cat([torch.ones(60, 1), torch.full((60, 1), 3.0)]).flip(0)):
+        x = torch.cat([old, new])
+        more = d2pyg.extend_graph(d2pyg.knn_graph(old, 5), old, new)
+        assert_same(more, d2pyg.knn_graph(x, 5))
+        assert more.edge_index[0, :5].tolist() == [len(x) - 60 + i for i in range(5)]
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine", "mahalanobis", "inner_product"])
