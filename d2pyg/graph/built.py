@@ -1,4 +1,4 @@
-"""What a kNN graph keeps of how it was built, and its neighbors as a table, to build on."""
+"""A kNN graph to build on: how it was built, its edges checked, and the embeddings that go with it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from torch_geometric.data import Data
 
 from d2pyg._base.checks import as_embeddings, shown
 from d2pyg._base.registry import choices, look_up
-from d2pyg.graph.edges import edges_of, num_across
+from d2pyg.graph.edges import Edges, SortedEdges, edges_of, num_across
 from d2pyg.graph.joined import Joined, JoinedMetric
 from d2pyg.graph.metric import Metric, PairwiseMetric
+from d2pyg.graph.order import by_target
 from d2pyg.graph.record import ANEW, fitted_metric, groups_of
 
 _DRAWN, _SEED = 256, 0  # nodes
@@ -24,8 +25,8 @@ _ROUNDING = 2.0**-30  # of the farthest neighbor's distance, between devices; fl
 class Built:
     """A graph that :func:`d2pyg.knn_graph` built, and how."""
 
-    neighbor: Tensor  # int64 [N, k], by (distance, index); -1 for none
-    distance: Tensor  # float64 [N, k]; infinite for none
+    edges: SortedEdges
+    k: int
     metric: Metric | PairwiseMetric  # as fitted
     dims: list[int] | None  # coordinates of the embeddings, one a part; None if that is not known
     group: Tensor | None  # int64 [N]
@@ -42,7 +43,7 @@ class Built:
         if not isinstance(graph, Data):
             edges_of(graph)  # which says what a graph is
         named = [graph.get(name) for name in ("k", "metric", "backend")]
-        if [type(value) for value in named] != [int, str, str]:
+        if [type(value) for value in named] != [int, str, str] or named[0] < 1:
             raise ValueError(
                 f"Expected 'graph' to say how it was built, in its 'k', 'metric' and 'backend', as "
                 f"those of d2pyg.knn_graph do (got {shown(named)}). {ANEW}"
@@ -60,17 +61,21 @@ class Built:
                 f"Expected edges of 'graph' to join nodes of one 'group' (got {across} of "
                 f"{len(edges.distance)} that do not). {ANEW}"
             )
-        neighbor, distance = empty_table(edges.num_nodes, k, edges.target.device)
-        _fill(neighbor, distance, edges.source, edges.target, edges.distance, group)
-        return cls(neighbor, distance, fitted, dims, group, names)
+        _check_complete(edges, k, group)
+        return cls(by_target(edges), k, fitted, dims, group, names)
 
     def __len__(self) -> int:
-        return len(self.neighbor)
+        return self.edges.num_nodes
 
-    @property
-    def k(self) -> int:
-        """Neighbors of a sample, in large groups."""
-        return self.neighbor.shape[1]
+    def table(self, num_nodes: int, place: torch.device) -> tuple[Tensor, Tensor]:
+        """Neighbors and distances as :func:`empty_table` has them, of M >= N nodes; k, or all others."""
+        neighbor, distance = empty_table(num_nodes, min(self.k, num_nodes - 1), place)
+        target = self.edges.target
+        column = (torch.arange(len(target), device=target.device) - self.edges.ptr[target]).to(place)
+        row = target.to(place)
+        neighbor[row, column] = self.edges.source.to(place)
+        distance[row, column] = self.edges.distance.to(place)
+        return neighbor, distance
 
     def as_given(self, name: str, embeddings: Any) -> Tensor | Joined:
         """Checked embeddings for the metric: one tensor, or as many as were joined."""
@@ -109,9 +114,9 @@ class Built:
             )
         drawn = torch.randint(len(self), (_DRAWN,), generator=torch.Generator().manual_seed(_SEED))
         for row in drawn.unique().tolist():
-            there = self.neighbor[row] >= 0
-            known = self.distance[row][there].to(place)
-            pair = embeddings[torch.tensor([row, *self.neighbor[row][there].tolist()])]
+            into = slice(*self.edges.ptr[row : row + 2].tolist())
+            known = self.edges.distance[into].to(place)
+            pair = embeddings[torch.tensor([row, *self.edges.source[into].tolist()])]
             found = _measured(self.metric, pair.to(place).double())
             allowed = _ROUNDING * known.abs().amax(dim=0, keepdim=True) if len(known) else known
             if not bool(((found - known).abs() <= allowed).all()):
@@ -156,33 +161,24 @@ def check_exact(backend: str) -> None:
         )
 
 
-def _fill(
-    neighbor: Tensor,
-    distance: Tensor,
-    source: Tensor,
-    target: Tensor,
-    length: Tensor,
-    group: Tensor | None,
-) -> None:
-    """Writes the edges into the table; they have to be as :func:`d2pyg.knn_graph` orders them."""
-    total, k = neighbor.shape
-    same = target[1:] == target[:-1]
-    rising = (length[1:] > length[:-1]) | ((length[1:] == length[:-1]) & (source[1:] > source[:-1]))
-    if not bool((torch.where(same, rising, target[1:] > target[:-1])).all()):
+def _check_complete(edges: Edges, k: int, group: Tensor | None) -> None:
+    """Refuses edges in another order than that of :func:`d2pyg.knn_graph`, and missing ones."""
+    source, target, distance = edges.source, edges.target, edges.distance
+    farther = distance[1:] > distance[:-1]
+    farther |= (distance[1:] == distance[:-1]) & (source[1:] > source[:-1])
+    if not bool((farther & (target[1:] == target[:-1]) | (target[1:] > target[:-1])).all()):
         raise ValueError(
             f"Expected the edges of 'graph' by target, distance and source, as d2pyg.knn_graph has "
             f"them (got another order). {ANEW}"
         )
-    count = target.bincount(minlength=total)
-    size = torch.full_like(count, total) if group is None else _sizes(group)
-    wrong = (count != (size - 1).clamp(max=k)).nonzero().flatten().tolist()
+    count = target.bincount(minlength=edges.num_nodes)
+    size = torch.full_like(count, edges.num_nodes) if group is None else _sizes(group)
+    wrong = (count != (size - 1).clamp(max=min(k, edges.num_nodes))).nonzero().flatten().tolist()
     if wrong:
         raise ValueError(
             f"Expected each node of 'graph' to have k neighbors, {k}, or all others of its group (got "
             f"{int(count[wrong[0]])} at node {wrong[0]}). {ANEW}"
         )
-    column = torch.arange(len(target), device=target.device) - (count.cumsum(0) - count)[target]
-    neighbor[target, column], distance[target, column] = source, length
 
 
 def _sizes(group: Tensor) -> Tensor:

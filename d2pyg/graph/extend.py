@@ -8,7 +8,7 @@ from torch_geometric.data import Data
 
 from d2pyg._base.checks import ArrayLike, as_device
 from d2pyg._base.labels import as_groups
-from d2pyg.graph.built import Built, empty_table
+from d2pyg.graph.built import Built
 from d2pyg.graph.knn import Embeddings
 from d2pyg.graph.metric import Metric, PairwiseMetric
 from d2pyg.graph.rebuild import rebuilt
@@ -73,8 +73,7 @@ def extend_graph(
     group, names = _groups(built, batch, len(more))
     group = None if group is None else group.to(place)
     total = len(old) + len(more)
-    neighbor, distance = empty_table(total, built.k, place)
-    neighbor[: len(old)], distance[: len(old)] = built.neighbor, built.distance
+    neighbor, distance = built.table(total, place)
     pool = torch.arange(total, device=place)
     draft = Draft(Stacked(old, more), pool, group, neighbor, distance, pool >= len(old), grows=True)
     return rebuilt(graph, built.metric, draft, names, memory, progress)

@@ -48,7 +48,7 @@ def rebuilt(
     ):
         renew(search, draft, bar)
         made = copy_record(graph, graph_of(draft.neighbor, draft.distance))
-    made.k = k
+    made.k = graph.k
     if draft.group is not None:
         set_groups(made, draft.group, names)
     return made

@@ -65,6 +65,7 @@ def fitted_metric(
     """The metric that a graph keeps, or that is given for it, and the coordinates it is for."""
     state = graph.get("metric_state")
     if metric is not None:
+        given = as_metric(metric)
         if state is not None or name_of(metric) != graph.metric:
             keeps = f"keeps its own, {graph.metric}" if state is not None else f"is of {graph.metric}"
             raise ValueError(
@@ -72,7 +73,7 @@ def fitted_metric(
                 f"{shown(name_of(metric))}, and a graph that {keeps:.80}). Build a new graph for "
                 f"another metric."
             )
-        return as_metric(metric), None
+        return given, None
     if state is None:
         raise ValueError(
             f"Expected 'metric' with a graph that does not keep its own (got {graph.metric!r:.80}). "

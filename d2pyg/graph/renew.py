@@ -28,7 +28,7 @@ class Draft:
     embeddings: Embedded
     pool: Tensor  # int64 [N], the rows of the embeddings that are nodes
     group: Tensor | None  # int64 [N]; None for one group
-    neighbor: Tensor  # int64 [N, k]; -1 for none
+    neighbor: Tensor  # int64 [N, k]; -1 for none; k at most the N - 1 others
     distance: Tensor  # float64 [N, k]; infinite for none
     opened: Tensor  # bool [N], the rows whose neighbors are wanted
     grows: bool  # whether these are new nodes, the last ones, which others may be nearest to

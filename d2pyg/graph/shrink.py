@@ -62,7 +62,7 @@ def shrink_graph(
     pool = _kept(keep, len(built)).to(place)
     number = torch.full((len(built),), -1, device=place)
     number[pool] = torch.arange(len(pool), device=place)
-    neighbor, distance = built.neighbor.to(place)[pool], built.distance.to(place)[pool]
+    neighbor, distance = (part[pool] for part in built.table(len(built), place))
     there = neighbor >= 0
     neighbor = torch.where(there, number[neighbor.clamp(min=0)], -1)
     opened = (there & (neighbor < 0)).any(dim=1)

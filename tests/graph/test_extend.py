@@ -466,6 +466,7 @@ BAD_GRAPHS = {
         r"each node of 'graph' to have k neighbors, 4, or all others of its group \(got 3 at node 0\)",
     ),
     "another k": (changed(k=5), ValueError, r"to have k neighbors, 5"),
+    "k of 0": (changed(k=0), ValueError, r"to say how it was built, .* \(got \[0, "),
     "k of a batch": (changed(k=torch.tensor([4, 4])), ValueError, r"to say how it was built"),
 }  # fmt: skip
 
