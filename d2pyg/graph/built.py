@@ -176,7 +176,7 @@ def _check_complete(edges: Edges, k: int, group: Tensor | None) -> None:
     wrong = (count != (size - 1).clamp(max=min(k, edges.num_nodes))).nonzero().flatten().tolist()
     if wrong:
         raise ValueError(
-            f"Expected each node of 'graph' to have k neighbors, {k}, or all others of its group (got "
+            f"Expected each node of 'graph' to have k neighbors, {shown(k)}, or all others of its group (got "
             f"{int(count[wrong[0]])} at node {wrong[0]}). {ANEW}"
         )
 
