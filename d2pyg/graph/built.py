@@ -118,12 +118,13 @@ class Built:
             known = self.edges.distance[into].to(place)
             pair = embeddings[torch.tensor([row, *self.edges.source[into].tolist()])]
             found = _measured(self.metric, pair.to(place).double())
-            allowed = _ROUNDING * known.abs().amax(dim=0, keepdim=True) if len(known) else known
-            if not bool(((found - known).abs() <= allowed).all()):
+            allowed = _ROUNDING * known.abs().max() if len(known) else 0.0
+            wrong = (~((found - known).abs() <= allowed)).nonzero().flatten().tolist()
+            if wrong:
                 raise ValueError(
-                    f"Expected 'embeddings' to be those that the graph was built from (got distances "
-                    f"from sample {row} that differ, such as {float(found[0]):.9g} for "
-                    f"{float(known[0]):.9g}). Pass them in the same order and precision."
+                    f"Expected 'embeddings' to be those that the graph was built from (got a distance "
+                    f"{float(found[wrong[0]]):.12g} of sample {row} to a neighbor, in place of "
+                    f"{float(known[wrong[0]]):.12g}). Pass them in the same order and precision."
                 )
 
 
@@ -176,8 +177,8 @@ def _check_complete(edges: Edges, k: int, group: Tensor | None) -> None:
     wrong = (count != (size - 1).clamp(max=min(k, edges.num_nodes))).nonzero().flatten().tolist()
     if wrong:
         raise ValueError(
-            f"Expected each node of 'graph' to have k neighbors, {shown(k)}, or all others of its group (got "
-            f"{int(count[wrong[0]])} at node {wrong[0]}). {ANEW}"
+            f"Expected each node of 'graph' to have k neighbors, {shown(k)}, or all others of its group "
+            f"(got {int(count[wrong[0]])} at node {wrong[0]}). {ANEW}"
         )
 
 
