@@ -58,9 +58,10 @@ def as_groups(name: str, groups: ArrayLike, num_samples: int) -> tuple[Tensor, l
         ((tensor([1, 0, 1]), ['a', 'b']), (tensor([7, 3]), None))
     """
     array, text = _read(name, groups)
-    return (
-        (_numbers(name, array, num_samples), None) if text is None else _named(name, text, num_samples)
-    )
+    if text is None:
+        return _numbers(name, array, num_samples), None
+    code, names = _named(name, text, num_samples)
+    return code, names
 
 
 def as_targets(name: str, labels: ArrayLike, num_samples: int, num_columns: int) -> Tensor:
