@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from d2pyg._base.progress import Progress
 from d2pyg.graph.exact import nearest_of
-from d2pyg.graph.groups import Found, Search, by_group, dim_of, is_compared
+from d2pyg.graph.groups import Search, by_group, dim_of, is_compared
 from d2pyg.graph.grow import Neighbors, grown
 from d2pyg.graph.metric import Metric
 from d2pyg.graph.packed import packable
@@ -50,11 +49,12 @@ def renew(search: Search, draft: Draft, bar: Progress) -> None:
         dim = dim_of(search.embeddings, search.metric, search.pool.device)
         anew |= changed & packable(sizes, dim, search.memory / 2)
     bar.update(int(sizes[~changed].sum()))
-    parts = order[(changed & ~anew)[number]].split(sizes[changed & ~anew].tolist())
-    for nodes, inside, values in _found(search, order[anew[number]], sizes[anew], k, bar):
-        neighbor[nodes], distance[nodes] = -1, torch.inf
-        neighbor[nodes, : inside.shape[1]], distance[nodes, : inside.shape[1]] = inside, values
-    for nodes in parts if bool((changed & ~anew).any()) else ():
+    if bool(anew.any()):
+        for nodes, inside, values in search.groups(order[anew[number]], sizes[anew], k, bar):
+            neighbor[nodes], distance[nodes] = -1, torch.inf
+            neighbor[nodes, : inside.shape[1]], distance[nodes, : inside.shape[1]] = inside, values
+    part = changed & ~anew
+    for nodes in order[part[number]].split(sizes[part].tolist()) if bool(part.any()) else ():
         local = torch.searchsorted(nodes, neighbor[nodes].clamp(min=0)), distance[nodes]
         rows = opened[nodes].nonzero().flatten()
         if grows:
@@ -65,10 +65,6 @@ def renew(search: Search, draft: Draft, bar: Progress) -> None:
             inside, distance[here] = _nearest(search, nodes, rows, k, bar)
             neighbor[here] = nodes[inside]
             bar.update(len(nodes) - len(rows))
-
-
-def _found(search: Search, order: Tensor, sizes: Tensor, k: int, bar: Progress) -> Iterator[Found]:
-    return search.groups(order, sizes, k, bar) if len(sizes) else iter(())
 
 
 def _grown(search: Search, nodes: Tensor, first: int, known: Neighbors, bar: Progress) -> Neighbors:

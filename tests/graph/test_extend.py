@@ -15,9 +15,11 @@ from d2pyg.graph import (
     exact,
     grow,
     nearest_graph,
+    plan,
     tiles,
     torch_backend,
 )
+from d2pyg.graph.groups import Search
 from d2pyg.graph.joined import JoinedMetric
 
 CPU = torch.device("cpu")
@@ -162,6 +164,25 @@ def test_large_enough_for_tiles(metric, rng, monkeypatch):
     assert called
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_in_panels_on_threads(threads, monkeypatch):
+    """The rounded samples do not fit into memory, so they are made anew, some at a time."""
+    monkeypatch.setattr(torch_backend, "_FEWEST", 0)
+    monkeypatch.setattr(plan, "_LEAST", 0)
+    monkeypatch.setattr(tiles, "_SIDE", 37)
+    x = torch.as_tensor(data("blobs"))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        graph = d2pyg.knn_graph(x[:520], 5)
+        more = d2pyg.extend_graph(graph, x[:520], x[520:], memory=90_000)
+        less = d2pyg.shrink_graph(more, x, torch.arange(700) % 30 > 0, memory=90_000)
+    finally:
+        torch.set_num_threads(before)
+    assert_same(more, d2pyg.knn_graph(x, 5))
+    assert_same(less, d2pyg.knn_graph(x[torch.arange(700) % 30 > 0], 5))
+
+
 def test_sample_by_sample(rng):
     x = torch.as_tensor(rng.integers(0, 4, (30, 2)).astype(np.float32))
     graph = d2pyg.knn_graph(x[:5], 4)
@@ -216,21 +237,26 @@ def test_only_rows_that_lost_a_neighbor_are_searched(rng, monkeypatch):
 
 
 def test_groups_that_do_not_change_are_not_searched(rng, monkeypatch):
-    x, batch = torch.as_tensor(rng.normal(size=(60, 3))), torch.arange(60) % 3
-    graph = d2pyg.knn_graph(x[:50], 4, batch=batch[:50])
-    read = []
-    honest = torch_backend.torch_neighbors
-    monkeypatch.setattr(
-        "d2pyg.graph.groups.Search.points",
-        lambda self, rows: (
-            (read.append(rows), pytest.fail("grown anew"))[1] if len(rows) > 22 else honest
-        ),
-    )
-    monkeypatch.undo()
-    more = d2pyg.extend_graph(graph, x[:50], x[50:], torch.full((10,), 7))
-    old = more.edge_index[1] < 50
-    assert more.edge_index[:, old].equal(graph.edge_index)
-    assert more.edge_attr[old].equal(graph.edge_attr)
+    x, batch = torch.as_tensor(rng.normal(size=(90, 3))), torch.arange(90) % 3
+    batch[80:] = 2
+    graph = d2pyg.knn_graph(x[:80], 4, batch=batch[:80])
+    searched = []
+    for name in "groups", "points":
+        honest = getattr(Search, name)
+        monkeypatch.setattr(
+            Search,
+            name,
+            lambda self, nodes, *rest, do=honest: (
+                searched.extend(nodes.tolist()),
+                do(self, nodes, *rest),
+            )[1],
+        )
+    more = d2pyg.extend_graph(graph, x[:80], x[80:], batch[80:])
+    assert {*searched} == {*(batch == 2).nonzero().flatten().tolist()}
+    searched.clear()
+    less = d2pyg.shrink_graph(more, x, (batch == 1) | (torch.arange(90) < 80))
+    assert {*searched} == {i for i in range(80) if batch[i] == 2}
+    assert_same(less, graph)
 
 
 @pytest.mark.parametrize("kind", ["list of two", "Joined", "weights, cosine and Mahalanobis"])
