@@ -1,4 +1,4 @@
-"""k-center: samples such that all others are near to one of them."""
+"""k-center: samples chosen so that every other sample is near one of them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def k_center(
         initial: Samples already chosen (indices, a mask or a coreset). Distances start from them. Those
             that the cutoff drops only count as seats.
         metric: ``"euclidean"`` or another :class:`d2pyg.graph.Metric`.
-        progress: Show a bar of picks done.
+        progress: Show a progress bar of picks.
         **common: See :func:`d2pyg.select`.
 
     Returns:
@@ -161,7 +161,7 @@ def tell(points: Points, nearest: Tensor, chosen: Tensor) -> None:
 
 
 def _lower(points: Points, nearest: Tensor, rows: Tensor, chosen: Tensor) -> None:
-    """Lowers the distances of some points to those, exact, to one of the chosen each."""
+    """Lowers the distances of some points to the exact distance from one chosen point each."""
     together = _PAIRS // points.dim + 1
     for row, one in zip(rows.split(together), chosen.split(together), strict=True):
         nearest.scatter_reduce_(0, row, points.distance(row, one), "amin")

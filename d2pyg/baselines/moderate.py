@@ -1,4 +1,4 @@
-"""Moderate coresets: neither the typical nor the odd samples of a class."""
+"""Moderate coresets: samples at the median distance from the center of their class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SemDeDup: of samples that are nearly the same, one."""
+"""SemDeDup: keeps one of several samples that are nearly the same."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def semdedup(
     even if the earlier sample is itself dropped, as in the authors' code
     (https://github.com/facebookresearch/SemDeDup; there similarities below 0 are 0). Here a budget
     replaces the threshold: the samples with the least :math:`m_i` are kept, ties to the lowest index. So
-    without labels, ``index[:b]`` is the coreset of size b, the one of the threshold that leaves b
-    samples. The first sample of a cluster has :math:`m_i = -1`. Similarities are rounded to multiples of
+    without labels, ``index[:b]`` is the coreset of size b: that of the threshold that leaves b samples.
+    The first sample of a cluster has :math:`m_i = -1`. Similarities are rounded to multiples of
     2**-30.
 
     Args:

@@ -1,4 +1,4 @@
-"""What several commands share: inputs, progress, tables."""
+"""Helpers of several commands: inputs, progress, tables."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from d2pyg.scores.state import NotARecorderError
 
 
 def given(arguments: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
-    """The options that were given: parsers of selections leave the others out, with ``SUPPRESS``."""
+    """The options that were given. With ``SUPPRESS``, parsers leave out the others."""
     return {name: getattr(arguments, name) for name in names if name in arguments}
 
 
 def check_files(given: Mapping[str, str | list[str] | None], outputs: Mapping[str, Path | None]) -> None:
-    """No output takes the place of an input, or of another output."""
+    """Refuses an output that is also an input or another output."""
     named = [[files] if isinstance(files, str) else files or [] for files in given.values()]
     inputs = {path_of(file).resolve() for files in named for file in files}
     names: dict[Path, str] = {}
@@ -48,7 +48,7 @@ def check_files(given: Mapping[str, str | list[str] | None], outputs: Mapping[st
 
 
 def read_inputs(given: Mapping[str, str | None]) -> dict[str, Any]:
-    """The array of each file that is named; in place of embeddings, a graph."""
+    """The array of each file given. Embeddings may also be a graph."""
     files: dict[str, Any] = {}
     for name, file in given.items():
         read = _READERS.get(name) or read_array
@@ -62,7 +62,7 @@ def read_inputs(given: Mapping[str, str | None]) -> dict[str, Any]:
 
 
 def _recorder_or_array(name: str, file: str) -> Any:
-    """What a recorder's save() wrote, or numbers."""
+    """A saved recorder, or an array of numbers."""
     if file.endswith(".pt"):
         with in_words_of_options({"path": name}), suppress(NotARecorderError):
             return Recorder.load(file)
@@ -77,7 +77,7 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
 
 @contextmanager
 def in_words_of_options(written: Mapping[str, str]) -> Iterator[None]:
-    """Errors name what the user wrote, where a function has another name for it."""
+    """Renames parameters in errors to the options that the user wrote."""
     try:
         yield
     except (TypeError, ValueError) as error:
@@ -89,7 +89,7 @@ def in_words_of_options(written: Mapping[str, str]) -> Iterator[None]:
 
 
 def progress(arguments: argparse.Namespace) -> bool:
-    """What was asked for, or whether this is a terminal."""
+    """Whether to show progress: as asked for, or if stderr is a terminal."""
     return on_terminal() if arguments.progress is None else bool(arguments.progress)
 
 
