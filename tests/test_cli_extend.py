@@ -57,7 +57,7 @@ def test_extend_and_shrink(by_class, files, capsys):
     assert out == ""
     assert re.fullmatch(
         r"d2pyg: kNN graph of 60 samples.*: \d+ rows to search; .*\n"
-        r"took out 20, joined 60 samples by 300 edges in \d+\.\d s -> less\.pt\n",
+        r"removed 20, joined 60 samples by 300 edges in \d+\.\d s -> less\.pt\n",
         err,
     )
 
@@ -147,7 +147,7 @@ def test_errors_are_one_line_and_leave_files_alone(command, message, files, tmp_
     [
         (
             "extend",
-            ["d2pyg extend graph.pt embeddings.npy new.npy", "file.npz:key", "the samples to add"],
+            ["d2pyg extend graph.pt embeddings.npy new.npy", "file.npz:key", "the new samples"],
         ),
         ("shrink", ["d2pyg shrink graph.pt embeddings.npy coreset.npz", "numbered anew", "a mask"]),
     ],

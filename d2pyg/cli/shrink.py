@@ -38,4 +38,4 @@ def run(arguments: argparse.Namespace) -> None:
     )
     save_graph(less, out)
     gone = total - int(less.num_nodes or 0)
-    tell_graph(less, out, started, f"took out {gone}, joined", arguments.json)
+    tell_graph(less, out, started, f"removed {gone}, joined", arguments.json)

@@ -27,11 +27,11 @@ def extend_graph(
     memory: float | None = None,
     progress: bool = False,
 ) -> Data:
-    r"""Adds samples to a kNN graph: the graph of old and new together, for the price of the new.
+    r"""Adds new samples to a kNN graph. It compares only pairs with a new sample.
 
-    It is, bit by bit, what :func:`d2pyg.knn_graph` builds of all samples, the old ones first, with the
-    graph's ``k`` and its metric as it was fitted to the samples that the graph was built from. Only
-    pairs with a new sample are compared: 2 M N d operations for M new samples.
+    The result equals, bit by bit, what :func:`d2pyg.knn_graph` builds from all samples, the old ones
+    first. It keeps the graph's ``k`` and its metric as first fitted. M new samples take 2 M N d
+    operations.
 
     Args:
         graph: From :func:`d2pyg.knn_graph` with an exact backend, or from this function; also from a

@@ -27,11 +27,11 @@ def shrink_graph(
     memory: float | None = None,
     progress: bool = False,
 ) -> Data:
-    r"""Takes samples out of a kNN graph: the graph of what is kept, for the price of what changes.
+    r"""Keeps some samples of a kNN graph. It searches again only for samples that lost a neighbor.
 
-    It is, bit by bit, what :func:`d2pyg.knn_graph` builds of the samples that are kept, with the graph's
-    ``k`` and its metric as it was fitted. Only rows that lost a neighbor are searched again. Where no
-    more than k samples are left, in all or in a group, each is joined to all others.
+    The result equals, bit by bit, what :func:`d2pyg.knn_graph` builds from the samples kept. It keeps
+    the graph's ``k`` and its metric as first fitted. If at most k samples are left, in all or in a
+    group, each is joined to all others.
 
     Args:
         graph: As in :func:`d2pyg.extend_graph`.

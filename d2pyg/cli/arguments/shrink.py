@@ -18,16 +18,17 @@ examples:
     d2pyg duplicates embeddings.npy --threshold 0.01 --out d.csv --kept kept.npy
     d2pyg shrink graph.pt embeddings.npy kept.npy --out smaller.pt
 
-  What is kept is numbered anew, in the order of EMBEDDINGS. The graph is what d2pyg graph makes of it,
-  with the k and the metric of GRAPH: a covariance stays as it was estimated. GRAPH has to be exact.
+  The samples kept are numbered anew, in the order of EMBEDDINGS. The result is what d2pyg graph builds
+  from them, with the k and the metric of GRAPH. An estimated covariance stays as it is. Graphs of
+  approximate backends are refused.
 
 --json prints one object on stdout:
   out            the file written
   nodes          number of samples kept
-  edges          number of edges, each from a sample to one that has it among its nearest
-  k              neighbors a sample
+  edges          number of edges, each from a neighbor to its sample
+  k              neighbors per sample
   metric         the metric of the graph
-  backend        the backend that it was first built with
+  backend        the backend that built it first
   seconds        time taken, reading and writing included
 """
 
@@ -37,17 +38,17 @@ def add_to(commands: Any) -> None:
     parser = options.add_command(
         commands,
         "shrink",
-        help="a kNN graph and what to keep in, the graph of that out",
-        description="Take samples out of a kNN graph, and write the graph of the others.",
+        help="keep some samples of a kNN graph",
+        description="Keep some samples of a kNN graph, and search again only where a neighbor is gone.",
         epilog=options.FILES + _EPILOG,
         argument_default=argparse.SUPPRESS,
     )
     add = parser.add_argument_group("input").add_argument
-    add("graph", metavar="GRAPH", help="what d2pyg graph wrote: .pt")
-    add("embeddings", metavar="EMBEDDINGS", help="file of N x d floats that it was built from")
+    add("graph", metavar="GRAPH", help="file that d2pyg graph wrote: .pt")
+    add("embeddings", metavar="EMBEDDINGS", help="file of N x d floats, the samples of the graph")
     add("keep", metavar="KEEP",
-        help="file of what stays: a coreset, a mask, a list of indices; with --ids, .txt and .json "
-        "lists are names")  # fmt: skip
+        help="file of the samples to keep: a coreset, a mask or a list of indices; with --ids, .txt "
+        "and .json lists hold names")  # fmt: skip
     add("--ids", metavar="FILE", help="N names of the samples")
 
     add = parser.add_argument_group("output").add_argument
