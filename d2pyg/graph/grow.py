@@ -67,9 +67,8 @@ def _by_rows(points: Points, first: int, neighbor: Tensor, distance: Tensor, bar
         unsure[rows] = _beside_new(points, rows, first, neighbor, distance)
         bar.update(len(rows))
     settle(points, every, neighbor, distance, unsure)
-    for rows in every[first:].split(points.rows_together):
-        neighbor[rows], distance[rows] = nearest_of(points, rows, neighbor.shape[1])
-        bar.update(len(rows))
+    neighbor[first:], distance[first:] = nearest_of(points, every[first:], neighbor.shape[1])
+    bar.update(len(points) - first)
 
 
 def _beside_new(points: Points, rows: Tensor, first: int, neighbor: Tensor, distance: Tensor) -> Tensor:
