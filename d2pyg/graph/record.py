@@ -106,9 +106,9 @@ def _state(fitted: Any, metric: Any) -> dict[str, Any] | None:
         return None if None in parts else {"parts": parts, "factors": fitted.factors}
     name, state = name_of(type(fitted)), fitted.state()
     if state is not None and name in choices("metric"):
-        return {"name": name, **state}
+        return {"name": name, "state": state}
     if isinstance(metric, str) and getattr(type(fitted), "fit", Metric.fit) is Metric.fit:
-        return {"name": metric}
+        return {"name": metric, "state": {}}
     return None
 
 
@@ -116,13 +116,11 @@ def _restored(state: dict[str, Any], dims: list[int]) -> Metric | PairwiseMetric
     if "parts" in state:
         metrics: Any = [_restored(part, [dim]) for part, dim in zip(state["parts"], dims, strict=True)]
         return JoinedMetric(dims, metrics, [float(factor) for factor in state["factors"]])
-    arguments = {key: value for key, value in state.items() if key not in ("name", "dims")}
     name = state["name"]
     if name not in choices("metric"):
         raise _UnknownMetricError(
             f"Expected the metric of 'graph' to be registered here (got {shown(name)}). Import the "
             f"module that registers it; on the command line, with --import."
         )
-    return as_metric(
-        look_up("metric", name).from_state(arguments) if arguments else made("metric", name)
-    )
+    kept = state["state"]
+    return as_metric(look_up("metric", name).from_state(kept) if kept else made("metric", name))

@@ -455,18 +455,21 @@ BAD_GRAPHS = {
     "no state": (without("metric_state"), ValueError, r"'metric' with a graph that does not keep its own"),
     "odd state": (changed(metric_state=3), ValueError, r"'metric_state' of the graph to be as d2pyg"),
     "another metric": (
-        changed(metric_state={"name": "no such", "dims": [3]}),
+        changed(metric_state={"name": "no such", "state": {}, "dims": [3]}),
         ValueError,
         r"metric of 'graph' to be registered here \(got 'no such'\). Import the module that registers it",
     ),
     "odd arguments": (
-        changed(metric_state={"name": "euclidean", "x": 1, "dims": [3]}), ValueError, r"\(got TypeError"
+        changed(metric_state={"name": "euclidean", "state": {"x": 1}, "dims": [3]}), ValueError, r"\(got TypeError"
     ),
     "odd covariance": (
         changed(
             metric_state={
-                "name": "mahalanobis", "dims": [3], "shrinkage": 0.0,
-                "covariance": torch.eye(2), "whitening": torch.eye(3), "center": torch.zeros(3),
+                "name": "mahalanobis", "dims": [3],
+                "state": {
+                    "shrinkage": 0.0, "covariance": torch.eye(2),
+                    "whitening": torch.eye(3), "center": torch.zeros(3),
+                },
             }
         ),
         ValueError,
@@ -475,8 +478,11 @@ BAD_GRAPHS = {
     "covariance of others": (
         changed(
             metric_state={
-                "name": "mahalanobis", "dims": [3], "shrinkage": 0.0,
-                "covariance": torch.eye(3), "whitening": torch.eye(3) * torch.nan, "center": torch.zeros(3),
+                "name": "mahalanobis", "dims": [3],
+                "state": {
+                    "shrinkage": 0.0, "covariance": torch.eye(3),
+                    "whitening": torch.eye(3) * torch.nan, "center": torch.zeros(3),
+                },
             }
         ),
         ValueError,
