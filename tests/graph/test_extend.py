@@ -143,8 +143,9 @@ def test_data_that_tempts_a_search_to_be_wrong(name, way):
 
 
 def test_more_ties_among_new_samples_than_candidates(way):
-    old = 20.0 * torch.arange(90).unsqueeze(1)  # whole numbers that float32 holds: bounds are exact
-    for new in torch.ones(60, 1), torch.cat([torch.full((25, 1), 3.0), torch.ones(60, 1)]):
+    # Small whole numbers, of which products and bounds are exact.
+    old = torch.cartesian_prod(*[torch.tensor([0.0, 20.0, 40.0, 60.0])] * 3)
+    for new in torch.ones(60, 3), torch.cat([torch.full((2, 3), 3.0), torch.ones(60, 3)]):
         x = torch.cat([old, new])
         more = d2pyg.extend_graph(d2pyg.knn_graph(old, 5), old, new)
         assert_same(more, d2pyg.knn_graph(x, 5))
