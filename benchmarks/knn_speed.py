@@ -36,7 +36,7 @@ SLOW = {
              "pynndescent": 1e11},
 }  # fmt: skip
 MODULES = {"faiss": "faiss", "torch_cluster": "torch_cluster", "pyg_lib": "pyg_lib",
-           "pynndescent": "pynndescent", "torch": "torch"}  # fmt: skip
+           "pynndescent": "pynndescent", "torch": "torch", "cells": "torch"}  # fmt: skip
 CHECKED = 200  # rows
 
 

@@ -94,3 +94,15 @@ def test_help_speed(run):
     assert len(taken) == 6
     assert all(value > 0 for value in taken.values())
     assert "| `d2pyg --help` |" in table
+
+
+def test_cells_speed(run):
+    options = ["--sizes", "600", "--data", "mixture", "none", "--peers", "--k", "5", "--threads", "1"]
+    result, table = run("cells_speed.py", *options)
+    assert [row["data"] for row in result["rows"]] == ["mixture", "none"]
+    for row in result["rows"]:
+        # Of so few samples all pairs are compared.
+        assert row["found"] == row["recall"]["value"] == 1
+        assert 0.9 < row["products"] <= 1
+        assert row["cells_s"] > 0 < row["exact_s"]
+    assert "| mixture | 600 | 128 |" in table
