@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from d2pyg._version import __version__
 
 if TYPE_CHECKING:
-    from d2pyg import baselines, graph, metrics, nn, plot, scores, transforms
+    from d2pyg import baselines, graph, metrics, nn, plot, scores, sources, transforms
     from d2pyg._base.registry import register
     from d2pyg.coreset.coreset import Coreset
     from d2pyg.data.dataset import prune_dataset, take
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from d2pyg.selection.greedy_select import greedy_select
     from d2pyg.selection.repeat import repeat
     from d2pyg.selection.select import select
+    from d2pyg.sources import open  # noqa: A004
 
-_MODULES = ("baselines", "graph", "metrics", "nn", "plot", "scores", "transforms")
+_MODULES = ("baselines", "graph", "metrics", "nn", "plot", "scores", "sources", "transforms")
 _HOME = {
     "Coreset": "coreset.coreset",
     "CoresetSampler": "data.sampler",
@@ -43,6 +44,7 @@ _HOME = {
     "greedy_select": "selection.greedy_select",
     "knn_graph": "graph",
     "load_graph": "graph",
+    "open": "sources",
     "prune_dataset": "data.dataset",
     "register": "_base.registry",
     "repeat": "selection.repeat",
@@ -67,6 +69,7 @@ __all__ = [
     "load_graph",
     "metrics",
     "nn",
+    "open",
     "plot",
     "prune_dataset",
     "register",
@@ -74,6 +77,7 @@ __all__ = [
     "save_graph",
     "scores",
     "select",
+    "sources",
     "sweep",
     "take",
     "transforms",

@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> None:
     kept = None if arguments.kept is None else check_output("kept", arguments.kept, LIST_SUFFIXES)
     given = common.given(arguments, _INPUTS)
     common.check_files(given, {"out": out, "kept": kept})
-    files = common.read_inputs(given)
+    files = common.read_inputs(given, named=True).values
     found = duplicates(
         files.pop("embeddings"),
         arguments.threshold,

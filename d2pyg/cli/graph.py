@@ -6,7 +6,6 @@ import argparse
 import json
 import time
 
-from d2pyg._base.io import read_array
 from d2pyg._base.labels import as_labels
 from d2pyg._base.options import GRAPH_SUFFIXES
 from d2pyg._base.outputs import check_output
@@ -21,8 +20,8 @@ def run(arguments: argparse.Namespace) -> None:
     out = check_output("out", arguments.out, GRAPH_SUFFIXES)
     given = common.given(arguments, ("embeddings", "labels"))
     common.check_files(given, {"out": out})
-    embeddings = read_array("embeddings", given["embeddings"])
-    labels = common.read_inputs({"labels": given.get("labels")})["labels"]
+    files = common.read_inputs(given).values
+    embeddings, labels = files["embeddings"], files.get("labels")
     graph = knn_graph(
         embeddings,
         arguments.k,

@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -16,6 +14,7 @@ import torch
 
 from d2pyg._base.content import check_size
 from d2pyg._base.extras import require
+from d2pyg._base.long_fields import long_fields
 from d2pyg._base.names import encoded
 from d2pyg.coreset.integrity import Fields, checksum
 
@@ -29,7 +28,6 @@ Parts = tuple[
 _COLUMNS = ("index", "rank", "pick_score", "score")
 _ROWS = 1 << 16  # written together
 _LONG = 1 << 31  # bytes of text, more than 32-bit offsets hold
-_LIMIT = threading.Lock()  # the csv module has one limit for all
 
 
 def write_csv(fields: Fields, file: IO[bytes]) -> None:
@@ -61,7 +59,7 @@ def csv_bytes(rows: Iterable[Iterable[Any]]) -> bytes:
 
 def read_csv(path: Path) -> Parts:
     """The parts of a coreset, its ids and its checksum, all to be checked."""
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file, _long_fields():
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file, long_fields():
         head, *rows = [row for row in csv.reader(file) if row]
     for name in (*_COLUMNS, "d2pyg"):
         if name not in head:
@@ -213,14 +211,3 @@ def _is_utf8(name: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-@contextmanager
-def _long_fields() -> Iterator[None]:
-    """Settings and names longer than the csv module reads."""
-    with _LIMIT:
-        before = csv.field_size_limit(2**31 - 1)
-        try:
-            yield
-        finally:
-            csv.field_size_limit(before)

@@ -24,9 +24,11 @@ from d2pyg.nn.spread import spread
 from d2pyg.scores.given import Scores
 from d2pyg.selection.difficulty import difficulty_of
 from d2pyg.selection.request import Task
+from d2pyg.selection.sourced import sourced
 
 
 @register("method", "d2")
+@sourced
 def select(
     embeddings: Embeddings | Data,
     scores: Scores = None,
@@ -73,7 +75,8 @@ def select(
             dense in its own type (8 N d bytes for float64; float32 takes half). Integers of tables and
             sparse matrices become float32, or float64 where that is not exact. Or a graph from
             :func:`d2pyg.knn_graph`, to build it once for many settings. Several embeddings of the same
-            samples, as a list or a :class:`d2pyg.graph.Joined`, count together.
+            samples, as a list or a :class:`d2pyg.graph.Joined`, count together. Or files, from
+            :func:`d2pyg.open`, which bring their own ``ids``.
         scores: Difficulty [N], >= 0, higher is harder; floats or integers. Default: all alike, in an
             order drawn once and for all (:func:`d2pyg.scores.shuffled` with seed 0), with
             ``update="none"`` and ``flow="source_to_target"``. Or a
@@ -137,6 +140,7 @@ def select(
             in the order given (a mask: by index), whatever their scores. They count as seats of their
             classes and are not in the result.
         ids: Your own names of the samples [N], integers or strings, each once, carried into files.
+            Default: those of a :func:`d2pyg.open`, or none.
         metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`; not with a
             graph, which has its own.
         backend: See :func:`d2pyg.knn_graph`; not with a graph.

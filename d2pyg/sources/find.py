@@ -1,0 +1,107 @@
+"""Shards from a path, a folder, a pattern or a list of these, in their order."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+
+from d2pyg._base.commit import settle
+from d2pyg._base.outputs import MissingPathError
+from d2pyg._base.registry import choices, look_up
+from d2pyg.sources.order import natural
+from d2pyg.sources.table import Table, named
+
+AnyPath = str | os.PathLike[str]
+Format = type[Table]
+_HIDDEN = (".", "_")  # what names of files begin with that hold no data, such as _SUCCESS
+
+
+def find(paths: AnyPath | Sequence[AnyPath], argument: str, format: str | None = None) -> list[Table]:  # noqa: A002
+    """The shards of all paths, all of one format.
+
+    Args:
+        paths: A file, a folder, a pattern with ``*`` or a list of these, of which the order is kept.
+        argument: What they were given as, named in errors.
+        format: The name of a format; default: by the names of the files.
+    """
+    several = isinstance(paths, list | tuple)
+    each = [_of_path(path, argument, _formats(format)) for path in (paths if several else [paths])]  # type: ignore[list-item]
+    found = list(chain.from_iterable(each))
+    by_format: dict[str, int] = {}
+    for table in found:
+        by_format[type(table).__name__] = by_format.get(type(table).__name__, 0) + 1
+    if len(by_format) > 1:
+        counts = ", ".join(f"{count} of {name}" for name, count in by_format.items())
+        raise ValueError(
+            f"Expected {argument!r} to be files of one format (got {counts}). Name those you want by a "
+            f"pattern such as 'folder/*.parquet', or pass format=."
+        )
+    if not found:
+        raise ValueError(f"Expected {argument!r} to be at least one file (got []). Name one.")
+    return found
+
+
+def exists(path: AnyPath) -> bool:
+    """Whether a path names something, as it is or as a pattern."""
+    return Path(path).exists() or bool(_matches(path))
+
+
+def _formats(name: str | None) -> list[Format]:
+    return [look_up("source", name)] if name else [look_up("source", own) for own in choices("source")]
+
+
+def _of_path(path: AnyPath, argument: str, formats: list[Format]) -> list[Table]:
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(
+            f"Expected {argument!r} to be a path or a list of paths (got {type(path).__name__}). Pass a "
+            f"str or a pathlib.Path."
+        )
+    path = Path(path)
+    suffixes = sorted({suffix for own in formats for suffix in own.suffixes})
+    settle(path)
+    if not path.exists():
+        matches = natural(map(Path, _matches(path)))
+        found = list(chain.from_iterable(_of_folder(match, argument, formats) for match in matches))
+        if found:
+            return found
+        if not matches and "." in path.name and not path.name.endswith(tuple(suffixes)):
+            raise _unread(path, argument, suffixes)
+        raise MissingPathError(
+            f"Expected {argument!r} to be a file that exists (got {str(path)!r}). Check the path."
+        )
+    found = _of_folder(path, argument, formats)
+    if found:
+        return found
+    if path.is_dir():
+        there = sorted({file.suffix for file in path.rglob("*") if file.is_file()})
+        raise ValueError(
+            f"Expected {argument!r} to be a folder with files of a kind that is read (got "
+            f"{named(path)}, with {', '.join(there)[:60] or 'no file'}). Name one with "
+            f"{', '.join(suffixes):.100}."
+        )
+    raise _unread(path, argument, suffixes)
+
+
+def _of_folder(path: Path, argument: str, formats: list[Format]) -> list[Table]:
+    """The shards of a path that a format claims, or else of what is in the folder."""
+    claims = [own for own in formats if own.claims(path)]
+    if claims:
+        return claims[0].tables(path, argument)
+    if not path.is_dir():
+        return []
+    inside = natural(child for child in path.iterdir() if not child.name.startswith(_HIDDEN))
+    return list(chain.from_iterable(_of_folder(child, argument, formats) for child in inside))
+
+
+def _matches(path: AnyPath) -> list[str]:
+    return glob.glob(os.fspath(path), recursive=True) if glob.has_magic(os.fspath(path)) else []
+
+
+def _unread(path: Path, argument: str, suffixes: list[str]) -> ValueError:
+    return ValueError(
+        f"Expected {argument!r} to end in one of {', '.join(suffixes)} (got {named(path)}). The suffix "
+        f"says the format."
+    )

@@ -1,0 +1,177 @@
+"""open: from paths to a source, with its columns found or named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from d2pyg._base.columns import package_of
+from d2pyg.sources import (  # noqa: F401  # they register themselves
+    clip_retrieval,
+    csv,
+    datacomp,
+    json_lines,
+    lance,
+    npy,
+    npz,
+    parquet,
+    pt,
+    safetensors,
+    txt,
+)
+from d2pyg.sources.arrays import ArrayTable
+from d2pyg.sources.description import described
+from d2pyg.sources.find import AnyPath, exists, find
+from d2pyg.sources.hugging_face import HuggingFace
+from d2pyg.sources.shards import Shards
+from d2pyg.sources.source import Source
+from d2pyg.sources.table import Array, Table
+
+VECTORS = ("embedding", "embeddings", "vector", "emb")
+TOWERS = ("img_emb", "text_emb", "l14_img", "l14_txt", "b32_img", "b32_txt")
+IDS = ("id", "uid", "key", "_curator_dedup_id")
+
+
+def open(  # noqa: A001
+    path: AnyPath | Sequence[AnyPath] | Any,
+    column: str | Sequence[str] | None = None,
+    *,
+    ids: str | None = "auto",
+    format: str | None = None,  # noqa: A002
+    work: AnyPath | None = None,
+) -> Source:
+    """Embeddings from files as you have them: one or many, with the ids and the scores beside them.
+
+    Formats: ``.npy``, ``.npz``, ``.pt``, ``.safetensors``, ``.parquet``; ``.jsonl`` and ``.csv``, also
+    as ``.gz`` and ``.zst``; folders of Lance, of ``datasets``' ``save_to_disk``, of DataComp (pairs
+    ``.parquet`` and ``.npz``) and of clip-retrieval (``img_emb``, ``text_emb``, ``metadata``); and your
+    own, see :func:`d2pyg.register`. Nothing is ever unpickled.
+
+    Args:
+        path: A file; a folder, of which all files are taken, subfolders included; a pattern with ``*``;
+            or a list of these. Numbers in names count as numbers, so shard 2 comes before shard 10. A
+            list keeps its order. Or a data set of ``datasets``.
+        column: The column of vectors, the array of a file, or a list of them, such as
+            ``["l14_img", "l14_txt"]``. Default: the only array of a file, or else the one that is there
+            of ``embedding``, ``embeddings``, ``vector`` and ``emb``, or of the towers.
+        ids: The column of ids; None for none. Default: the first of ``id``, ``uid``, ``key`` and
+            ``_curator_dedup_id`` that is there.
+        format: The name of a format; default: by the names of files.
+        work: A folder for a temporary file that holds the vectors of all shards in place of the memory.
+            One mapped ``.npy`` needs none.
+
+    Returns:
+        A :class:`d2pyg.sources.Source`. Headers have been read, and compared between shards. Values are
+        read when they are asked for.
+
+    Raises:
+        ValueError, TypeError: If a file, a shard or a column breaks a rule; the message says which.
+        FileNotFoundError: If there is no such file.
+        ImportError: If the package of a format is not installed.
+
+    Example:
+        >>> import numpy, pathlib, tempfile
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> for shard in range(3):
+        ...     x = numpy.full((4, 2), shard, "float16")
+        ...     numpy.savez(folder / f"{shard}.npz", emb=x, loss=x[:, 0])
+        >>> source = d2pyg.open(folder)
+        >>> source, source["loss"].shape
+        (Source(12 rows of 2 x float16 in 3 shards), (12,))
+        >>> coreset = d2pyg.select(source, source["loss"], budget=2, k=1)
+        >>> [file["rows"] for file in coreset.settings["read"]["embeddings"]["files"]]
+        [4, 4, 4]
+    """
+    if package_of(path) == "datasets":
+        tables: list[Table] = [HuggingFace.of(path)]
+    else:
+        tables = find(path, "path", format)
+    return source_of(tables, column, ids, work)
+
+
+def source_of(
+    tables: Sequence[Table],
+    column: str | Sequence[str] | None = None,
+    ids: str | None = "auto",
+    work: AnyPath | None = None,
+) -> Source:
+    """A source of these shards, with its columns of vectors and of ids found or named."""
+    first = tables[0]
+    vectors = [_vectors(first)] if column is None else [column] if isinstance(column, str) else column
+    if ids == "auto":
+        ids = next((name for name in IDS if name in first.columns and name not in vectors), None)
+    return Source(tables, vectors, ids, None if work is None else Path(work))
+
+
+def open_spec(name: str, spec: str, ids: str | None = "auto") -> Source:
+    """The embeddings that ``path``, ``path:column`` or ``path:column,column`` says."""
+    path, key = split(spec)
+    tables = find(path, name)
+    columns: str | list[str] | None = key
+    if key is not None and key not in tables[0].columns:
+        columns = [tables[0].pick(part) for part in key.split(",")]
+    return source_of(tables, columns, ids)
+
+
+def read_array(name: str, spec: str | os.PathLike[str]) -> Array:
+    """Reads one array.
+
+    Args:
+        name: The argument it is for, named in errors.
+        spec: A path, or ``path:key`` for files of several arrays or columns. Of one file of arrays what
+            it holds, such as a mapped ``.npy``; of shards and tables the values of all rows, one after
+            the other. Nothing is ever unpickled.
+
+    Raises:
+        ValueError: If the suffix is unknown, the key is missing or needed, the file is damaged, holds
+            pickled objects, or more than fits into memory.
+        OSError: If the file cannot be opened.
+    """
+    return read_column(name, spec)[0]
+
+
+def read_column(name: str, spec: str | os.PathLike[str]) -> tuple[Array, dict[str, Any]]:
+    """:func:`read_array`, and a description of what was read."""
+    path, key = split(os.fspath(spec))
+    tables = find(path, name)
+    column = tables[0].pick(key)
+    if len(tables) == 1 and isinstance(tables[0], ArrayTable):
+        array = tables[0].whole(column)
+        lengths = [len(array) if array.ndim else 1]
+    else:
+        shards = Shards(tables, column)
+        array, lengths = shards.column(column), shards.lengths
+    return array, described(tables, lengths, column=column)
+
+
+def path_of(spec: str) -> Path:
+    """The path that ``path:key`` or ``path`` names."""
+    return Path(split(spec)[0])
+
+
+def split(spec: str) -> tuple[str, str | None]:
+    """The path and the key of ``path:key`` or ``path``; a path that exists is one."""
+    path, colon, key = spec.rpartition(":")
+    if not colon or exists(spec) or not path:
+        return spec, None
+    is_array = path.endswith((".npz", ".pt", ".safetensors"))
+    return (path, key) if is_array or exists(path) else (spec, None)
+
+
+def _vectors(table: Table) -> str:
+    """The column of vectors, by its name or because there is no other."""
+    for names in VECTORS, TOWERS:
+        found = [name for name in names if name in table.columns]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            break
+    if len(table.columns) == 1:
+        return table.columns[0]
+    there = ", ".join(found or table.columns)
+    raise ValueError(
+        f"Expected {table.argument!r} with the name of its column of vectors (got none, and {there:.100} in "
+        f"{table}). Pass column=, or on the command line PATH:COLUMN."
+    )

@@ -1,0 +1,66 @@
+"""Shards: tables one after the other, as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from d2pyg._base.located import Located
+from d2pyg.sources.table import Array, Table
+from d2pyg.sources.values import column_of
+
+
+class Shards(Located):
+    """Columns of all samples, of which each shard holds some.
+
+    Args:
+        tables: The shards, in order.
+        column: The one that says how many rows a shard has; others have to have as many.
+    """
+
+    def __init__(self, tables: Sequence[Table], column: str) -> None:
+        self._tables = tables
+        self._main = column
+        self.lengths = [table.length(self._in(table, column)) for table in tables]
+        self._starts = np.cumsum([0, *self.lengths])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all columns."""
+        return self._tables[0].columns
+
+    def column(self, name: str) -> Array:
+        """A column of values, [N] or [N, d]: numbers without NaN, truth values or text.
+
+        Raises:
+            ValueError: If there is no such column, or a value of it is missing.
+        """
+        return column_of(self._parts(name), self.place_of)
+
+    def place_of(self, row: int) -> str:
+        """Where a row is, for errors."""
+        shard = int(np.searchsorted(self._starts, row, side="right")) - 1
+        if len(self._tables) == 1:
+            return f"{row} of {self._tables[0]}"
+        return f"{row}, which is row {row - int(self._starts[shard])} of {self._tables[shard]}"
+
+    def _in(self, table: Table, column: str) -> str:
+        """The column, which the shard has to have."""
+        if column not in table.columns:
+            there = ", ".join(table.columns)
+            what = f"have a column {column!r:.40}"
+            raise table.misfit("", what, f"{there:.100}" if there else "none", "Name one of these.")
+        return column
+
+    def _parts(self, column: str) -> Iterator[tuple[Table, str, list[Array]]]:
+        """A column, shard by shard."""
+        for table, rows in zip(self._tables, self.lengths, strict=True):
+            name = self._in(table, column)
+            if table.length(name) != rows:
+                got = f"{table.length(name)}, and {rows} of {self._main!r:.40}"
+                raise table.misfit(name, "have a row for each sample", got, "Name another column.")
+            yield table, name, list(table.blocks(name, 0, rows))

@@ -1,0 +1,72 @@
+"""Text files, plain or compressed, and values that were read from them as arrays."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from d2pyg._base.extras import require
+from d2pyg._base.names import as_text
+from d2pyg.sources.table import Array
+
+COMPRESSED = ("", ".gz", ".zst")
+_WHOLE = re.compile("0|-?[1-9][0-9]{0,18}")  # as int writes it, so that no name is changed
+
+
+def open_text(path: Path) -> IO[str]:
+    """A text file, unpacked where its name ends in ``.gz`` or ``.zst``, with its line ends as they are.
+
+    Bytes that are not UTF-8 are as ``os.fsdecode`` has them.
+    """
+    binary: Any
+    if path.suffix == ".gz":
+        binary = gzip.open(path, "rb")  # noqa: SIM115
+    elif path.suffix == ".zst":
+        binary = require("zstandard", "zstandard").open(path, "rb")
+    else:
+        binary = path.open("rb")
+    return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def numbers_of(text: Array, names: bool = False) -> Array:
+    """Text as int64, float64 or, if an entry is no number, as it is.
+
+    Args:
+        text: [N].
+        names: Never as floats, and as integers only if ``str`` gives the same text again.
+    """
+    entries = text.tolist()
+    if all(map(_WHOLE.fullmatch, entries)):
+        try:
+            return np.array([int(entry) for entry in entries], dtype=np.int64)
+        except OverflowError:
+            return text
+    if names:
+        return text
+    try:
+        return np.array([float(entry) for entry in entries], dtype=np.float64)
+    except ValueError:
+        return text
+
+
+def array_of(values: Sequence[Any]) -> Array | None:
+    """Values of JSON as an array [n] or [n, d]; None if they are of several kinds."""
+    kinds = {type(value) for value in values}
+    if kinds <= {str}:
+        return as_text(values)
+    if kinds <= {bool} or kinds <= {int, float}:
+        array = np.array(values)
+    elif kinds <= {list}:
+        if len({len(value) for value in values}) > 1:
+            return None
+        inner = {type(entry) for value in values for entry in value}
+        array = np.array(values, dtype=np.float64) if inner <= {int, float} else np.array([], dtype=object)
+    else:
+        return None
+    return None if array.dtype.kind == "O" else array
