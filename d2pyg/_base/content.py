@@ -144,9 +144,7 @@ def _reason(path: Path, error: Exception) -> str:
     return text[:120]
 
 
-def _checked_header(
-    file: IO[bytes], info: zipfile.ZipInfo
-) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _checked_header(file: IO[bytes], info: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """An array's header has to say what is there: NumPy takes its memory first, and reads then."""
     version = np.lib.format.read_magic(file)
     read = (

@@ -39,10 +39,10 @@ def check_files(given: Mapping[str, str | list[str] | None], outputs: Mapping[st
             continue
         target = output.resolve()
         if target in inputs or any(target.is_relative_to(folder) for folder in folders):
-            rule = "differ from the inputs" if target in inputs else "lie outside of the folders of inputs"
-            raise ValueError(
-                f"Expected {name!r} to {rule} (got {str(output)!r}). Name another file."
+            rule = (
+                "differ from the inputs" if target in inputs else "lie outside of the folders of inputs"
             )
+            raise ValueError(f"Expected {name!r} to {rule} (got {str(output)!r}). Name another file.")
         if target in names:
             raise ValueError(
                 f"Expected {name!r} to differ from {names[target]!r} (got {str(output)!r} for both). "
@@ -69,18 +69,25 @@ def read_inputs(given: Mapping[str, str | None], named: bool = False) -> Inputs:
     for name, spec in given.items():
         if name == "ids" and (spec == "none" or (spec or "").startswith(":")):
             continue  # what the source was opened with
-        value, read = None, None
+        value: Any = None
+        read = None
         if spec is not None and spec.startswith(":"):
             value = _source(found, name, spec).column(spec[1:])
         elif spec is not None:
-            value, read = _READERS.get(name, read_column)(name, spec, *_ids(given, named, name))
+            reader: Reader = _READERS.get(name, read_column)
+            value, read = reader(name, spec, *_ids(given, named, name))
+        if name not in ("embeddings", "ids") and _is_numeric(value):
+            value = as_tensor(name, value)
         found.values[name] = value
         if read is not None:
             found.read[name] = read
-        if name not in ("embeddings", "ids") and _is_numeric(value):
-            found.values[name] = as_tensor(name, value)
     source = found.values.get("embeddings")
-    if named and found.values.get("ids") is None and isinstance(source, Source) and source.ids is not None:
+    if (
+        named
+        and found.values.get("ids") is None
+        and isinstance(source, Source)
+        and source.ids is not None
+    ):
         found.values["ids"] = source.ids
     return found
 
@@ -127,7 +134,8 @@ def _is_numeric(values: Any) -> bool:
     return isinstance(values, np.ndarray) and values.dtype.kind not in "UO"
 
 
-_READERS: dict[str, Callable[..., tuple[Any, dict[str, Any] | None]]] = {
+Reader = Callable[..., tuple[Any, dict[str, Any] | None]]
+_READERS: dict[str, Reader] = {
     "embeddings": read_embeddings,
     "scores": _recorder_or_array,
 }

@@ -148,8 +148,8 @@ def _check_order(coreset: Coreset, source: Source) -> None:
         row = int(other[0])
         raise ValueError(
             f"Expected the rows that 'coreset' was selected from, in their order (got id "
-            f"{source.ids[row]!s:.40} in row {source.place_of(row)}, not {coreset.ids[row]!s:.40}). Restore "
-            f"the order, or select again."
+            f"{source.ids[row]!s:.40} in row {source.place_of(row)}, not {coreset.ids[row]!s:.40}). "
+            f"Restore the order, or select again."
         )
 
 

@@ -4,4 +4,4 @@ from d2pyg.sources.opening import open  # noqa: A004
 from d2pyg.sources.source import Source
 from d2pyg.sources.table import Table
 
-__all__ = ["Source", "Table"]
+__all__ = ["Source", "Table", "open"]

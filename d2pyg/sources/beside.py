@@ -46,8 +46,10 @@ class Beside(Table):
         own, name = self._home[column]
         rows = own.length(name)
         for part in self.parts.values():
-            if part is own or len(part.columns) < 1 or (
-                isinstance(part, ArrayTable) and len(part.columns) > 1
+            if (
+                part is own
+                or len(part.columns) < 1
+                or (isinstance(part, ArrayTable) and len(part.columns) > 1)
             ):
                 continue  # arrays of one file can differ in length
             other = part.length(part.columns[0])

@@ -1,4 +1,4 @@
-"""clip-retrieval, as LAION has it: folders ``img_emb``, ``text_emb`` and ``metadata`` of equal shards."""
+"""clip-retrieval, as LAION has it: folders ``img_emb``, ``text_emb`` and ``metadata``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FOLDERS: dict[str, type[Table]] = {**dict.fromkeys(_TOWERS, Npy), "metadata": P
 
 @register("source", "clip_retrieval")
 class ClipRetrieval(Beside):
-    """A shard: ``img_emb/img_emb_0.npy``, ``text_emb/text_emb_0.npy``, ``metadata/metadata_0.parquet``."""
+    """A shard: ``img_emb_0.npy``, ``text_emb_0.npy`` and ``metadata_0.parquet`` in their folders."""
 
     @classmethod
     def claims(cls, path: Path) -> bool:
@@ -36,9 +36,9 @@ class ClipRetrieval(Beside):
             lacking = [number for number in numbers if number not in found]
             if lacking:
                 raise ValueError(
-                    f"Expected {argument!r} to have equal shards in {', '.join(parts)} (got {len(lacking)} "
-                    f"that {name} lacks, the first number {lacking[0]}, in {named(path)}). Get the "
-                    f"missing files."
+                    f"Expected {argument!r} to have equal shards in {', '.join(parts)} (got "
+                    f"{len(lacking)} that {name} lacks, the first number {lacking[0]}, in "
+                    f"{named(path)}). Get the missing files."
                 )
         return [
             cls(path / str(number), argument, {name: found[number] for name, found in parts.items()})

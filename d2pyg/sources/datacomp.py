@@ -25,7 +25,10 @@ class DataComp(Beside):
     def tables(cls, path: Path, argument: str = "path") -> list[Table]:
         vectors = {file.stem for file in path.glob("*.npz")}
         rows = {file.stem for file in path.glob("*.parquet")}
-        for here, there, has, lacks in (vectors, rows, ".npz", ".parquet"), (rows, vectors, ".parquet", ".npz"):
+        for here, there, has, lacks in (
+            (vectors, rows, ".npz", ".parquet"),
+            (rows, vectors, ".parquet", ".npz"),
+        ):
             if here - there:
                 alone = natural(path / f"{stem}{has}" for stem in here - there)
                 raise ValueError(

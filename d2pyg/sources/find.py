@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from d2pyg._base.commit import settle
 from d2pyg._base.outputs import MissingPathError
@@ -27,9 +28,9 @@ def find(paths: AnyPath | Sequence[AnyPath], argument: str, format: str | None =
         argument: What they were given as, named in errors.
         format: The name of a format; default: by the names of the files.
     """
-    several = isinstance(paths, list | tuple)
-    each = [_of_path(path, argument, _formats(format)) for path in (paths if several else [paths])]  # type: ignore[list-item]
-    found = list(chain.from_iterable(each))
+    several: Sequence[Any] = paths if isinstance(paths, list | tuple) else [paths]
+    formats = [look_up("source", name) for name in ([format] if format else choices("source"))]
+    found = list(chain.from_iterable(_of_path(path, argument, formats) for path in several))
     by_format: dict[str, int] = {}
     for table in found:
         by_format[type(table).__name__] = by_format.get(type(table).__name__, 0) + 1
@@ -49,11 +50,7 @@ def exists(path: AnyPath) -> bool:
     return Path(path).exists() or bool(_matches(path))
 
 
-def _formats(name: str | None) -> list[Format]:
-    return [look_up("source", name)] if name else [look_up("source", own) for own in choices("source")]
-
-
-def _of_path(path: AnyPath, argument: str, formats: list[Format]) -> list[Table]:
+def _of_path(path: Any, argument: str, formats: list[Format]) -> list[Table]:
     if not isinstance(path, str | os.PathLike):
         raise TypeError(
             f"Expected {argument!r} to be a path or a list of paths (got {type(path).__name__}). Pass a "
@@ -97,7 +94,8 @@ def _of_folder(path: Path, argument: str, formats: list[Format]) -> list[Table]:
 
 
 def _matches(path: AnyPath) -> list[str]:
-    return glob.glob(os.fspath(path), recursive=True) if glob.has_magic(os.fspath(path)) else []
+    pattern = os.fspath(path)
+    return glob.glob(pattern, recursive=True) if glob.has_magic(pattern) else []  # noqa: PTH207
 
 
 def _unread(path: Path, argument: str, suffixes: list[str]) -> ValueError:

@@ -66,14 +66,18 @@ def _in_file(
         descriptor, name = tempfile.mkstemp(prefix=".d2pyg-", suffix=".npy", dir=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_2_0(file, header)  # type: ignore[no-untyped-call]
+            header = {
+                "descr": np.lib.format.dtype_to_descr(dtype),
+                "fortran_order": False,
+                "shape": shape,
+            }
+            np.lib.format.write_array_header_2_0(file, header)
             for block in blocks:
                 with naming(folder):
-                    file.write(np.ascontiguousarray(block).view(np.uint8))
+                    file.write(np.ascontiguousarray(block).view(np.uint8).data)
             with naming(folder):
                 file.flush()
-        return np.lib.format.open_memmap(name, mode="c")  # type: ignore[no-untyped-call]
+        return np.lib.format.open_memmap(name, mode="c")
     finally:
         with suppress(OSError):  # a system that cannot remove a mapped file keeps it
             Path(name).unlink()

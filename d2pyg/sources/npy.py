@@ -19,4 +19,4 @@ class Npy(ArrayTable):
 
     def whole(self, column: str) -> Array:
         with readable(self.argument, self.path):
-            return np.lib.format.open_memmap(self.path, mode="c")  # type: ignore[no-untyped-call]
+            return np.lib.format.open_memmap(self.path, mode="c")

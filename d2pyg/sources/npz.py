@@ -20,7 +20,7 @@ class Npz(ArrayTable):
     suffixes = (".npz",)
 
     @cached_property
-    def columns(self) -> tuple[str, ...]:  # type: ignore[override]
+    def columns(self) -> tuple[str, ...]:
         with readable(self.argument, self.path), self.path.open("rb") as file:
             return tuple(Arrays(file))
 

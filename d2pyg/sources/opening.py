@@ -170,8 +170,9 @@ def _vectors(table: Table) -> str:
             break
     if len(table.columns) == 1:
         return table.columns[0]
-    there = ", ".join(found or table.columns)
+    there = found or [*table.columns]
     raise ValueError(
-        f"Expected {table.argument!r} with the name of its column of vectors (got none, and {there:.100} in "
-        f"{table}). Pass column=, or on the command line PATH:COLUMN."
+        f"Expected {table.argument!r} to name one of the {table.holds} in {table}: "
+        f"{', '.join(there):.100} (got none). Pass column={there[0]!r:.40}, or on "
+        f"the command line {table.path}:{there[0]:.40}."
     )

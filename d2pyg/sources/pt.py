@@ -29,7 +29,7 @@ class Pt(ArrayTable):
             return load_pt(self.path)
 
     @cached_property
-    def columns(self) -> tuple[str, ...]:  # type: ignore[override]
+    def columns(self) -> tuple[str, ...]:
         if isinstance(self.content, Mapping):
             return tuple(map(str, self.content))  # numbers can be keys
         return (UNNAMED,)

@@ -23,7 +23,7 @@ class Safetensors(ArrayTable):
         return require("safetensors", "safetensors").safe_open(self.path, framework="pt")
 
     @cached_property
-    def columns(self) -> tuple[str, ...]:  # type: ignore[override]
+    def columns(self) -> tuple[str, ...]:
         with readable(self.argument, self.path), self._opened() as file:
             return tuple(file.keys())
 

@@ -59,9 +59,7 @@ class Source(Shards):
     @property
     def shards(self) -> list[tuple[str, int]]:
         """The path of each shard, and its number of rows."""
-        return [
-            (str(table.path), rows) for table, rows in zip(self._tables, self.lengths, strict=True)
-        ]
+        return [(str(table.path), rows) for table, rows in zip(self._tables, self.lengths, strict=True)]
 
     @cached_property
     def description(self) -> dict[str, Any]:
@@ -69,9 +67,7 @@ class Source(Shards):
 
         ``ends`` is a checksum of the first and the last 64 KiB of a file.
         """
-        return described(
-            self._tables, self.lengths, column=",".join(self._vectors), ids=self._id_column
-        )
+        return described(self._tables, self.lengths, column=",".join(self._vectors), ids=self._id_column)
 
     @cached_property
     def parts(self) -> list[Source]:
@@ -121,7 +117,7 @@ class Source(Shards):
             first, one = known[0]
             for table, sample in known:
                 if sample.ndim != 2:
-                    got = f"one value of {sample.dtype} a row" if sample.ndim == 1 else f"{sample.shape[1:]}"
+                    got = "text" if sample.dtype.kind in "UO" else f"{_kind(sample)} in a row"
                     raise table.misfit(column, "hold a vector in every row", got, "Name another column.")
                 if sample.shape != one.shape or sample.dtype != one.dtype:
                     raise table.misfit(
@@ -136,7 +132,9 @@ class Source(Shards):
     def _blocks(self, column: str, start: int, stop: int) -> Iterator[Array]:
         """Vectors as they come, checked to be of one width."""
         width, dtype = self._kind(column)
-        for table, first, rows in zip(self._tables, self._starts[:-1].tolist(), self.lengths, strict=True):
+        for table, first, rows in zip(
+            self._tables, self._starts[:-1].tolist(), self.lengths, strict=True
+        ):
             low, high = max(0, start - first), min(rows, stop - first)
             if low >= high:
                 continue
@@ -156,7 +154,7 @@ class Source(Shards):
 
 
 def _kind(block: Array) -> str:
-    return f"{' x '.join(map(str, block.shape[1:]))} x {block.dtype}"
+    return " x ".join(map(str, [*block.shape[1:], block.dtype]))
 
 
 def _side_by_side(arrays: list[Array]) -> Array:

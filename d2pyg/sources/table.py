@@ -27,7 +27,7 @@ class Table(ABC):
     Attributes:
         suffixes: What names of its files end in.
         holds: What its columns are called.
-        typed: Whether the format tells numbers from text. In one that does not, such as CSV, all is text.
+        typed: Whether the format tells numbers from text. Where it does not, as in CSV, all is text.
 
     Example:
         >>> import pathlib, tempfile

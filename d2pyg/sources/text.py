@@ -66,7 +66,9 @@ def array_of(values: Sequence[Any]) -> Array | None:
         if len({len(value) for value in values}) > 1:
             return None
         inner = {type(entry) for value in values for entry in value}
-        array = np.array(values, dtype=np.float64) if inner <= {int, float} else np.array([], dtype=object)
+        array = (
+            np.array(values, dtype=np.float64) if inner <= {int, float} else np.array([], dtype=object)
+        )
     else:
         return None
     return None if array.dtype.kind == "O" else array

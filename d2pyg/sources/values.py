@@ -18,14 +18,19 @@ _KINDS = {"b": "truth values", **dict.fromkeys("iuf", "numbers"), **dict.fromkey
 
 
 def column_of(parts: Parts, place_of: Place) -> Array:
-    """A column [N] or [N, d] without missing values; text of a format without types as numbers if it is."""
+    """A column [N] or [N, d] without missing values.
+
+    Text of a format without types becomes numbers, if all of it can.
+    """
     array, table, column = _joined(parts)
-    if array.dtype.kind == "U" and not table.typed:
+    if array.dtype.kind in "UO" and not table.typed:
         array = numbers_of(array)
     if array.dtype.kind == "f":
         bad = ~np.isfinite(array).reshape(len(array), -1).all(axis=1)
         if bad.any():
-            got = f"NaN or infinity in {int(bad.sum())} rows, the first row {place_of(int(bad.argmax()))}"
+            got = (
+                f"NaN or infinity in {int(bad.sum())} rows, the first row {place_of(int(bad.argmax()))}"
+            )
             remedy = "Repair or leave out these samples."
             raise table.misfit(column, "have a number in every row", got, remedy)
     return array
@@ -34,7 +39,7 @@ def column_of(parts: Parts, place_of: Place) -> Array:
 def names_of(parts: Parts, place_of: Place) -> Names:
     """Names of the samples: int64 or text."""
     array, table, column = _joined(parts)
-    if array.dtype.kind == "U" and not table.typed:
+    if array.dtype.kind in "UO" and not table.typed:
         array = numbers_of(array, names=True)
     if array.dtype.kind not in "iuUO" or array.ndim != 1:
         kind = "vectors" if array.ndim != 1 else array.dtype
@@ -60,7 +65,9 @@ def _joined(parts: Parts) -> tuple[Array, Table, str]:
             if text is None or block.dtype.kind not in _KINDS:
                 got = f"values of {block.dtype}"
                 if block.dtype.kind == "O":
-                    got = f"{next(type(v).__name__ for v in block.flat if not isinstance(v, str | bytes))}"
+                    got = (
+                        f"{next(type(v).__name__ for v in block.flat if not isinstance(v, str | bytes))}"
+                    )
                 remedy = "Convert the column, such as to text."
                 raise table.misfit(column, "hold numbers, truth values or text", got, remedy)
             kinds.setdefault(_KINDS[block.dtype.kind], table)
@@ -95,6 +102,7 @@ def _check_once(array: Names, table: Table, column: str, place_of: Place) -> Non
     seen: dict[Any, int] = {}
     for row, name in enumerate(names):
         if seen.setdefault(name, row) != row:
-            got = f"{repeated} repeated, the first {name!r:.40} in rows {place_of(seen[name])} and {place_of(row)}"
+            rows = f"{place_of(seen[name])} and {place_of(row)}"
+            got = f"{repeated} repeated, the first {name!r:.40} in rows {rows}"
             remedy = "Name another column of ids, or pass ids=None (--ids none)."
             raise table.misfit(column, "name each sample once", got, remedy)

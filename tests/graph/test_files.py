@@ -9,8 +9,8 @@ import torch
 from torch_geometric.data import Data
 
 import d2pyg
-from d2pyg.graph import nearest_graph
 from d2pyg.cli.common import read_inputs
+from d2pyg.graph import nearest_graph
 
 
 def read_graph_or_array(name, spec):

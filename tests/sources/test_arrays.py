@@ -95,7 +95,11 @@ def test_paths_with_colons(files, tmp_path):
         ("two.pt:c", ValueError, r"\(got key 'c'\)"),
         ("x.pt:c", ValueError, r"'x' without a key"),
         ("none.npy", FileNotFoundError, r"'x' to be a file that exists \(got 'none.npy'\)"),
-        ("x.doc", ValueError, r"'x' to end in one of .csv, .csv.gz, .csv.zst, .jsonl,.* .txt \(got 'x.doc'\)"),
+        (
+            "x.doc",
+            ValueError,
+            r"'x' to end in one of .csv, .csv.gz, .csv.zst, .jsonl,.* .txt \(got 'x.doc'\)",
+        ),
     ],
 )
 def test_refuses(spec, error, match, files):
