@@ -19,12 +19,14 @@ def run(arguments: argparse.Namespace) -> None:
     named = coreset.settings.get("files", {})
     given = {name: getattr(arguments, name) or named.get(name) for name in _INPUTS}
     moved = [name for name in _INPUTS if getattr(arguments, name)]
+    ids = coreset.settings.get("read", {}).get("embeddings", {}).get("ids")
+    given["ids"] = "none" if ids is None or "embeddings" in moved else f":{ids}"
     if given["embeddings"] is None:
         raise ValueError(
             f"Expected 'embeddings' for a coreset whose file does not say where they are (got "
             f"{arguments.coreset!r}). Pass --embeddings, and --scores and --labels if it had them."
         )
-    inputs = common.read_inputs(given)
+    inputs = common.read_inputs(given)  # names say whether rows are in their order
     check_read(coreset, {name: read for name, read in inputs.read.items() if name not in moved})
     again = repeat(
         coreset,

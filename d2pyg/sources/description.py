@@ -57,7 +57,7 @@ def changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
                 return f"{name} of {file.get(what)} {what}, not {was.get(what)}"
         if was.get("ends") != file.get("ends"):
             return f"{name} with other content"
-    for what in before.keys() - {"files"}:
+    for what in before.keys() - {"files", "ids"}:  # names change no pick
         if before[what] != now.get(what):
             return f"{what} {now.get(what)!r:.40}, not {before[what]!r:.40}"
     return None

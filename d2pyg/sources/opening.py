@@ -142,7 +142,8 @@ def read_column(name: str, spec: str | os.PathLike[str]) -> tuple[Array, dict[st
         lengths = [len(array) if array.ndim else 1]
     else:
         shards = Shards(tables, column)
-        array, lengths = shards.column(column), shards.lengths
+        array = shards.names(column) if name == "ids" else shards.column(column)
+        lengths = shards.lengths
     return array, described(tables, lengths, column=column)
 
 

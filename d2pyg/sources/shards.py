@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from d2pyg._base.located import Located
+from d2pyg._base.names import Names
 from d2pyg.sources.table import Array, Table
-from d2pyg.sources.values import column_of
+from d2pyg.sources.values import column_of, names_of
 
 
 class Shards(Located):
@@ -40,6 +41,10 @@ class Shards(Located):
             ValueError: If there is no such column, or a value of it is missing.
         """
         return column_of(self._parts(name), self.place_of)
+
+    def names(self, name: str) -> Names:
+        """A column of ids [N], each once: int64 or text."""
+        return names_of(self._parts(name), self.place_of)
 
     def place_of(self, row: int) -> str:
         """Where a row is, for errors."""

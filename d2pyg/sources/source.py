@@ -14,7 +14,6 @@ from d2pyg.sources.description import described
 from d2pyg.sources.gather import gathered
 from d2pyg.sources.shards import Shards
 from d2pyg.sources.table import Array, Table
-from d2pyg.sources.values import names_of
 
 
 class Source(Shards):
@@ -54,7 +53,7 @@ class Source(Shards):
     @cached_property
     def ids(self) -> Names | None:
         """Your names of the samples [N], each once: int64 or text; None without a column of ids."""
-        return None if self._id_column is None else names_of(self._parts(self._id_column), self.place_of)
+        return None if self._id_column is None else self.names(self._id_column)
 
     @property
     def shards(self) -> list[tuple[str, int]]:
