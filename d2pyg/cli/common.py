@@ -67,13 +67,12 @@ def read_inputs(given: Mapping[str, str | None], named: bool = False) -> Inputs:
     """
     found = Inputs({}, {})
     for name, spec in given.items():
-        if name == "ids" and (spec == "none" or (spec or "").startswith(":")):
-            continue  # what the source was opened with
         value: Any = None
         read = None
         if spec is not None and spec.startswith(":"):
-            value = _source(found, name, spec).column(spec[1:])
-        elif spec is not None:
+            source = _source(found, name, spec)
+            value = source.ids if name == "ids" else source.column(spec[1:])
+        elif spec is not None and (name, spec) != ("ids", "none"):
             reader: Reader = _READERS.get(name, read_column)
             value, read = reader(name, spec, *_ids(given, named, name))
         if name not in ("embeddings", "ids") and _is_numeric(value):
@@ -81,14 +80,9 @@ def read_inputs(given: Mapping[str, str | None], named: bool = False) -> Inputs:
         found.values[name] = value
         if read is not None:
             found.read[name] = read
-    source = found.values.get("embeddings")
-    if (
-        named
-        and found.values.get("ids") is None
-        and isinstance(source, Source)
-        and source.ids is not None
-    ):
-        found.values["ids"] = source.ids
+    first = found.values.get("embeddings")
+    if named and found.values.get("ids") is None and isinstance(first, Source):
+        found.values["ids"] = first.ids
     return found
 
 

@@ -26,7 +26,8 @@ def run(arguments: argparse.Namespace) -> None:
             f"Expected 'embeddings' for a coreset whose file does not say where they are (got "
             f"{arguments.coreset!r}). Pass --embeddings, and --scores and --labels if it had them."
         )
-    inputs = common.read_inputs(given)  # names say whether rows are in their order
+    inputs = common.read_inputs(given)
+    del inputs.values["ids"]  # the coreset has them; the source's say whether rows are in their order
     check_read(coreset, {name: read for name, read in inputs.read.items() if name not in moved})
     again = repeat(
         coreset,
