@@ -36,6 +36,9 @@ class ArrowTable(Table):
             count = batch.null_count + sum(rest.null_count for rest in later)
             raise self.missing(column, count, first)
         batch = getattr(batch, "storage", batch)
+        if hasattr(batch.type, "fields"):
+            rule = "hold numbers, truth values, text or vectors"
+            raise self.misfit(column, rule, f"{batch.type!s:.60}", "Take a field of it apart.")
         if not hasattr(batch.type, "value_field"):
             return
         lengths = _flags(require("pyarrow.compute", "pyarrow").list_value_length(batch))
@@ -45,10 +48,19 @@ class ArrowTable(Table):
             got = f"{lengths[at]} numbers at row {start + at}, {lengths[0]} at row {start}"
             remedy = "Make the vectors again, all by one model."
             raise self.misfit(column, "hold vectors of one length", got, remedy)
-        inner = batch.flatten()
-        if inner.null_count:
-            bad = _flags(inner.is_null()).reshape(len(batch), -1).any(axis=1)
-            raise self.missing(column, int(bad.sum()), start + int(bad.argmax()), "vectors")
+        bad = _incomplete(batch)
+        if len(bad):
+            count = len(bad) + sum(len(_incomplete(getattr(rest, "storage", rest))) for rest in later)
+            raise self.missing(column, count, start + int(bad[0]), "vectors")
+
+
+def _incomplete(batch: Any) -> Array:
+    """The rows of vectors that have a null in them."""
+    inner = batch.flatten()
+    if not inner.null_count:
+        return np.empty(0, dtype=np.int64)
+    parents = require("pyarrow.compute", "pyarrow").list_parent_indices(batch)
+    return np.unique(_flags(parents)[_flags(inner.is_null())])
 
 
 def _flags(array: Any) -> Array:

@@ -11,7 +11,7 @@ from typing import Any
 from d2pyg._base.registry import name_of
 from d2pyg.sources.table import Table
 
-_END = 1 << 16  # bytes at each end of a file; footers, directories and headers say much of the rest
+_END = 1 << 13  # bytes at each end of a file: headers, footers and directories say much of the rest
 
 
 def described(tables: Sequence[Table], rows: Sequence[int], **facts: Any) -> dict[str, Any]:

@@ -64,20 +64,17 @@ def _in_file(
     """
     with naming(folder):
         descriptor, name = tempfile.mkstemp(prefix=".d2pyg-", suffix=".npy", dir=folder)
+    file = os.fdopen(descriptor, "wb")
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            header = {
-                "descr": np.lib.format.dtype_to_descr(dtype),
-                "fortran_order": False,
-                "shape": shape,
-            }
-            np.lib.format.write_array_header_2_0(file, header)
-            for block in blocks:
-                with naming(folder):
-                    file.write(np.ascontiguousarray(block).view(np.uint8).data)
+        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_2_0(file, header)
+        for block in blocks:
             with naming(folder):
-                file.flush()
+                file.write(np.ascontiguousarray(block).view(np.uint8).data)
+        with naming(folder):
+            file.flush()
         return np.lib.format.open_memmap(name, mode="c")
     finally:
+        file.raw.close()  # without what could not be written
         with suppress(OSError):  # a system that cannot remove a mapped file keeps it
             Path(name).unlink()

@@ -102,7 +102,9 @@ def source_of(
     vectors = [_vectors(first)] if column is None else [column] if isinstance(column, str) else column
     if ids == "auto":
         ids = next((name for name in IDS if name in first.columns and name not in vectors), None)
-    return Source(tables, vectors, ids, None if work is None else Path(work))
+    source = Source(tables, vectors, ids, None if work is None else Path(work))
+    source.tell_empty()
+    return source
 
 
 def open_spec(name: str, spec: str, ids: str | None = "auto") -> Source:
@@ -142,6 +144,7 @@ def read_column(name: str, spec: str | os.PathLike[str]) -> tuple[Array, dict[st
         lengths = [len(array) if array.ndim else 1]
     else:
         shards = Shards(tables, column)
+        shards.tell_empty()
         array = shards.names(column) if name == "ids" else shards.column(column)
         lengths = shards.lengths
     return array, described(tables, lengths, column=column)

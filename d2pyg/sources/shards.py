@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -10,6 +11,8 @@ from d2pyg._base.located import Located
 from d2pyg._base.names import Names
 from d2pyg.sources.table import Array, Table
 from d2pyg.sources.values import column_of, names_of
+
+_log = logging.getLogger("d2pyg")
 
 
 class Shards(Located):
@@ -28,6 +31,14 @@ class Shards(Located):
 
     def __len__(self) -> int:
         return int(self._starts[-1])
+
+    def tell_empty(self) -> None:
+        """Says which shards have no rows, as that may not be meant."""
+        empty = [table for table, rows in zip(self._tables, self.lengths, strict=True) if not rows]
+        if empty and len(self):
+            _log.warning(
+                "%d of %d shards have no rows, the first %s", len(empty), len(self.lengths), empty[0]
+            )
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ class Source(Shards):
     def description(self) -> dict[str, Any]:
         """What was read, as ``settings["read"]`` of a coreset holds it: files, their rows and sizes.
 
-        ``ends`` is a checksum of the first and the last 64 KiB of a file.
+        ``ends`` is a checksum of the first and the last 8 KiB of a file.
         """
         return described(self._tables, self.lengths, column=",".join(self._vectors), ids=self._id_column)
 
