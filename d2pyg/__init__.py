@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from d2pyg.selection.greedy_select import greedy_select
     from d2pyg.selection.repeat import repeat
     from d2pyg.selection.select import select
-    from d2pyg.sources import open  # noqa: A004
+    from d2pyg.sources.opening import open  # noqa: A004
 
 _MODULES = ("baselines", "graph", "metrics", "nn", "plot", "scores", "sources", "transforms")
 _HOME = {
@@ -44,7 +44,7 @@ _HOME = {
     "greedy_select": "selection.greedy_select",
     "knn_graph": "graph",
     "load_graph": "graph",
-    "open": "sources",
+    "open": "sources.opening",
     "prune_dataset": "data.dataset",
     "register": "_base.registry",
     "repeat": "selection.repeat",

@@ -7,6 +7,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from glob import has_magic
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,23 +33,33 @@ def check_files(given: Mapping[str, str | list[str] | None], outputs: Mapping[st
     """No output takes the place of an input, or of another output, or is a new shard of an input."""
     named = [[files] if isinstance(files, str) else files or [] for files in given.values()]
     inputs = [path_of(file).resolve() for files in named for file in files if not file.startswith(":")]
-    folders = [path for path in inputs if path.is_dir()]
     names: dict[Path, str] = {}
     for name, output in outputs.items():
         if output is None:
             continue
         target = output.resolve()
-        if target in inputs or any(target.is_relative_to(folder) for folder in folders):
-            rule = (
-                "differ from the inputs" if target in inputs else "lie outside of the folders of inputs"
+        if target in inputs:
+            raise ValueError(
+                f"Expected {name!r} to differ from the inputs (got {str(output)!r}). Name another file."
             )
-            raise ValueError(f"Expected {name!r} to {rule} (got {str(output)!r}). Name another file.")
+        if any(_is_part(target, path) for path in inputs):
+            raise ValueError(
+                f"Expected {name!r} to lie outside of the folders of inputs, where it would be a shard "
+                f"(got {str(output)!r}). Name another file."
+            )
         if target in names:
             raise ValueError(
                 f"Expected {name!r} to differ from {names[target]!r} (got {str(output)!r} for both). "
                 f"Name two files."
             )
         names[target] = name
+
+
+def _is_part(target: Path, given: Path) -> bool:
+    """Whether a file would be among those of a folder or a pattern."""
+    if given.is_dir():
+        return target.is_relative_to(given)
+    return has_magic(str(given)) and target.match(str(given))
 
 
 class Inputs(NamedTuple):

@@ -29,7 +29,7 @@ class Lance(ArrowTable):
     @cached_property
     def _dataset(self) -> Any:
         with readable(self.argument, self.path):
-            return require("lance", "pylance", "'d2pyg[lance]'").dataset(str(self.path))
+            return require("lance", "pylance").dataset(str(self.path))
 
     @property
     def columns(self) -> tuple[str, ...]:

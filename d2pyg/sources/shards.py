@@ -33,7 +33,7 @@ class Shards(Located):
         return int(self._starts[-1])
 
     def tell_empty(self) -> None:
-        """Says which shards have no rows, as that may not be meant."""
+        """Logs which shards have no rows, as that may not be meant."""
         empty = [table for table, rows in zip(self._tables, self.lengths, strict=True) if not rows]
         if empty and len(self):
             _log.warning(

@@ -17,6 +17,9 @@ from d2pyg.sources.table import Array
 
 COMPRESSED = ("", ".gz", ".zst")
 _WHOLE = re.compile("0|-?[1-9][0-9]{0,18}")  # as int writes it, so that no name is changed
+_REAL = re.compile(
+    r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+|nan|inf|infinity)(e[+-]?[0-9]+)?\s*", re.IGNORECASE
+)
 
 
 def open_text(path: Path) -> IO[str]:
@@ -28,7 +31,8 @@ def open_text(path: Path) -> IO[str]:
     if path.suffix == ".gz":
         binary = gzip.open(path, "rb")  # noqa: SIM115
     elif path.suffix == ".zst":
-        binary = require("zstandard", "zstandard").open(path, "rb")
+        # unlike zstandard's, this reader says where a file has been cut short
+        binary = require("pyarrow", "pyarrow").input_stream(str(path), compression="zstd")
     else:
         binary = path.open("rb")
     return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")
@@ -47,12 +51,9 @@ def numbers_of(text: Array, names: bool = False) -> Array:
             return np.array([int(entry) for entry in entries], dtype=np.int64)
         except OverflowError:
             return text
-    if names:
+    if names or not all(map(_REAL.fullmatch, entries)):
         return text
-    try:
-        return np.array([float(entry) for entry in entries], dtype=np.float64)
-    except ValueError:
-        return text
+    return np.array([float(entry) for entry in entries], dtype=np.float64)
 
 
 def array_of(values: Sequence[Any]) -> Array | None:

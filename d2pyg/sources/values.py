@@ -24,7 +24,7 @@ def column_of(parts: Parts, place_of: Place) -> Array:
     """
     array, table, column = _joined(parts)
     if array.dtype.kind in "UO" and not table.typed:
-        array = numbers_of(array)
+        array = _of_text(array, table, column, place_of, names=False)
     if array.dtype.kind == "f":
         bad = ~np.isfinite(array).reshape(len(array), -1).all(axis=1)
         if bad.any():
@@ -40,7 +40,7 @@ def names_of(parts: Parts, place_of: Place) -> Names:
     """Names of the samples: int64 or text."""
     array, table, column = _joined(parts)
     if array.dtype.kind in "UO" and not table.typed:
-        array = numbers_of(array, names=True)
+        array = _of_text(array, table, column, place_of, names=True)
     if array.dtype.kind not in "iuUO" or array.ndim != 1:
         kind = "vectors" if array.ndim != 1 else array.dtype
         remedy = "Write the ids as text or as whole numbers."
@@ -51,6 +51,17 @@ def names_of(parts: Parts, place_of: Place) -> Names:
         array = array.astype(np.int64)
     _check_once(array, table, column, place_of)
     return array
+
+
+def _of_text(array: Names, table: Table, column: str, place_of: Place, names: bool) -> Array:
+    """Numbers if all are, else text; where there are to be names or numbers, none is left out."""
+    empty = np.flatnonzero(array == "")
+    there = array[array != ""]
+    if len(empty) and (names or numbers_of(there).dtype.kind not in "UO"):
+        got = f"nothing in {len(empty)} rows, the first row {place_of(int(empty[0]))}"
+        remedy = "Fill them in, or leave out these samples."
+        raise table.misfit(column, "have a value in every row", got, remedy)
+    return numbers_of(array, names)
 
 
 def _joined(parts: Parts) -> tuple[Array, Table, str]:

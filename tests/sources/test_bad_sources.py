@@ -12,6 +12,7 @@ import source_cases as made
 
 import d2pyg
 from d2pyg.cli import main
+from d2pyg.sources.opening import read_array
 
 pytest.importorskip("pyarrow")
 
@@ -369,11 +370,25 @@ def test_csv(text, match, capsys):
     assert re.search(match, capsys.readouterr().err)
 
 
-def test_damaged_gzip():
-    packed = gzip.compress(made.csv_text({"b": range(10000)}).encode())
-    Path("x.csv.gz").write_bytes(packed[: len(packed) // 2])
-    with pytest.raises(ValueError, match=r"to be a complete .gz file"):
-        d2pyg.open("x.csv.gz", "b")
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_packed_files_that_were_cut_short(suffix):
+    import pyarrow as pa
+
+    text = made.csv_text({"b": np.random.default_rng(0).random(10000)}).encode()
+    packed = gzip.compress(text) if suffix == ".gz" else pa.compress(text, "zstd", asbytes=True)
+    Path(f"x.csv{suffix}").write_bytes(packed[: len(packed) // 2])
+    np.save("x.npy", np.zeros((10000, 1)))
+    with pytest.raises(ValueError, match=rf"'scores' to be a complete {suffix} file"):
+        read_array("scores", f"x.csv{suffix}:b")
+
+
+def test_names_that_are_empty():
+    Path("x.csv").write_text("id,b\na,1\n,2\n")
+    with pytest.raises(
+        ValueError,
+        match=r"column 'id' of 'x.csv' to have a value .* nothing in 1 rows, the first row 1 of 'x.csv'",
+    ):
+        read_array("ids", "x.csv:id")
 
 
 def test_paths(table):
@@ -450,6 +465,7 @@ def test_no_output_becomes_a_shard(table, capsys):
         "select pool --budget 3 --out pool/c.npy",
         "graph pool --out pool/g.pt",
         "select pool --budget 3 --out c.npy --removed pool/r.npy",
+        "select pool/*.npy --budget 3 --out pool/c.npy",
     ):
         assert main(words.split()) == 2
         assert "to lie outside of the folders of inputs" in capsys.readouterr().err

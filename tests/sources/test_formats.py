@@ -413,3 +413,11 @@ def test_a_format_of_your_own(tmp_path):
     assert len(d2pyg.open(tmp_path, format="ours")) == 6
     with pytest.raises(ValueError, match=r"'source' to be one of .* \(got 'our'\)"):
         d2pyg.open(tmp_path, format="our")
+
+
+@EXTENSIONS
+def test_frames_of_zst_one_after_the_other(tmp_path):
+    zstandard = pytest.importorskip("zstandard")
+    frames = [zstandard.compress(f'{{"emb": [{i}, 1]}}\n'.encode()) for i in range(5)]
+    (tmp_path / "x.jsonl.zst").write_bytes(b"".join(frames))
+    assert np.asarray(d2pyg.open(tmp_path))[:, 0].tolist() == [0, 1, 2, 3, 4]

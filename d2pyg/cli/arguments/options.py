@@ -11,8 +11,12 @@ from d2pyg.cli.arguments.catalog import names
 
 FILES = """\
 files:
-  Arrays are read from .npy (memory-mapped), .npz, .pt and .safetensors files, names from .txt files,
-  one a line. Where a file holds several arrays, write file.npz:key. Nothing is ever unpickled.
+  Arrays are read from .npy (memory-mapped), .npz, .pt and .safetensors files, columns from .parquet,
+  .jsonl and .csv (also .gz, .zst), names from .txt files, one a line. Where a file holds several, write
+  file.npz:key. Embeddings can be in shards: a folder, also of Lance, datasets, DataComp or
+  clip-retrieval, or a pattern in quotes. Columns beside them are :NAME, such as --scores :loss
+  --labels :source --ids :uid. Columns of ids and vectors are found if they have common names.
+  Nothing is ever unpickled.
 """
 GRAPHS = """\
   A graph that d2pyg graph wrote can stand in place of the embeddings.

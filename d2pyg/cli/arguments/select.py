@@ -68,13 +68,15 @@ def add_to(commands: Any) -> None:
     )
     add = parser.add_argument_group("input").add_argument
     add("embeddings", metavar="EMBEDDINGS", nargs="?",
-        help="file of N x d floats, or a graph; some methods do without")  # fmt: skip
+        help="file or folder of N x d floats, or a graph; some methods do without")  # fmt: skip
     add("--scores", metavar="FILE",
         help="difficulty, N numbers >= 0, higher is harder (default: all alike); or what a recorder's "
         "save() wrote: TrainingDynamics, for its borderline scores; LossDynamics, for its mean "
         "loss")  # fmt: skip
     add("--labels", metavar="FILE", help="N integers: a graph and a budget a class")
-    add("--ids", metavar="FILE", help="N names of the samples, carried into the output")
+    add("--ids", metavar="FILE",
+        help="N names of the samples, carried into the output (default: those beside the embeddings, "
+        "id, uid or key; none: no names)")  # fmt: skip
     add("--initial", metavar="FILE", nargs="+", action="extend",
         help="chosen already, they come first, file by file: coresets, masks, lists of indices; with "
         "--ids, .txt and .json lists are names. Where --ids are integers, those of an array are "
