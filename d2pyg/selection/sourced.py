@@ -24,8 +24,9 @@ def sourced(function: Function) -> Function:
             return function(*arguments, **options)
         if options.get("ids") is None:
             options["ids"] = source.ids
+        read = {"embeddings": source.description}  # as the files are now
         result = function(*arguments, **options)
-        result.settings["read"] = {"embeddings": source.description}
+        result.settings["read"] = read
         return result
 
     return cast(Function, call)

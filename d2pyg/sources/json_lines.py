@@ -52,6 +52,8 @@ class JsonLines(Table):
         kind = _kind(values[0])
         place = next((i for i, value in enumerate(values) if _kind(value) != kind), 0)
         got = f"{_kind(values[place])} at row {start + place}"
+        if kind == "a number" and not place:
+            got = "whole numbers of more than 64 bits"
         if place:
             got = f"{got}, {kind} at row {start}"
         rule = "hold text, truth values, numbers or vectors of one length"

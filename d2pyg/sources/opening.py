@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from d2pyg._base.choice import shown
 from d2pyg._base.columns import package_of
+from d2pyg._base.outputs import MissingPathError
 from d2pyg.sources import (  # noqa: F401  # they register themselves
     clip_retrieval,
     csv,
@@ -27,7 +29,7 @@ from d2pyg.sources.find import AnyPath, exists, find
 from d2pyg.sources.hugging_face import HuggingFace
 from d2pyg.sources.shards import Shards
 from d2pyg.sources.source import Source
-from d2pyg.sources.table import Array, Table
+from d2pyg.sources.table import Array, Table, named
 
 VECTORS = ("embedding", "embeddings", "vector", "emb")
 TOWERS = ("img_emb", "text_emb", "l14_img", "l14_txt", "b32_img", "b32_txt")
@@ -100,9 +102,14 @@ def source_of(
     """A source of these shards, with its columns of vectors and of ids found or named."""
     first = tables[0]
     vectors = [_vectors(first)] if column is None else [column] if isinstance(column, str) else column
+    if not isinstance(vectors, list | tuple) or not vectors:
+        raise TypeError(
+            f"Expected 'column' to be the name of a column, or a list of names (got {shown(column)}). "
+            f"Columns: {', '.join(first.columns):.100}."
+        )
     if ids == "auto":
         ids = next((name for name in IDS if name in first.columns and name not in vectors), None)
-    source = Source(tables, vectors, ids, None if work is None else Path(work))
+    source = Source(tables, vectors, ids, None if work is None else _folder(work))
     source.tell_empty()
     return source
 
@@ -162,6 +169,21 @@ def split(spec: str) -> tuple[str, str | None]:
         return spec, None
     is_array = path.endswith((".npz", ".pt", ".safetensors"))
     return (path, key) if is_array or exists(path) else (spec, None)
+
+
+def _folder(work: AnyPath) -> Path:
+    """A folder that a file can be made in; asked before anything is read."""
+    folder = Path(work)
+    if not folder.is_dir():
+        raise MissingPathError(
+            f"Expected 'work' to be a folder that exists (got {named(folder)}). Make it first."
+        )
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(
+            f"Expected 'work' to be a folder that can be written to (got {named(folder)}). Choose "
+            f"another."
+        )
+    return folder
 
 
 def _vectors(table: Table) -> str:

@@ -6,6 +6,7 @@ import gzip
 import io
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -61,7 +62,9 @@ def array_of(values: Sequence[Any]) -> Array | None:
     kinds = {type(value) for value in values}
     if kinds <= {str}:
         return as_text(values)
-    if kinds <= {bool} or kinds <= {int, float}:
+    if kinds == {int}:
+        array = _integers(values)
+    elif kinds <= {bool} or kinds <= {int, float}:
         array = np.array(values)
     elif kinds <= {list}:
         if len({len(value) for value in values}) > 1:
@@ -73,3 +76,11 @@ def array_of(values: Sequence[Any]) -> Array | None:
     else:
         return None
     return None if array.dtype.kind == "O" else array
+
+
+def _integers(values: Sequence[int]) -> Array:
+    """Of 64 bits; objects where one has more."""
+    for dtype in np.int64, np.uint64:
+        with suppress(OverflowError):
+            return np.array(values, dtype=dtype)
+    return np.array(values, dtype=object)

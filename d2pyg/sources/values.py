@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from d2pyg._base.arrays import as_signed
 from d2pyg._base.names import Names, text_of
 from d2pyg.sources.table import Array, Table
 from d2pyg.sources.text import numbers_of
@@ -89,10 +88,21 @@ def _joined(parts: Parts) -> tuple[Array, Table, str]:
             blocks.append(text)
     assert home is not None
     if {"u", "i"} <= {block.dtype.kind for block in blocks}:  # which NumPy would make floats
-        blocks = [as_signed(home[1], block) if block.dtype.kind == "u" else block for block in blocks]
+        unsigned = min(int(block.min()) for block in blocks) >= 0
+        blocks = [block.astype(np.uint64) if unsigned else _signed(home, block) for block in blocks]
     if not blocks:
         return np.empty(0), *home
     return _concatenated(blocks), *home
+
+
+def _signed(home: tuple[Table, str], block: Array) -> Array:
+    if block.dtype.kind != "u":
+        return block
+    if block.max() > np.iinfo(np.int64).max:
+        table, column = home
+        got = f"{block.max()}, and numbers below 0"
+        raise table.misfit(column, "hold whole numbers that 64 bits hold", got, "Write them as text.")
+    return block.astype(np.int64)
 
 
 def _concatenated(blocks: list[Array]) -> Array:

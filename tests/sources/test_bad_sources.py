@@ -2,6 +2,7 @@
 
 import gzip
 import logging
+import os
 import re
 import resource
 from pathlib import Path
@@ -422,6 +423,9 @@ def test_paths(table):
     assert len(d2pyg.open(".", format="npz")) == 2
     with pytest.raises(ValueError, match=r"'rows' to be a range without steps"):
         d2pyg.open("x.npz").rows(slice(0, 2, 2))
+    for column in [], 3:
+        with pytest.raises(TypeError, match=r"'column' to be the name of a column, or a list of names"):
+            d2pyg.open("x.npz", column)
     np.save("number.npy", 1.0)
     with pytest.raises(
         ValueError, match=r"'number.npy' to be an array with rows \(got a single number\)"
@@ -429,11 +433,17 @@ def test_paths(table):
         d2pyg.open("number.npy")
 
 
-def test_work_folders(table):
+def test_work_folders(table, monkeypatch):
     made.write_npz(Path(), table)
-    with pytest.raises(FileNotFoundError, match="'none'"):
-        np.asarray(d2pyg.open(".", work="none"))
+    with pytest.raises(FileNotFoundError, match=r"'work' to be a folder that exists \(got 'none'\)"):
+        d2pyg.open(".", work="none")
     Path("work").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
+        with pytest.raises(
+            PermissionError, match=r"'work' to be a folder that can be written to \(got 'work'\)"
+        ):
+            d2pyg.open(".", work="work")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
@@ -497,3 +507,23 @@ def test_nothing_is_unpickled(tmp_path):
         with pytest.raises(ValueError, match="pickled objects, which are never loaded"):
             np.asarray(d2pyg.open(path))
     assert not (tmp_path / "owned").exists()
+
+
+def test_whole_numbers_of_64_bits():
+    def ids(*names):
+        lines = (f'{{"emb": [{i}], "id": {name}}}\n' for i, name in enumerate(names))
+        Path("x.jsonl").write_text("".join(lines))
+        return d2pyg.open("x.jsonl").ids
+
+    assert ids(1, 2**63).tolist() == ["1", str(2**63)]
+    assert ids(1, 2**63 - 1).tolist() == [1, 2**63 - 1]
+    assert ids(-1, 2).tolist() == [-1, 2]
+    assert ids(*range(5000), 2**64 - 1).tolist()[-2:] == ["4999", str(2**64 - 1)]  # in the next block
+    with pytest.raises(
+        ValueError, match=r"'id' of 'x.jsonl' .* .got whole numbers of more than 64 bits"
+    ):
+        ids(-1, 2**63)
+    with pytest.raises(
+        ValueError, match=r"to hold whole numbers that 64 bits hold .got 18446744073709551615, and"
+    ):
+        ids(*range(-1, 4095), 2**64 - 1)
