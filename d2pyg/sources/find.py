@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from d2pyg._base.commit import settle
 from d2pyg._base.outputs import MissingPathError
-from d2pyg._base.registry import choices, look_up
+from d2pyg._base.registry import choices, look_up, name_of
 from d2pyg.sources.order import natural
 from d2pyg.sources.table import Table, named
 
@@ -31,14 +33,19 @@ def find(paths: AnyPath | Sequence[AnyPath], argument: str, format: str | None =
     several: Sequence[Any] = paths if isinstance(paths, list | tuple) else [paths]
     formats = [look_up("source", name) for name in ([format] if format else choices("source"))]
     found = list(chain.from_iterable(_of_path(path, argument, formats) for path in several))
-    by_format: dict[str, int] = {}
-    for table in found:
-        by_format[type(table).__name__] = by_format.get(type(table).__name__, 0) + 1
+    by_format = Counter(name_of(type(table)) for table in found)
     if len(by_format) > 1:
         counts = ", ".join(f"{count} of {name}" for name, count in by_format.items())
         raise ValueError(
             f"Expected {argument!r} to be files of one format (got {counts}). Name those you want by a "
             f"pattern such as 'folder/*.parquet', or pass format=."
+        )
+    paths_found = Counter(table.path.resolve() for table in found)
+    twice = [path for path, count in paths_found.items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"Expected {argument!r} to name each file once (got {named(twice[0])} "
+            f"{paths_found[twice[0]]} times). Leave out the others."
         )
     if not found:
         raise ValueError(f"Expected {argument!r} to be at least one file (got []). Name one.")
@@ -50,6 +57,12 @@ def exists(path: AnyPath) -> bool:
     return Path(path).exists() or bool(_matches(path))
 
 
+def suffixes(formats: Iterable[Format] | None = None) -> tuple[str, ...]:
+    """What names of files end in; of these formats, or of all."""
+    every = map(partial(look_up, "source"), choices("source")) if formats is None else formats
+    return tuple(sorted({suffix for own in every for suffix in own.suffixes}))
+
+
 def _of_path(path: Any, argument: str, formats: list[Format]) -> list[Table]:
     if not isinstance(path, str | os.PathLike):
         raise TypeError(
@@ -57,15 +70,14 @@ def _of_path(path: Any, argument: str, formats: list[Format]) -> list[Table]:
             f"str or a pathlib.Path."
         )
     path = Path(path)
-    suffixes = sorted({suffix for own in formats for suffix in own.suffixes})
     settle(path)
     if not path.exists():
         matches = natural(map(Path, _matches(path)))
         found = list(chain.from_iterable(_of_folder(match, argument, formats) for match in matches))
         if found:
             return found
-        if not matches and "." in path.name and not path.name.endswith(tuple(suffixes)):
-            raise _unread(path, argument, suffixes)
+        if not matches and "." in path.name and not path.name.endswith(suffixes(formats)):
+            raise _unread(path, argument, formats)
         raise MissingPathError(
             f"Expected {argument!r} to be a file that exists (got {str(path)!r}). Check the path."
         )
@@ -77,9 +89,9 @@ def _of_path(path: Any, argument: str, formats: list[Format]) -> list[Table]:
         raise ValueError(
             f"Expected {argument!r} to be a folder with files of a kind that is read (got "
             f"{named(path)}, with {', '.join(there)[:60] or 'no file'}). Name one with "
-            f"{', '.join(suffixes):.100}."
+            f"{', '.join(suffixes(formats)):.100}."
         )
-    raise _unread(path, argument, suffixes)
+    raise _unread(path, argument, formats)
 
 
 def _of_folder(path: Path, argument: str, formats: list[Format]) -> list[Table]:
@@ -98,8 +110,8 @@ def _matches(path: AnyPath) -> list[str]:
     return glob.glob(pattern, recursive=True) if glob.has_magic(pattern) else []  # noqa: PTH207
 
 
-def _unread(path: Path, argument: str, suffixes: list[str]) -> ValueError:
+def _unread(path: Path, argument: str, formats: list[Format]) -> ValueError:
     return ValueError(
-        f"Expected {argument!r} to end in one of {', '.join(suffixes)} (got {named(path)}). The suffix "
-        f"says the format."
+        f"Expected {argument!r} to end in one of {', '.join(suffixes(formats))} (got {named(path)}). "
+        f"The suffix says the format."
     )

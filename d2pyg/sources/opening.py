@@ -25,7 +25,7 @@ from d2pyg.sources import (  # noqa: F401  # they register themselves
 )
 from d2pyg.sources.arrays import ArrayTable
 from d2pyg.sources.description import described
-from d2pyg.sources.find import AnyPath, exists, find
+from d2pyg.sources.find import AnyPath, exists, find, suffixes
 from d2pyg.sources.hugging_face import HuggingFace
 from d2pyg.sources.shards import Shards
 from d2pyg.sources.source import Source
@@ -110,7 +110,7 @@ def source_of(
     if ids == "auto":
         ids = next((name for name in IDS if name in first.columns and name not in vectors), None)
     source = Source(tables, vectors, ids, None if work is None else _folder(work))
-    source.tell_empty()
+    source.tell()
     return source
 
 
@@ -151,7 +151,7 @@ def read_column(name: str, spec: str | os.PathLike[str]) -> tuple[Array, dict[st
         lengths = [len(array) if array.ndim else 1]
     else:
         shards = Shards(tables, column)
-        shards.tell_empty()
+        shards.tell()
         array = shards.names(column) if name == "ids" else shards.column(column)
         lengths = shards.lengths
     return array, described(tables, lengths, column=column)
@@ -167,8 +167,7 @@ def split(spec: str) -> tuple[str, str | None]:
     path, colon, key = spec.rpartition(":")
     if not colon or exists(spec) or not path:
         return spec, None
-    is_array = path.endswith((".npz", ".pt", ".safetensors"))
-    return (path, key) if is_array or exists(path) else (spec, None)
+    return (path, key) if path.endswith(suffixes()) or exists(path) else (spec, None)
 
 
 def _folder(work: AnyPath) -> Path:

@@ -32,8 +32,13 @@ class Shards(Located):
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def tell_empty(self) -> None:
-        """Logs which shards have no rows, as that may not be meant."""
+    def tell(self) -> None:
+        """Logs the order of shards, and which of them have no rows, as that may not be meant."""
+        tables = self._tables
+        if len(tables) > 1:
+            _log.info(
+                "%d rows in %d shards, from %s to %s", len(self), len(tables), tables[0], tables[-1]
+            )
         empty = [table for table, rows in zip(self._tables, self.lengths, strict=True) if not rows]
         if empty and len(self):
             _log.warning(

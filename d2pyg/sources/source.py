@@ -52,7 +52,7 @@ class Source(Shards):
 
     @cached_property
     def ids(self) -> Names | None:
-        """Your names of the samples [N], each once: int64 or text; None without a column of ids."""
+        """Your names of the samples, int64 or text [N], each once. None without a column of ids."""
         return None if self._id_column is None else self.names(self._id_column)
 
     @property

@@ -296,9 +296,12 @@ def test_damage_inside_of_parquet(table):
 def test_empty_shards_are_legal_and_told(table, caplog):
     made.write_parquet(Path(), table)
     write("part-4.parquet", emb=[], loss=np.array([]), source=np.array([], str), uid=np.array([], str))
-    with caplog.at_level(logging.WARNING, "d2pyg"):
+    with caplog.at_level(logging.INFO, "d2pyg"):
         source = d2pyg.open(".")
-    assert caplog.messages == ["1 of 8 shards have no rows, the first 'part-4.parquet'"]
+    assert caplog.messages == [
+        "70 rows in 8 shards, from 'part-1.parquet' to 'part-100.parquet'",
+        "1 of 8 shards have no rows, the first 'part-4.parquet'",
+    ]
     assert np.array_equal(np.asarray(source), table["emb"])
     assert source.ids.tolist() == table["uid"].tolist()
     assert source["source"].tolist() == table["source"].tolist()
@@ -417,12 +420,20 @@ def test_paths(table):
     np.savez("x.npz", emb=np.eye(2))
     with pytest.raises(
         ValueError,
-        match=r"files of one format \(got 7 of Npy, 1 of Npz\). Name those you want by a pattern",
+        match=r"files of one format \(got 7 of npy, 1 of npz\). Name those you want by a pattern",
     ):
         d2pyg.open(".")
     assert len(d2pyg.open(".", format="npz")) == 2
     with pytest.raises(ValueError, match=r"'rows' to be a range without steps"):
         d2pyg.open("x.npz").rows(slice(0, 2, 2))
+    with pytest.raises(
+        ValueError, match=r"'path' to name each file once \(got '.*part-1.npy' 2 times\)"
+    ):
+        d2pyg.open(["part-*.npy", "./part-1.npy"])
+    with pytest.raises(
+        FileNotFoundError, match=r"'scores' to be a file that exists \(got 'none.parquet'\)"
+    ):
+        read_array("scores", "none.parquet:loss")
     for column in [], 3:
         with pytest.raises(TypeError, match=r"'column' to be the name of a column, or a list of names"):
             d2pyg.open("x.npz", column)

@@ -382,9 +382,11 @@ def test_a_folder_of_splits(table, tmp_path):
 
 
 @EXTENSIONS
-def test_row_ids_of_lance(table, tmp_path):
+def test_row_ids_of_lance(rng, tmp_path):
     pytest.importorskip("lance")
+    table = made.rows(rng, np.float16)
     made.write_lance(tmp_path, table)
+    assert np.array_equal(np.asarray(d2pyg.open(tmp_path)), table["emb"])
     source = d2pyg.open(tmp_path / "rows.lance", ids="_rowid")
     fragment, row = np.divmod(source.ids, 2**32)
     assert np.bincount(fragment).tolist() == list(made.SIZES)
