@@ -15,6 +15,7 @@ from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.edges import edges_of, own_k
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings
+from d2pyg.graph.metric import as_metric
 from d2pyg.scores.given import Scores
 from d2pyg.selection.select import select
 from d2pyg.sources.description import changed
@@ -179,9 +180,20 @@ def _graph_options(settings: dict[str, Any], embeddings: Any) -> dict[str, Any]:
     options = {"k": None if settings["num_samples"] == 1 else k}
     if settings["backend"] is not None:  # None: of a graph that says none, or nothing was left to search
         options["backend"] = settings["backend"]
-    if isinstance(embeddings, Joined | list | tuple):
+    if isinstance(embeddings, Joined):
         return options
-    return {**options, "metric": settings["metric"]}
+    metric = settings["metric"]
+    if isinstance(metric, str) and metric.startswith("JoinedMetric("):
+        metric = _of_parts(metric)
+    return {**options, "metric": metric}
+
+
+def _of_parts(joined: str) -> str | None:
+    """The name of the metric that all of several embeddings have; None if it has no name."""
+    for name in choices("metric"):
+        if joined.count(f" * {as_metric(name)}") == joined.count(" * "):
+            return name
+    return None
 
 
 def _difference(one: Coreset, two: Coreset) -> str:

@@ -22,16 +22,18 @@ Format = type[Table]
 _HIDDEN = (".", "_")  # what names of files begin with that hold no data, such as _SUCCESS
 
 
-def find(paths: AnyPath | Sequence[AnyPath], argument: str, format: str | None = None) -> list[Table]:  # noqa: A002
+def find(
+    paths: AnyPath | Sequence[AnyPath], argument: str, only: str | Format | None = None
+) -> list[Table]:
     """The shards of all paths, all of one format.
 
     Args:
         paths: A file, a folder, a pattern with ``*`` or a list of these, of which the order is kept.
         argument: What they were given as, named in errors.
-        format: The name of a format; default: by the names of the files.
+        only: A format, or its name; default: by the names of the files.
     """
     several: Sequence[Any] = paths if isinstance(paths, list | tuple) else [paths]
-    formats = [look_up("source", name) for name in ([format] if format else choices("source"))]
+    formats = [look_up("source", name) for name in ([only] if only else choices("source"))]
     found = list(chain.from_iterable(_of_path(path, argument, formats) for path in several))
     by_format = Counter(name_of(type(table)) for table in found)
     if len(by_format) > 1:

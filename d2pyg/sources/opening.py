@@ -41,7 +41,7 @@ def open(  # noqa: A001
     column: str | Sequence[str] | None = None,
     *,
     ids: str | None = "auto",
-    format: str | None = None,  # noqa: A002
+    format: str | type[Table] | None = None,  # noqa: A002
     work: AnyPath | None = None,
 ) -> Source:
     """Embeddings from files as you have them: one or many, with the ids and the scores beside them.
@@ -60,7 +60,7 @@ def open(  # noqa: A001
             of ``embedding``, ``embeddings``, ``vector`` and ``emb``, or of the towers.
         ids: The column of ids; None for none. Default: the first of ``id``, ``uid``, ``key`` and
             ``_curator_dedup_id`` that is there.
-        format: The name of a format; default: by the names of files.
+        format: The name of a format, or a :class:`d2pyg.sources.Table`; default: by the names of files.
         work: A folder for a temporary file that holds the vectors of all shards in place of the memory.
             One mapped ``.npy`` needs none.
 

@@ -210,3 +210,14 @@ def test_rows_in_another_order(shards):
         ValueError, match=r"in their order \(got id 21 in row 20 of '.*x.data.npz', not 20\)"
     ):
         repeat(coreset, d2pyg.open(folder / "x.data.npz"))
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "mahalanobis"])
+def test_several_embeddings_keep_their_metric(metric, rng, tmp_path):
+    x, y = rng.normal(size=(2, 200, 3)) * [1.0, 5.0, 0.2]
+    np.savez(tmp_path / "x.npz", img_emb=x, text_emb=y)
+    source = d2pyg.open(tmp_path / "x.npz", ["img_emb", "text_emb"])
+    for embeddings in [x, y], source, x.tolist():
+        coreset = d2pyg.select(embeddings, budget=60, metric=metric)
+        assert repeat(coreset, embeddings).scores.tolist() == coreset.scores.tolist()
+        assert repeat(coreset, embeddings).index.tolist() == coreset.index.tolist()

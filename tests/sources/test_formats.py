@@ -412,7 +412,7 @@ def test_a_format_of_your_own(tmp_path):
     source = d2pyg.open(tmp_path)
     assert np.asarray(source)[:, 0].tolist() == [0, 0, 1, 1, 2, 2]
     assert source.ids.tolist() == ["0a", "0b", "1a", "1b", "2a", "2b"]
-    assert len(d2pyg.open(tmp_path, format="ours")) == 6
+    assert len(d2pyg.open(tmp_path, format="ours")) == len(d2pyg.open(tmp_path, format=Ours)) == 6
     with pytest.raises(ValueError, match=r"'source' to be one of .* \(got 'our'\)"):
         d2pyg.open(tmp_path, format="our")
 
@@ -423,3 +423,19 @@ def test_frames_of_zst_one_after_the_other(tmp_path):
     frames = [zstandard.compress(f'{{"emb": [{i}, 1]}}\n'.encode()) for i in range(5)]
     (tmp_path / "x.jsonl.zst").write_bytes(b"".join(frames))
     assert np.asarray(d2pyg.open(tmp_path))[:, 0].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_every_method_has_the_ids_of_a_source(table, tmp_path):
+    made.write_npz(tmp_path, {**table, "uid": np.arange(made.N) + 1000})
+    source = d2pyg.open(tmp_path)
+    names = (np.arange(made.N) + 1000).tolist()
+    assert d2pyg.baselines.k_center(source, budget=5).ids.tolist() == names
+    assert d2pyg.baselines.random(embeddings=source, budget=5, seed=0).ids.tolist() == names
+    found = d2pyg.duplicates(source, 0.1)
+    assert found.ids.tolist() == names
+    assert found.settings["read"]["embeddings"]["rows"] == made.N
+    given = d2pyg.select(source, budget=5, ids=table["uid"])
+    assert given.ids.tolist() == table["uid"].tolist()
+    assert d2pyg.prune_dataset(names, source, source["loss"], budget=3) == [
+        names[i] for i in sorted(d2pyg.select(source, table["loss"], budget=3))
+    ]
