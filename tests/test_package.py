@@ -67,6 +67,7 @@ def test_what_is_installed_with_it():
         "lance",
         "notebooks",
         "pandas",
+        "zstd",
     }
     assert metadata("d2pyg")["Requires-Python"] == ">=3.10"
 

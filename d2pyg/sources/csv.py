@@ -13,7 +13,7 @@ from d2pyg._base.long_fields import long_fields
 from d2pyg._base.names import as_text
 from d2pyg._base.registry import register
 from d2pyg.sources.table import Array, Table
-from d2pyg.sources.text import COMPRESSED, open_text
+from d2pyg.sources.text import COMPRESSED, opened
 
 _TOGETHER = 1 << 14  # rows
 
@@ -27,7 +27,7 @@ class Csv(Table):
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        with readable(self.argument, self.path), open_text(self.path) as file:
+        with readable(self.argument, self.path), opened(self.path) as file:
             header = tuple(next(csv.reader(file), ()))
         twice = [name for name in header if header.count(name) > 1]
         if twice or not header:
@@ -55,7 +55,7 @@ class Csv(Table):
 
     def _rows(self, start: int, stop: int) -> Iterator[list[str]]:
         wanted = len(self.columns)
-        with readable(self.argument, self.path), open_text(self.path) as file:
+        with readable(self.argument, self.path), opened(self.path) as file:
             reader = csv.reader(file, strict=True)
             next(reader)
             for number, row in enumerate(islice(filter(None, reader), start, stop), start):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from d2pyg._base.natural import natural
 from d2pyg._base.registry import register
 from d2pyg.sources.beside import Beside
 from d2pyg.sources.npz import Npz
-from d2pyg.sources.order import natural
 from d2pyg.sources.parquet import Parquet
 from d2pyg.sources.table import Table, named
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from d2pyg._base.commit import settle
+from d2pyg._base.natural import natural
 from d2pyg._base.outputs import MissingPathError
 from d2pyg._base.registry import choices, look_up, name_of
-from d2pyg.sources.order import natural
 from d2pyg.sources.table import Table, named
 
 AnyPath = str | os.PathLike[str]

@@ -12,7 +12,7 @@ from typing import Any
 from d2pyg._base.io import readable
 from d2pyg._base.registry import register
 from d2pyg.sources.table import Array, Table
-from d2pyg.sources.text import COMPRESSED, array_of, open_text
+from d2pyg.sources.text import COMPRESSED, array_of, opened
 
 _TOGETHER = 1 << 12  # rows
 
@@ -60,7 +60,7 @@ class JsonLines(Table):
         return self.misfit(column, rule, got, "Write all its values alike.")
 
     def _lines(self, start: int, stop: int) -> Iterator[str]:
-        with readable(self.argument, self.path), open_text(self.path) as file:
+        with readable(self.argument, self.path), opened(self.path) as file:
             yield from islice((line for line in file if not line.isspace()), start, stop)
 
     def _objects(self, start: int, stop: int) -> Iterator[dict[str, Any]]:

@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import re
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from d2pyg._base.extras import require
+from d2pyg._base.compressed import SUFFIXES, decompressed
 from d2pyg._base.names import as_text
 from d2pyg.sources.table import Array
 
-COMPRESSED = ("", ".gz", ".zst")
+COMPRESSED = ("", *SUFFIXES)
 _WHOLE = re.compile("0|-?[1-9][0-9]{0,18}")  # as int writes it, so that no name is changed
 _REAL = re.compile(
     r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+|nan|inf|infinity)(e[+-]?[0-9]+)?\s*", re.IGNORECASE
 )
 
 
-def open_text(path: Path) -> IO[str]:
-    """A text file, unpacked where its name ends in ``.gz`` or ``.zst``, with its line ends as they are.
+@contextmanager
+def opened(path: Path) -> Iterator[IO[str]]:
+    """A text file, decompressed where its name says so, with its line ends as they are.
 
     Bytes that are not UTF-8 are as ``os.fsdecode`` has them.
     """
-    binary: Any
-    if path.suffix == ".gz":
-        binary = gzip.open(path, "rb")  # noqa: SIM115
-    elif path.suffix == ".zst":
-        # unlike zstandard's, this reader says where a file has been cut short
-        binary = require("pyarrow", "pyarrow").input_stream(str(path), compression="zstd")
-    else:
-        binary = path.open("rb")
-    return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    with decompressed(path) as file:
+        yield io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 def numbers_of(text: Array, names: bool = False) -> Array:
