@@ -1,4 +1,4 @@
-"""Measures of a coreset: how well it covers the data, its scores, its classes, and other coresets."""
+"""Measures of a coreset: coverage of the data, scores, classes, and overlap with other coresets."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def coverage_radius(
 
     .. math:: \max_{i} \min_{j \in S} d(x_i, x_j)
 
-    The k-center objective (Sener and Savarese, "Active Learning for Convolutional Neural Networks: A
-    Core-Set Approach", ICLR 2018). One outlier decides it; :func:`aucpr` is the mean.
+    This is the k-center objective (Sener and Savarese, "Active Learning for Convolutional Neural
+    Networks: A Core-Set Approach", ICLR 2018). One outlier can decide it; :func:`aucpr` is the mean.
 
     Args:
         embeddings: [N, d], any float type; memory-mapped arrays are read in chunks.
@@ -43,7 +43,7 @@ def coverage_radius(
         metric: ``"euclidean"``, ``"cosine"`` or a :class:`~d2pyg.graph.Metric`.
 
     Returns:
-        The radius, 0 where all samples are kept. Distances are exact, from float64 differences.
+        The radius; 0 if all samples are kept. Distances are exact, from float64 differences.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
@@ -69,21 +69,21 @@ def aucpr(
 
     .. math:: \frac{1}{|T|} \sum_{i \in T} \min_{j \in S} d(x_i, x_j)
 
-    The area under the curve of p and r, where balls of radius r around the kept samples cover a
+    AUCpr is the area under a curve of p and r: balls of radius r around the kept samples cover a
     fraction p of the distribution (Zheng, Liu, Lai, Prakash, "Coverage-centric Coreset Selection for
-    High Pruning Rates", ICLR 2023): it equals the expected distance to the nearest kept sample.
-    Their code has no AUCpr; that of D2 Pruning (https://github.com/adymaharana/d2pruning) takes the mean
-    over the samples that are not kept, which is the default here.
+    High Pruning Rates", ICLR 2023). It equals the expected distance to the nearest kept sample. Their
+    code does not compute it. The code of D2 Pruning (https://github.com/adymaharana/d2pruning) takes the
+    mean over the samples that are not kept, and so does this function by default.
 
     Args:
         embeddings: [N, d], any float type; memory-mapped arrays are read in chunks.
         index: Indices of the samples kept [B], at least one.
         metric: ``"euclidean"``, ``"cosine"`` or a :class:`~d2pyg.graph.Metric`.
-        held_out: [M, d], samples that stand for the distribution, such as a test set. Default: the
-            samples that are not kept.
+        held_out: [M, d], samples of the distribution, such as a test set. Default: the samples that
+            are not kept.
 
     Returns:
-        The mean, 0 where all samples are kept and none held out. Distances are exact, from float64
+        The mean; 0 if all samples are kept and none are held out. Distances are exact, from float64
         differences.
 
     Raises:
@@ -131,17 +131,17 @@ def near_duplicates(
 
     .. math:: \frac{1}{|S|} \left| \{ i \in S : \min_{j \in S, j \ne i} d(x_i, x_j) < t \} \right|
 
-    With cosine distance and a small t, the duplicates that SemDeDup removes (Abbas, Tirumala, Simig,
-    Ganguli, Morcos, 2023, arXiv:2303.09540).
+    With cosine distance and a small t, these are the duplicates that SemDeDup removes (Abbas, Tirumala,
+    Simig, Ganguli, Morcos, 2023, arXiv:2303.09540).
 
     Args:
         embeddings: [N, d], any float type; memory-mapped arrays are read in chunks.
         index: Indices of the samples kept [B], at least one.
-        threshold: t, above 0. Closer than this is a near-duplicate.
+        threshold: t, above 0. Samples closer than this are near-duplicates.
         metric: ``"euclidean"``, ``"cosine"`` or a :class:`~d2pyg.graph.Metric`.
 
     Returns:
-        A fraction in 0 to 1; 0 where one sample is kept.
+        A fraction in 0 to 1; 0 if only one sample is kept.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
@@ -169,10 +169,10 @@ def score_entropy(scores: ArrayLike, index: ArrayLike | None = None, bins: int =
 
     .. math:: -\sum_{b} p_b \ln p_b
 
-    where :math:`p_b` is the share of kept samples whose score lies in bin b. The bins are of equal
-    width and span the scores of all samples, lowest to highest, whatever is kept, so coresets of one
-    data set compare. Each bin holds its lower edge; the last holds its upper edge too. With 50 bins
-    they are the strata of CCS (Zheng et al., ICLR 2023).
+    where :math:`p_b` is the share of kept samples whose score lies in bin b. The bins have equal width
+    and span the scores of all samples, lowest to highest. They do not depend on the coreset, so
+    coresets of one data set can be compared. Each bin includes its lower edge; the last one also
+    includes its upper edge. 50 bins are the strata of CCS (Zheng et al., ICLR 2023).
 
     Args:
         scores: [N], finite.
@@ -207,14 +207,14 @@ def score_entropy(scores: ArrayLike, index: ArrayLike | None = None, bins: int =
 
 
 def class_counts(labels: ArrayLike, index: ArrayLike) -> dict[Any, int]:
-    """How many samples of each class are kept.
+    """The number of samples kept of each class.
 
     Args:
         labels: [N], integers >= 0, truth values or strings.
         index: Indices of the samples kept [B], at least one.
 
     Returns:
-        The number kept by label, of every label there is, ascending.
+        The number kept by label, for all labels, ascending. A class without kept samples has 0.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
@@ -232,20 +232,20 @@ def class_counts(labels: ArrayLike, index: ArrayLike) -> dict[Any, int]:
 
 
 def class_balance(labels: ArrayLike, index: ArrayLike) -> float:
-    r"""How evenly the kept samples spread over the classes; 1 is as many of each, 0 one class alone.
+    r"""How evenly the kept samples spread over the classes: 1 for equal numbers, 0 for a single class.
 
     .. math:: \frac{-\sum_{c} p_c \ln p_c}{\ln C}
 
     where :math:`p_c` is the share of class c among the kept samples, and C the number of classes in
-    the whole data set, so a class that is lost counts. Shannon's entropy over its maximum, known as
-    Pielou's evenness (1966). :func:`class_counts` has the numbers behind it.
+    the whole data set. So a class without kept samples lowers the balance. This is Shannon's entropy
+    divided by its maximum, known as Pielou's evenness (1966). :func:`class_counts` has the counts.
 
     Args:
         labels: [N], integers >= 0, truth values or strings.
         index: Indices of the samples kept [B], at least one.
 
     Returns:
-        0 to 1; 1 where there is one class.
+        0 to 1; 1 if the data set has one class.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
@@ -261,13 +261,13 @@ def class_balance(labels: ArrayLike, index: ArrayLike) -> float:
 
 
 def overlap(one: ArrayLike, two: ArrayLike) -> float:
-    r"""The share of the smaller coreset that is in the other; 1 is nested or equal, 0 disjoint.
+    r"""The share of the smaller coreset that is in the other: 1 if nested or equal, 0 if disjoint.
 
     .. math:: \frac{|S \cap T|}{\min(|S|, |T|)}
 
-    The overlap coefficient (Szymkiewicz 1934, Simpson 1943). For coresets of one size it is the share
-    of samples in common. Unlike Jaccard's index it does not fall because one coreset is larger. Two
-    random coresets that keep the fractions p and q have about max(p, q).
+    This is the overlap coefficient (Szymkiewicz 1934, Simpson 1943). For coresets of the same size it is
+    the share of samples in common. Unlike Jaccard's index, it does not fall because one coreset is
+    larger. Two random coresets that keep the fractions p and q overlap by about max(p, q).
 
     Args:
         one: Indices of the samples of one coreset, at least one.
@@ -297,6 +297,6 @@ def _kept(index: ArrayLike, num_samples: int | None, name: str = "index") -> Ten
 
 
 def _entropy(count: Tensor) -> float:
-    """Of the shares, in nats."""
+    """The entropy of the shares, in nats."""
     share = count[count > 0].double() / count.sum()
     return abs(float((share * share.log()).sum()))  # a sum of what is at most 0

@@ -1,4 +1,4 @@
-"""Figures of coresets: how hard their samples are, and where they lie. Needs matplotlib."""
+"""Figures of coresets: how hard the samples are, and where they lie. Needs matplotlib."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from d2pyg._base.text import one_line, printable
 from d2pyg.coreset.coreset import Coreset
 
 _ALL, _KEPT = "#b8bcc4", "#d1495b"
-_COLORS = "coolwarm"  # gray in the middle, where as much is kept as of all samples
-_TITLE = 50  # characters, the width of the axes
+_COLORS = "coolwarm"  # gray in the middle: the share kept of all samples
+_TITLE = 50  # characters
 _BINS = 30
 _HEXAGONS = 10, 36  # in a row: fewest, and most
 
@@ -33,15 +33,15 @@ def plot_coreset(
 
     From left to right:
 
-    - the difficulty of all samples, and of those that are kept;
-    - the share kept of each bin of difficulty, and as a line the share kept of all samples;
-    - the first two principal components, in hexagons: the share kept of the samples in each, relative to
-      the share kept of all (red is kept more, blue less).
+    - the difficulty of all samples and of the samples kept;
+    - the share kept in each bin of difficulty; the line is the share kept of all samples;
+    - the first two principal components, in hexagons: the share kept in each hexagon, relative to the
+      share kept of all samples (more in red hexagons, less in blue ones).
 
     Args:
         coreset: The picks.
-        embeddings: [N, d], as they were given to :func:`d2pyg.select`.
-        scores: [N], likewise.
+        embeddings: [N, d], as passed to :func:`d2pyg.select`.
+        scores: [N], as passed to :func:`d2pyg.select`.
         path: A file to write: ``.png``, ``.pdf`` or ``.svg``.
 
     Returns:
@@ -60,12 +60,12 @@ def plot_coresets(
     scores: ArrayLike,
     path: str | os.PathLike[str] | None = None,
 ) -> Any:
-    """Draws :func:`plot_coreset` for several coresets of one data set: a row each, on the same axes.
+    """Draws :func:`plot_coreset` for several coresets of one data set, one row each, on the same axes.
 
     Args:
-        coresets: By name, which is the title, on one line of at most 50 characters: coresets, or
-            indices of the samples kept.
-        embeddings, scores, path: As there.
+        coresets: Coresets, or indices of the samples kept, by name. The name is the title, cut to 50
+            characters.
+        embeddings, scores, path: As for :func:`plot_coreset`.
 
     Returns:
         A ``matplotlib.figure.Figure``.
@@ -84,18 +84,19 @@ def plot_coresets(
 
     from d2pyg._base.figures import Figure, save_figure  # imports matplotlib
 
-    figure = Figure(figsize=(13, 3.6 * len(coresets)), layout="constrained")
+    figure = Figure(figsize=(10, 3 * len(coresets)), layout="constrained")
     rows = figure.subplots(len(coresets), 3, squeeze=False, sharex="col", sharey="col")
     for (name, coreset), (left, middle, right) in zip(coresets.items(), rows, strict=True):
         index = coreset.index if isinstance(coreset, Coreset) else coreset
         kept = torch.zeros(len(x), dtype=torch.bool)
         kept[as_index("coresets", index, len(x)).cpu()] = True
-        left.set_title(one_line(printable(str(name)), _TITLE), parse_math=False, usetex=False)
+        title = one_line(printable(str(name)), _TITLE)
+        left.set_title(title, loc="left", fontsize="small", parse_math=False, usetex=False)
         _draw_difficulty(left, middle, score.numpy(), kept.numpy())
         hexagons = _draw_places(right, flat.numpy(), kept.numpy())
     for axes, label in zip(rows[-1], ("difficulty", "difficulty", "first component"), strict=True):
         axes.set_xlabel(label)
-    places, label = rows[:, -1].tolist(), "share kept, relative to that of all"
+    places, label = rows[:, -1].tolist(), "share kept, relative to all"
     figure.colorbar(hexagons, ax=places, extend="max", label=label, aspect=20 * len(places))
     if target is not None:
         with replacing(target) as file:

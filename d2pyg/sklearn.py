@@ -1,4 +1,4 @@
-"""CoresetSelector: :func:`d2pyg.select` with scikit-learn's interface. Needs scikit-learn."""
+"""CoresetSelector: :func:`d2pyg.select` with the interface of scikit-learn, which it needs."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ from sklearn.utils.validation import (  # noqa: E402
 class CoresetSelector(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     """Keeps samples that are hard and diverse, as an estimator.
 
-    It follows imbalanced-learn's samplers: :meth:`fit_resample` returns the samples that are kept.
-    Targets ``y`` are classes: each class has a graph and a budget of its own.
+    It follows imbalanced-learn's samplers: :meth:`fit_resample` returns the samples kept. Targets ``y``
+    are classes: each class has its own graph and budget.
 
     Args:
         keep: Fraction kept, above 0 to 1.
-        k: Neighbors a sample; None for the default of :func:`d2pyg.select`, and less where there are
-            fewer samples.
+        k: Neighbors per sample; None for the default of :func:`d2pyg.select`. With fewer samples, k is
+            reduced.
         gamma_forward, gamma_reverse, metric: As in :func:`d2pyg.select`; None for its defaults.
-        stratify: Whether targets count as classes; if not, they are carried along.
+        stratify: Whether targets are classes, each with its own graph and budget. If False, they do not
+            affect the selection.
 
     Attributes:
         sample_indices_: int64 [B], the samples kept, in pick order.
@@ -72,7 +73,7 @@ class CoresetSelector(BaseEstimator):  # type: ignore[misc]  # scikit-learn is u
         return tags
 
     def fit(self, X: Any, y: Any = None, *, scores: Any = None) -> CoresetSelector:  # noqa: N803
-        """Selects.
+        """Selects the coreset.
 
         Args:
             X: [N, d], finite numbers.
@@ -102,10 +103,11 @@ class CoresetSelector(BaseEstimator):  # type: ignore[misc]  # scikit-learn is u
         return self
 
     def fit_resample(self, X: Any, y: Any = None, *, scores: Any = None) -> Any:  # noqa: N803
-        """:meth:`fit`, and then the samples that are kept, in the order of the data set.
+        """Runs :meth:`fit`, and returns the samples kept, in the order of the data set.
 
         Returns:
-            The part of ``X``, or with ``y`` the parts of both, of their own kind (frames stay frames).
+            The rows of ``X`` that are kept, or the rows of ``X`` and ``y``. Types stay the same: a frame
+            stays a frame.
         """
         self.fit(X, y, scores=scores)
         return take(X if y is None else (X, y), self.coreset_)

@@ -116,7 +116,7 @@ def test_files_in_the_settings_that_are_no_paths(damage, files, tmp_path, capsys
     assert main(["explain", "c.json", "1"]) == 2
     err = capsys.readouterr().err
     assert err.startswith("d2pyg: error: Expected 'path' to be a complete .json file")
-    assert "the 'files' of its settings are no paths by name" in err
+    assert "the 'files' of its settings are not paths by name" in err
     assert err.count("\n") == 1
 
 

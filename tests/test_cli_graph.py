@@ -165,8 +165,8 @@ def test_errors_are_one_line_and_leave_files_alone(command, message, files, tmp_
                 "backend        the backend used",
             ],
         ),
-        ("sweep", ["--gamma-reverse 0 0.1 1", "score_entropy", "stand in place of the embeddings"]),
-        ("select", ["d2pyg select graph.pt", "stand in place of the embeddings"]),
+        ("sweep", ["--gamma-reverse 0 0.1 1", "score_entropy", "Instead of embeddings"]),
+        ("select", ["d2pyg select graph.pt", "Instead of embeddings"]),
     ],
 )
 def test_help_teaches(command, words, capsys):

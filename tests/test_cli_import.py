@@ -88,7 +88,7 @@ def test_several_scores_a_sample(folder, capsys):
     low, high = both[:, 0].min(), both[:, 0].max()
     assert f"scores {low:.4g} to {high:.4g}, after" in capsys.readouterr().err
     assert main(command.split()) == 2
-    assert "need a 'forward' layer of your own with 'in_channels'" in capsys.readouterr().err
+    assert "need your own 'forward' layer with 'in_channels'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

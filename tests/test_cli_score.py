@@ -109,7 +109,7 @@ BAD = [
     ("prototypicality --embeddings x.npy --out s.npy", "'seed' for prototypicality (got none)"),
     (
         f"forgetting {FROM_LOGITS} --window 3 --out s.npy",
-        "'window' to be left out for forgetting, which has no use for it (got 3). It takes none",
+        "'window' to be left out for forgetting, which does not use it (got 3). It takes none",
     ),
     (f"el2n {FROM_LOGITS} --raw --out s.npy", "'raw' to be left out for el2n"),
     (f"aum {FROM_LOGITS} --embeddings x.npy --out s.npy", "'embeddings' to be left out for aum"),

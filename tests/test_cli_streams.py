@@ -147,7 +147,7 @@ def test_one_json_object_whatever_becomes_of_stderr(command, files):
 def test_a_reader_that_left(files):
     done = in_shell(files, f"$D2PYG {SELECT} --json | true")
     assert done.returncode == 0
-    assert [line.split()[0] for line in done.stderr.splitlines()] == ["kept", "scores"]
+    assert [line.split()[0] for line in done.stderr.splitlines()] == ["kept"]
     assert len(d2pyg.Coreset.load("c.npz")) == 30
 
 

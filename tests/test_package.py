@@ -1,14 +1,17 @@
 """The package as installed: quiet, light, and the same names for users who extend it."""
 
 import re
+import runpy
 import subprocess
 import sys
 from importlib.metadata import metadata, requires
+from pathlib import Path
 
 import pytest
 
 import d2pyg
 from d2pyg._base.registry import choices, look_up
+from d2pyg.demo import digits
 
 
 def test_import_is_quiet_and_changes_no_global_state():
@@ -89,7 +92,7 @@ def test_registering():
     with pytest.raises(ValueError, match=r"family to be one of kernel, .*got 'kernal'"):
         d2pyg.register("kernal", "flat")(Flat)
     for family, name, entry in (("kernel", 3, Flat), ("kernel", "", Flat), ("kernel", "flat", Flat())):
-        with pytest.raises(TypeError, match=r"a name, and a class or function to go by it \(got "):
+        with pytest.raises(TypeError, match=r"a name, and a class or function of that name \(got "):
             d2pyg.register(family, name)(entry)
     with pytest.raises(ValueError, match=r"family to be one of kernel, .*got \['kernel'\]"):
         d2pyg.register(["kernel"], "flat")(Flat)
@@ -110,3 +113,28 @@ def test_a_registered_message_works_by_name(rng):
     made = d2pyg.select(x, budget=30, reverse=Double(0.3))
     assert named.index.tolist() == made.index.tolist()
     assert named.index.tolist() != d2pyg.select(x, budget=30, gamma_reverse=0.3).index.tolist()
+
+
+def test_the_text_for_the_package_index_has_no_relative_links(monkeypatch):
+    told = {}
+    monkeypatch.setattr("setuptools.setup", told.update)
+    root = Path(__file__).parents[1]
+    runpy.run_path(str(root / "setup.py"))
+    text = told["long_description"]
+    targets = re.findall(r"\]\(([^)]*)\)", text)
+    assert targets
+    assert all(target.startswith("https://") for target in targets)
+    assert "](docs/" in (root / "README.md").read_text(encoding="utf-8")
+    assert "From a training run shows how to record them" in text
+    assert "```python\nimport d2pyg" in text
+
+
+@pytest.mark.parametrize(
+    ("module", "package"), [("matplotlib", "matplotlib"), ("sklearn.datasets", "scikit-learn")]
+)
+def test_the_demo_asks_for_its_packages_before_it_works(module, package, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr(digits, "train", None)
+    with pytest.raises(ImportError, match=f"This needs the package {package}"):
+        digits.run(0.3, 1, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -151,5 +151,5 @@ def test_names_are_plain_text(suffix, tmp_path, rng):
     x, scores = rng.normal(size=(20, 2)), rng.random(20)
     coreset = d2pyg.select(x, scores, budget=5)
     figure = plot_coresets(dict.fromkeys(NAMES, coreset), x, scores, tmp_path / f"f{suffix}")
-    assert [axes.get_title() for axes in panels(figure, 0)] == list(NAMES.values())
+    assert [axes.get_title(loc="left") for axes in panels(figure, 0)] == list(NAMES.values())
     assert (tmp_path / f"f{suffix}").stat().st_size > 0

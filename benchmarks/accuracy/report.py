@@ -121,7 +121,7 @@ def figure(result, path):
         for title, free in (("scores and embeddings of a training run", False), ("label-free", True))
     ]
     sides = [(title, own) for title, own in sides if own]
-    size = (1 + 7 * len(sides), 6)
+    size = (1 + 4.5 * len(sides), 4.5)  # text stays readable on a page of 700 pixels
     drawn, axes = plot.subplots(1, len(sides), figsize=size, sharey=True, squeeze=False, layout="tight")
     for ax, (title, own) in zip(axes[0], sides, strict=True):
         for row in result["rows"]:
@@ -131,11 +131,11 @@ def figure(result, path):
             _line(ax, name, [row for row in own if row["name"] == name], f"C{i % 10}", MARKERS[i % 12])
         ax.set_title(title)
         ax.set_xlabel("share pruned, %")
-        ax.legend(fontsize=8, loc="lower left")
+        ax.legend(fontsize=7, loc="lower left")
     means = [row["mean"] for row in rows]
     axes[0, 0].set_ylim(max(min(means), np.quantile(means, 0.1) - 3) - 1, max(means) + 1)
     axes[0, 0].set_ylabel("accuracy, %")
-    drawn.savefig(path, dpi=100)
+    drawn.savefig(path, dpi=150)
     plot.close(drawn)
 
 

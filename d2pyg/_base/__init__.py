@@ -1,1 +1,1 @@
-"""What all rooms stand on: checks, files, the grid, plug-ins by name. Nothing here is public."""
+"""The base of all packages: checks, files, the grid, plug-ins by name. Nothing here is public."""

@@ -14,6 +14,6 @@ def as_seed(seed: int) -> int:
 
 
 def draws(seed: int, num_samples: int) -> Tensor:
-    """Uniform numbers in 0 to 1, float64 [N], from a generator of its own on the CPU."""
+    """Uniform numbers in 0 to 1, float64 [N], from a local generator on the CPU."""
     generator = torch.Generator().manual_seed(as_seed(seed))
     return torch.rand(num_samples, generator=generator, dtype=torch.float64)

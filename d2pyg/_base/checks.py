@@ -1,4 +1,4 @@
-"""Checks at the public doors. Each error names the argument, the rule, the value and the way out."""
+"""Checks of public arguments. Each error names the argument, the rule, the value and the way out."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def as_scores(scores: ArrayLike, num_samples: int, signed: bool = False) -> Tens
 
 
 def as_columns(scores: ArrayLike | None, num_samples: int, columns: int | None) -> Tensor | None:
-    """Several scores a sample as float64 [N, F], the first at least 0; None where one is wanted."""
+    """Several scores per sample as float64 [N, F], the first at least 0; None if one is expected."""
     tensor = None if scores is None else as_tensor("scores", scores)
     several = tensor is not None and tensor.dim() == 2
     if columns is None and not several:
@@ -153,8 +153,8 @@ def as_columns(scores: ArrayLike | None, num_samples: int, columns: int | None) 
         if columns is None:
             rule = f"have one value for each of the {num_samples} samples"
         raise ValueError(
-            f"Expected 'scores' to {rule} (got {got}). Several numbers a sample need a 'forward' layer "
-            f"of your own with 'in_channels', which makes one of them."
+            f"Expected 'scores' to {rule} (got {got}). Several numbers per sample need your "
+            f"own 'forward' layer with 'in_channels', which combines them into one."
         )
     as_scores(tensor[:, 0], num_samples)
     tensor = tensor.to(as_device(None, tensor.device)).double()
@@ -224,7 +224,7 @@ def as_index(name: str, index: ArrayLike, num_samples: int | None) -> Tensor:
 
 
 def check_length(name: str, tensor: Tensor, num_samples: int, what: str = "samples") -> None:
-    """One value a sample."""
+    """One value per sample."""
     if tensor.dim() != 1 or len(tensor) != num_samples:
         raise ValueError(
             f"Expected {name!r} to have one value for each of the {num_samples} {what} "

@@ -1,4 +1,4 @@
-"""One of a few names; a name that is nearly one of them is an error that says which. Needs no torch."""
+"""One of a few names. For a similar name, the error suggests the right one. Needs no torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SHOWN = 60  # characters of a value in an error
 
 
 def shown(value: Any) -> str:
-    """What a value is, short enough for an error."""
+    """A value as text that is short enough for an error."""
     try:
         text = repr(value)
     except ValueError:  # Python writes no integer of more than 4300 digits
@@ -19,7 +19,7 @@ def shown(value: Any) -> str:
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str | None:
-    """The allowed name that somebody may have meant, if there is one.
+    """The allowed name that is most similar, if one is similar enough.
 
     Example:
         >>> nearest("lapacian", ["laplacian", "rbf"]), nearest("cubic", ["laplacian", "rbf"])

@@ -1,4 +1,4 @@
-"""Loops compiled by numba, and their code kept for later runs. Imported only when an engine runs."""
+"""Compiles loops with numba, and stores their code for later runs. Imported only when an engine runs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 
 def compiled(loop: Loop) -> Loop:
-    """Compiles a function when it is first called, and keeps the code for later runs.
+    """Compiles a function at its first call, and stores the code for later runs.
 
-    While it runs, other threads run too.
+    Other threads can run while the function runs.
 
     numba stores it in ``NUMBA_CACHE_DIR`` if that is set, else in ``__pycache__`` beside the file, else
     in the user's cache folder. These files are pickles: code, like the ``.pyc`` files beside them. A
@@ -38,7 +38,7 @@ def compiled(loop: Loop) -> Loop:
 
 
 class _File(IndexDataCacheFile):  # type: ignore[misc]
-    """Kept code with its hash: damaged code may load, and then give anything."""
+    """Stored code with its hash, because damaged code may load and then do anything."""
 
     def _dump(self, content: Any) -> bytes:
         data: bytes = super()._dump(content)
@@ -73,7 +73,7 @@ class _Cache(FunctionCache):  # type: ignore[misc]
 
 
 def _is_trusted(folder: Path) -> bool:
-    """Whether nobody but this user, its own group and root can put code there."""
+    """Whether only this user, its own group and root can write code there."""
     if not hasattr(os, "geteuid"):  # Windows has no such modes
         return True
     status = folder.stat()

@@ -1,4 +1,4 @@
-"""Optional packages: imported where used, and an absent one is an error with the pip line."""
+"""Optional packages: imported where used. If one is missing, the error has the pip command."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ def require(module: str, package: str, pip_line: str | None = None) -> ModuleTyp
     """The module, or an ImportError that says how to install its package.
 
     Args:
-        module: What is imported.
-        package: What the package is called.
-        pip_line: What follows ``pip install``, where that is more than the package.
+        module: The module to import.
+        package: The name of the package.
+        pip_line: The arguments of ``pip install``, if they are more than the package.
 
     Example:
         >>> require("no_such_module", "no-such-package")

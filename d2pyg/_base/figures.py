@@ -1,4 +1,4 @@
-"""Figures that a notebook shows, whatever was imported before. Needs matplotlib."""
+"""Figures that notebooks can always show. Needs matplotlib."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from matplotlib import figure  # noqa: E402
 
 
 class Figure(figure.Figure):
-    """A figure made without pyplot, so that nothing has to be closed.
+    """A figure made without pyplot, so nothing needs to be closed.
 
-    IPython shows plain figures only after a pyplot figure was made; this one it can always show.
+    IPython shows plain figures only after a pyplot figure was made. It always shows this one.
     """
 
     def _repr_png_(self) -> bytes:
@@ -25,7 +25,7 @@ class Figure(figure.Figure):
 
 
 def save_figure(drawn: figure.Figure, file: IO[bytes], suffix: str, dpi: int = 150) -> None:
-    """Writes a figure in the format of a suffix. A character that its font lacks is drawn as a box."""
+    """Writes a figure in the format of a suffix. A character that the font lacks is drawn as a box."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         drawn.savefig(file, format=suffix[1:], dpi=dpi)

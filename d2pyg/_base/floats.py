@@ -8,7 +8,7 @@ import numpy as np
 
 
 def float_kind(name: str, array: np.ndarray[Any, Any]) -> Any:
-    """A type of floats that holds an array's integers exactly; that of other numbers."""
+    """A float type that holds an array's integers exactly; other arrays keep their type."""
     if array.dtype.kind not in "iub":
         return array.dtype
     if array.dtype.kind == "b" or not array.size:

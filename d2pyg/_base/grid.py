@@ -1,8 +1,8 @@
-"""Order-free arithmetic: numbers on a power-of-two grid add exactly, so in any order.
+"""Order-free arithmetic: numbers on a power-of-two grid add exactly, in any order.
 
 Float addition depends on its order, and a scatter on a GPU has none. Multiples of one power of two
 add without rounding as long as every partial sum stays below ``2**53`` multiples. So each message is
-rounded once, to the grid, and after that no device, thread count or edge order changes a bit.
+rounded to the grid once. After that, no device, thread count or edge order changes a bit.
 
 The greedy engines share one grid, ``2**-30`` of the largest absolute score (rounded up to a power
 of two): scores closer than about 1e-9 of the largest count as tied, and sums stay exact up to

@@ -19,7 +19,7 @@ def rank_in_group(group: Tensor, num_groups: int) -> Tensor:
 
 
 def first_of_group(group: Tensor, count: Tensor) -> Tensor:
-    """Where the first ``count[g]`` entries of each group g are; group after group, each in order.
+    """The positions of the first ``count[g]`` entries of each group g, group after group, each in order.
 
     Example:
         >>> first_of_group(torch.tensor([1, 0, 1, 1]), count=torch.tensor([1, 2]))

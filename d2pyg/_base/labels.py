@@ -14,7 +14,7 @@ from d2pyg._base.names import Names, text_of
 
 
 class Classes(NamedTuple):
-    """The class of each sample, and what the user calls the classes."""
+    """The class of each sample, and the user's names of the classes."""
 
     code: Tensor  # int64 [N], 0..C-1
     values: list[Any]  # [C], ascending
@@ -51,9 +51,9 @@ def as_labels(name: str, labels: ArrayLike, num_samples: int, what: str = "sampl
 
 
 def as_targets(name: str, labels: ArrayLike, num_samples: int, num_columns: int) -> Tensor:
-    """The column of logits that is right for each sample, int64 [N]; names go by sorted order.
+    """The column of logits of each sample's class, int64 [N]. Names are in sorted order.
 
-    Names that leave a column without a name could mean any other.
+    Every column needs a name. Otherwise names would not tell the columns.
     """
     array, text = _read(name, labels)
     if text is None:
@@ -107,7 +107,7 @@ def _numbers(name: str, labels: Any, num_samples: int, what: str = "samples") ->
 
 
 def _class_names(values: Any) -> list[str] | None:
-    """What a column of datasets calls its integers 0, 1, ..., where it is of ``ClassLabel``."""
+    """The names of the integers 0, 1, ... in a ``ClassLabel`` column of datasets."""
     if package_of(values) != "datasets":
         return None
     features = getattr(getattr(values, "source", None), "features", None) or {}

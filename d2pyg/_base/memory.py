@@ -1,4 +1,4 @@
-"""How much memory this process may still take: of the machine, of its container, by its own limits."""
+"""How much memory this process can still use: by the machine, its container and its own limits."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import torch
 
 
 class _CGroup(NamedTuple):
-    """Where a version of cgroups says what it allows."""
+    """The files with the limits in a version of cgroups."""
 
     folder: str
     limits: tuple[str, ...]
     usage: str
-    droppable: str  # of memory.stat: pages of files that give way
+    droppable: str  # in memory.stat: pages of files that can be dropped
 
 
 _V1 = _CGroup(
@@ -27,14 +27,14 @@ _V2 = _CGroup("sys/fs/cgroup", ("memory.max", "memory.high"), "memory.current", 
 
 
 def free_bytes(device: torch.device, root: Path = Path("/")) -> int:
-    """Bytes that this process can still have on a device.
+    """Bytes that this process can still use on a device.
 
-    On the CPU the least of what the machine has available, what each control group of the process leaves
-    (containers, Slurm, Kubernetes), and what RLIMIT_AS and RLIMIT_DATA leave.
+    On the CPU this is the least of the available memory of the machine, the rest of each control group
+    of the process (containers, Slurm, Kubernetes), and the rest of RLIMIT_AS and RLIMIT_DATA.
 
     Args:
-        device: Any of torch's.
-        root: Where the system's files begin.
+        device: Any torch device.
+        root: The root of the file system.
     """
     if device.type == "cuda":
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -44,7 +44,7 @@ def free_bytes(device: torch.device, root: Path = Path("/")) -> int:
 
 
 def size_of(count: float) -> str:
-    """Bytes for people.
+    """A number of bytes as readable text.
 
     Example:
         >>> size_of(64e12)
@@ -55,12 +55,12 @@ def size_of(count: float) -> str:
 
 
 def _left_by_cgroups(root: Path) -> Iterator[float]:
-    """What the control groups leave, from that of the process up to the root of all."""
+    """The rest of each control group, from that of the process up to the root."""
     for line in _read(root / "proc/self/cgroup").splitlines():
         number, controllers, path = [*line.split(":", 2), "", ""][:3]
         if number == "0" or "memory" in controllers.split(","):
             version = _V2 if number == "0" else _V1
-            # In a container the path may be the host's, and only the root of it is there.
+            # In a container the path may be of the host, and only its root exists.
             top = root / version.folder
             folder = top / path.strip("/")
             while folder != top.parent:
@@ -76,7 +76,7 @@ def _left_by(folder: Path, version: _CGroup) -> float:
 
 
 def _left_by_limits() -> Iterator[float]:
-    """What the limits that the process runs under leave (ulimit -v, ulimit -d), where there are such."""
+    """The rest of the limits of the process (ulimit -v, ulimit -d), if there are any."""
     process = psutil.Process()
     if hasattr(process, "rlimit"):
         used = process.memory_info()
@@ -87,7 +87,7 @@ def _left_by_limits() -> Iterator[float]:
 
 
 def _read(path: Path) -> str:
-    """What a file says; nothing where there is none."""
+    """The text of a file; empty if there is none."""
     try:
         return path.read_text()
     except OSError:
@@ -95,5 +95,5 @@ def _read(path: Path) -> str:
 
 
 def _number(text: str) -> float:
-    """A number of bytes; infinite where it says ``max``, or nothing."""
+    """A number of bytes; infinite for ``max`` or an empty text."""
     return float(text) if text.strip().isdigit() else math.inf

@@ -1,4 +1,4 @@
-"""Names of samples: whole numbers, or text of any length, file names that are not UTF-8 included."""
+"""Names of samples: whole numbers or text of any length, including file names that are not UTF-8."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SMALL = 1 << 18  # characters that fixed width may always take: 1 MiB
 
 
 def as_ids(ids: Any, num_samples: int) -> Names:
-    """Names of the samples, [N], each once: int64, or text.
+    """Names of the samples, [N], all different: int64, or text.
 
-    An array of fixed width stays one, other text is as :func:`as_text` has it. Bytes are decoded as
-    ``os.fsdecode`` decodes file names.
+    An array of fixed width stays one. Other text becomes an array by :func:`as_text`. Bytes are decoded
+    as ``os.fsdecode`` decodes file names.
     """
     array = _array_of(ids)
     if array.dtype.kind == "u":
@@ -52,7 +52,7 @@ def as_ids(ids: Any, num_samples: int) -> Names:
 
 
 def as_text(names: Sequence[str]) -> Names:
-    """Text as an array of fixed width, or of objects where one long name would make that too wide.
+    """Text as an array of fixed width, or of objects if one long name would make that too wide.
 
     Example:
         >>> as_text(["a", "bc"]).dtype, as_text([*"0123456789", "b" * 10**6]).dtype
@@ -66,7 +66,7 @@ def as_text(names: Sequence[str]) -> Names:
 
 
 def text_of(array: Names) -> Names | None:
-    """Text of an array of text, of bytes or of both; None of any other.
+    """The text of an array of text, bytes or both; None for other arrays.
 
     Example:
         >>> text_of(np.array([b"a", "b"], dtype=object)), text_of(np.array([1, 2])) is None
@@ -81,12 +81,12 @@ def text_of(array: Names) -> Names | None:
 
 
 def encoded(names: Names) -> list[bytes]:
-    """Text as UTF-8, and file names that are not UTF-8 as they are on the disk."""
+    """Text as UTF-8. File names that are not UTF-8 keep their original bytes."""
     return [name.encode("utf-8", "surrogateescape") for name in names.tolist()]
 
 
 def decoded(names: Sequence[bytes]) -> Names:
-    """What :func:`encoded` was given."""
+    """The inverse of :func:`encoded`."""
     return as_text([_as_str(name) for name in names])
 
 
@@ -95,7 +95,7 @@ def _array_of(ids: Any) -> Names:
         return np.asarray(as_tensor("ids", ids).cpu())
     ids = as_plain("ids", ids)
     if isinstance(ids, list | tuple) and any(isinstance(name, str | bytes) for name in ids):
-        array = _objects(ids)  # NumPy would make all as wide as the longest, and text of numbers
+        array = _objects(ids)  # else all are as wide as the longest, and numbers become text
         check_present("ids", array)
     else:
         array = as_array("ids", ids)

@@ -1,4 +1,4 @@
-"""NoValues: what users have of all samples, and pass where values are wanted."""
+"""NoValues: a base for objects that are no values of samples, such as a recorder or a coreset."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from abc import abstractmethod
 
 
 class NoValues:
-    """Is no scores, labels or embeddings, though NumPy may make an array of it."""
+    """Refused as scores, labels or embeddings, even if NumPy can make an array of it."""
 
     @abstractmethod
     def _instead(self, name: str) -> str:
-        """What to pass as that argument."""
+        """The advice of the error: what to pass as that argument."""

@@ -1,4 +1,4 @@
-"""What options can be. Needs no torch, so that help and errors of the command come at once."""
+"""The allowed values of options. Needs no torch, so help and errors come at once."""
 
 UPDATES = ("sum", "product", "none")
 SCALES = ("median", "local")

@@ -1,7 +1,7 @@
-"""Memory that is quick to touch for the first time.
+"""Memory that is fast to write to for the first time.
 
-On the CPU numpy takes it, as numpy asks Linux for large pages. In pages of 4 kB, which torch gets, the
-first write to a large tensor takes several times as long as any other.
+On the CPU, NumPy allocates it, because NumPy asks Linux for large pages. torch gets pages of 4 kB. In
+these, the first write to a large tensor takes several times as long as any other.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_LARGE = 1 << 22  # bytes, from where numpy asks for large pages
+_LARGE = 1 << 22  # bytes; from this size on, NumPy asks for large pages
 _TYPES = {torch.float32: np.float32, torch.float64: np.float64, torch.int64: np.int64}
 
 
@@ -27,7 +27,7 @@ def unwritten_like(values: Tensor) -> Tensor:
 
 
 def out_like(values: Tensor) -> Tensor | None:
-    """The same for ``out=``; None where torch has to take it, for gradients, or may, as it is small.
+    """The same for ``out=``. None if torch must allocate (for gradients), or if the tensor is small.
 
     Example:
         >>> torch.square(torch.ones(3), out=out_like(torch.ones(3)))

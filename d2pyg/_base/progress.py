@@ -17,7 +17,7 @@ else:
 
 
 def progress_bar(total: int, what: str, unit: str, enabled: bool) -> Progress:
-    """A bar that counts to ``total``; silent unless enabled, and where there is no stderr."""
+    """A bar that counts to ``total``; silent unless enabled, and without stderr."""
     stream = sys.stderr
     shown = as_flag("progress", enabled) and stream is not None and not stream.closed
     return tqdm(
@@ -26,12 +26,12 @@ def progress_bar(total: int, what: str, unit: str, enabled: bool) -> Progress:
 
 
 def is_showing() -> bool:
-    """Whether a bar is on the screen, so that the line it stands on has no end yet."""
+    """Whether a bar is on the screen, so that its line has no end yet."""
     return len(getattr(tqdm, "_instances", ())) > 0
 
 
 class _Lenient:
-    """A stream that work does not fail for: a full disk or a reader that left costs the bar alone."""
+    """A stream whose errors are ignored: a full disk or a closed pipe only stops the bar."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -18,20 +18,20 @@ _TABLE: dict[str, dict[str, Any]] = {family: {} for family in FAMILIES}
 def register(family: str, name: str) -> Callable[[T], T]:
     """Makes a class or function available by name.
 
-    A definition that runs again, such as a notebook cell or a script that is also imported, replaces
-    what it registered before. Another definition cannot take its name.
+    If the same definition runs again, such as in a notebook cell or a script that is also imported, it
+    replaces the old one. A different definition cannot use a name that is taken.
 
     Args:
         family: ``"kernel"``, ``"forward"``, ``"reverse"``, ``"metric"``, ``"backend"``, ``"engine"``,
-            ``"method"`` (of selection: ``d2pyg.select`` is ``"d2"``) or ``"source"`` (a format of files,
-            a :class:`d2pyg.sources.Table`). A class is made with the arguments that go with the name: a
-            forward layer with ``gamma``, ``kernel`` and ``update``, a reverse message with ``gamma`` and
-            ``kernel``, a source with a path and the name of the argument, the others with none.
-        name: What a user passes, as in ``select(..., kernel=name)``.
+            ``"method"`` (of selection; ``d2pyg.select`` is ``"d2"``) or ``"source"`` (a format of files,
+            a :class:`d2pyg.sources.Table`). d2pyg creates a forward layer with ``gamma``, ``kernel`` and
+            ``update``, a reverse message with ``gamma`` and ``kernel``, a source with a path and the
+            name of the argument, and any other class without arguments.
+        name: The name to pass, as in ``select(..., kernel=name)``.
 
     Raises:
-        ValueError, TypeError: If there is no such family, it has another entry of that name, or what
-            is registered cannot be called.
+        ValueError, TypeError: If there is no such family, if the name is taken, or if the entry is not
+            callable.
 
     Example:
         >>> from d2pyg.nn import Kernel
@@ -51,7 +51,7 @@ def register(family: str, name: str) -> Callable[[T], T]:
             )
         if not isinstance(name, str) or not name or not callable(entry):
             raise TypeError(
-                f"Expected a name, and a class or function to go by it (got {shown(name)} and "
+                f"Expected a name, and a class or function of that name (got {shown(name)} and "
                 f"{type(entry).__name__}). Use @d2pyg.register({family!r}, 'name')."
             )
         entries = _TABLE[family]
@@ -68,15 +68,15 @@ def register(family: str, name: str) -> Callable[[T], T]:
 
 
 def _is_again(before: object, entry: object) -> bool:
-    """Whether both are one definition that ran twice: of one name in one module."""
+    """Whether both are the same definition, run twice: the same name in the same module."""
     return before is entry or _definition(before) == _definition(entry) != ""
 
 
 def _definition(entry: object) -> str:
-    """Where a class or function is defined; empty where it has no name of its own.
+    """Where a class or function is defined; empty if it has no name.
 
-    A script is one module, whether it is run, as ``__main__``, or imported by its file name, as
-    ``torch_geometric.nn.Sequential`` and processes that are spawned do.
+    A script is one module, whether it runs as ``__main__`` or is imported by its file name, as
+    ``torch_geometric.nn.Sequential`` and spawned processes do.
     """
     name, module = getattr(entry, "__qualname__", ""), getattr(entry, "__module__", "")
     if not name or "<lambda>" in name:
@@ -90,9 +90,9 @@ def choices(family: str) -> list[str]:
 
 
 def name_of(plug_in: object) -> str:
-    """What is recorded of a name or an object: the name, or what the object says it is.
+    """The record of a name or an object in settings: the name, or the repr of the object.
 
-    A class or function that is registered has the name that it is registered by.
+    A registered class or function is recorded by its registered name.
     """
     if isinstance(plug_in, str):
         return plug_in
@@ -106,7 +106,7 @@ def name_of(plug_in: object) -> str:
 def look_up(family: str, name: str | Callable[..., Any]) -> Any:
     """The entry of that name; an unknown name is an error that lists the choices.
 
-    A function or class that is given in place of a name is the entry.
+    A function or class can be given instead of a name.
     """
     entries = _TABLE.get(family, {})
     if callable(name):
@@ -126,7 +126,7 @@ def check_name(family: str, name: str, allowed: list[str]) -> str:
 
 
 def made(family: str, plug_in: str | Callable[..., Any], *values: Any, **arguments: Any) -> Any:
-    """What the entry of that name, or a class or function that is given, makes of these arguments."""
+    """Calls the entry of that name, or a given class or function, with these arguments."""
     entry = look_up(family, plug_in)
     if inspect.isabstract(entry):
         raise TypeError(

@@ -1,4 +1,4 @@
-"""Memory that has to be there."""
+"""Errors for counts that do not fit into memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def room_for(name: str, count: int) -> Iterator[None]:
-    """Says which count was too large where torch finds no memory for so many numbers."""
+    """If torch runs out of memory, raises an error that names the count that was too large."""
     try:
         yield
     except RuntimeError as error:

@@ -13,8 +13,8 @@ from d2pyg._base.floats import float_kind
 def as_rows(name: str, values: Any) -> Any:
     """:func:`~d2pyg._base.columns.as_plain`, with integers and truth values of a table as floats.
 
-    A table holds features, so they are float32 where that is exact, and float64 else. A plain array of
-    integers stays one: it could be token ids or classes.
+    A table holds features, so integers become float32 if that is exact, otherwise float64. A plain array
+    of integers stays as it is: it could hold token ids or classes.
     """
     plain = as_plain(name, values)
     if isinstance(plain, np.ndarray) and _is_table(values):

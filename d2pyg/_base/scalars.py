@@ -16,7 +16,7 @@ LARGEST = 2**63 - 1  # of the integers that torch and NumPy hold
 
 
 def as_flag(name: str, value: Any) -> bool:
-    """True or False, and nothing that is merely taken for one."""
+    """True or False; other values are refused, even if Python accepts them as truth values."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(
             f"Expected {name!r} to be True or False (got {type(value).__name__} {shown(value)}). "
@@ -35,9 +35,9 @@ def as_name(name: str, value: Any, remedy: str) -> str:
 
 
 def as_count(name: str, value: Any, low: int, high: int | None, meaning: str, remedy: str) -> int:
-    """A whole number between ``low`` and ``high``; ``meaning`` says what the upper end is.
+    """A whole number between ``low`` and ``high``. ``meaning`` explains the upper end in errors.
 
-    NumPy's and torch's integers are taken too. Without an upper end it has to fit into 64 bits.
+    Integers of NumPy and torch are accepted. Without an upper end, the number must fit into 64 bits.
     """
     boolean = isinstance(value, bool) or getattr(value, "dtype", None) in (torch.bool, np.bool_)
     try:
@@ -85,7 +85,7 @@ def check_gamma(name: str, value: Any) -> float:
 
 
 def as_device(device: str | torch.device | None, default: torch.device) -> torch.device:
-    """The device to compute on: one that is there, and the CPU for MPS, which has no float64."""
+    """The device to compute on, which must exist. The CPU replaces MPS, which has no float64."""
     try:
         place = default if device is None else torch.device(device)
         torch.empty(1, device=place).item()

@@ -1,10 +1,10 @@
-"""Text for people: on one line, and no longer than there is room for."""
+"""Text for messages: on one line, cut to a length."""
 
 from __future__ import annotations
 
 
 def one_line(text: str, limit: int) -> str:
-    """Text on one line; where it is too long, its middle is left out, so that both ends stay.
+    """Text on one line. If it is too long, its middle is left out.
 
     Example:
         >>> one_line("Expected\\n 'ids' to be names (got 'a', 'b', 'c', 'd'). Leave them out.", 45)
@@ -19,7 +19,7 @@ def one_line(text: str, limit: int) -> str:
 
 
 def printable(text: str) -> str:
-    """Text on one line, with escapes for what has no shape, such as control characters.
+    """Text on one line, with escapes for characters that do not print, such as control characters.
 
     Example:
         >>> printable("two\\nlines\\x07")

@@ -1,4 +1,4 @@
-"""Work on several threads, with torch on one in each."""
+"""Work on several threads. Inside each one, torch uses a single thread."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Task = TypeVar("Task")
 
 
 def share_out(tasks: Sequence[Task], worker: Callable[[], Callable[[Task], None]]) -> None:
-    """Calls what ``worker()`` gives with each task, on as many threads as torch uses.
+    """Calls the function that ``worker()`` returns with each task, on as many threads as torch uses.
 
-    Each thread calls ``worker`` once, so what it allocates is the thread's own, and takes tasks in their
-    order. The first error stops all.
+    Each thread calls ``worker`` once, so its memory belongs to the thread. Threads take tasks in order.
+    The first error stops all.
     """
     before = torch.get_num_threads()
     threads = min(before, len(tasks))

@@ -1,4 +1,4 @@
-"""Warnings that point at the user's line, however deep in this package they come from."""
+"""Warnings that point to the user's line, even from deep inside this package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class FewSamplesWarning(UserWarning):
 
 
 def warn(message: str, category: type[Warning]) -> None:
-    """A warning at the nearest line outside of this package and PyG."""
+    """Warns at the nearest line outside this package and PyG."""
     level = 2  # the caller of this function
     frame = sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _PASSED_OVER:

@@ -1,4 +1,4 @@
-"""Coverage-centric selection: random samples, evenly from all levels of difficulty."""
+"""Coverage-centric selection: random samples, spread evenly over all levels of difficulty."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ def ccs(
     Strata get their shares in order of size, the smallest first. Each gets an equal share of the
     remaining budget, rounded down, or all of its samples if it has fewer (Algorithm 1 of
     "Coverage-centric Coreset Selection for High Pruning Rates", arXiv:2210.15809, rounded as in the
-    authors' code). Inside a stratum, samples are random. The authors' code multiplies
-    :math:`x_{\max}` by 1.0001, where this closes the last stratum. It has no classes; with ``labels``,
-    this is CCS inside each class, on its own range of scores.
+    authors' code). Inside a stratum, samples are random. Here the last stratum includes
+    :math:`x_{\max}`; the authors' code multiplies :math:`x_{\max}` by 1.0001 instead. The paper has no
+    classes. With ``labels``, this is CCS inside each class, on the range of scores of that class.
 
     Picks are returned in rounds: each round takes a sample from every stratum that has any left, the
-    largest stratum first (of equal ones the harder). This gives the same shares, so ``index[:b]`` is
-    the coreset of size b, and ``initial=index[:b]`` gives the rest.
+    largest stratum first (of equally large ones the harder). This gives the same shares, so
+    ``index[:b]`` is the coreset of size b, and ``initial=index[:b]`` gives the rest.
 
     Args:
         embeddings: Not needed.
         scores: Difficulty [N], >= 0, higher is harder.
-        strata: S, at least 1; the paper uses 50.
+        strata: Number of strata S, at least 1; the paper uses 50.
         cutoff: Fraction of the hardest samples dropped first, the paper's beta. It uses these scores;
             the authors' code always uses AUM.
         initial: Samples already chosen (indices, a mask or a coreset). Each counts toward its stratum.
-        seed: A whole number >= 0.
+        seed: Seed of the random order, a whole number >= 0.
         **common: See :func:`d2pyg.select`.
 
     Returns:
@@ -93,14 +93,14 @@ def _strata(score: Tensor, group: Tensor, num_groups: int, strata: int) -> Tenso
 
 
 def _cells(group: Tensor, stratum: Tensor) -> Tensor:
-    """int64 [M], which of the strata that have samples each is in, all classes' one after the other."""
+    """int64 [M], the number of each sample's stratum, among the nonempty strata of all classes."""
     values, rank = stratum.unique(return_inverse=True)
     cell: Tensor = (group * len(values) + rank).unique(return_inverse=True)[1]
     return cell
 
 
 def _turn(cell: Tensor, drawn: Tensor) -> Tensor:
-    """When each sample's turn comes: by its place in its stratum, then the largest stratum first."""
+    """The turn of each sample: by its place in its stratum, then the largest stratum first."""
     order = drawn.argsort(stable=True)
     order = order[cell[order].argsort(stable=True)]
     size = cell.bincount()

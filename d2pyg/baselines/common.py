@@ -90,7 +90,7 @@ def task_of(
     unknown = [key for key in common if key not in _DEFAULTS]
     if unknown:
         raise TypeError(
-            f"Expected arguments that this method has (got {unknown[0]!r}). Besides its own there are "
+            f"Expected arguments that this method has (got {unknown[0]!r}). All methods also take "
             f"{', '.join(_DEFAULTS)}."
         )
     if scores is None and needs_scores is not None:
@@ -127,7 +127,7 @@ def task_of(
 def with_metric(
     embeddings: Embeddings, metric: str | Metric | None
 ) -> tuple[Tensor | Joined, Metric, str | Metric]:
-    """Checked embeddings, a metric that maps them into a Euclidean space, and what it was given as."""
+    """Checked embeddings, a metric that maps them into a Euclidean space, and the metric as given."""
     given = as_embedded(embeddings, "euclidean" if metric is None else metric)
     name = "euclidean" if metric is None else metric
     measure = given.metric if isinstance(given, Joined) else as_metric(name)
@@ -140,7 +140,7 @@ def with_metric(
 
 
 def fit(measure: Metric, given: Tensor | Joined, place: torch.device) -> Metric:
-    """The metric for these embeddings; joined ones have theirs fitted."""
+    """The metric fitted to these embeddings. Joined embeddings have a fitted one."""
     return measure.fit(given, place) if isinstance(given, Tensor) else measure
 
 

@@ -1,4 +1,4 @@
-"""DUAL's sampling: hard and uncertain samples, and easier ones the more is pruned."""
+"""DUAL's sampling: hard and uncertain samples; the more is pruned, the easier they are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from d2pyg.baselines.common import Common
 
 _C = 15.0  # the paper's C
-_ANCHORS = 10  # samples of the highest score, whose confidence says where the density starts out
+_ANCHORS = 10  # samples with the highest scores; their mean confidence sets the density
 _INSIDE = 1e-6  # confidences are kept this far from 0 and 1, where the density may be infinite
 
 
@@ -40,7 +40,8 @@ def dual(
     fraction pruned, and :math:`\mu` the mean :math:`p` of the 10 samples with the highest scores.
     Samples are drawn one after the other with probability proportional to
 
-    .. math:: w_i = x_i\, p_i^{\alpha - 1} (1 - p_i)^{\beta - 1}, \quad
+    .. math::
+        w_i = x_i\, p_i^{\alpha - 1} (1 - p_i)^{\beta - 1}, \\
         \beta = 15\, (1 - \mu)(1 - r^{c_D}), \quad \alpha = 16 - \beta .
 
     The more is pruned, the more the density favors confident, easy samples. Source: "Lightweight
@@ -50,17 +51,18 @@ def dual(
     1 - 1e-6.
 
     Picks are in the order of the draws. The weights depend on the budget, so a smaller coreset is not
-    the first picks of a larger one.
+    the beginning of a larger one.
 
     Args:
         embeddings: Not needed.
         scores: The DUAL score [N], :math:`x_i \ge 0`, or another in which higher is harder.
-        confidence: :math:`p_i`, [N], in 0 to 1, such as ``TrainingDynamics.confidence(raw=True)``. The
-            authors' code takes both from the first 30 epochs (CIFAR).
-        c_d: :math:`c_D`, above 0: larger ones turn to easy samples later. The authors' code uses 4 for
-            CIFAR and 11 for ImageNet.
+        confidence: Mean probability of the true class, :math:`p_i` [N], in 0 to 1, such as
+            ``TrainingDynamics.confidence(raw=True)``. The authors' code takes scores and confidence from
+            the first 30 epochs (CIFAR).
+        c_d: Exponent :math:`c_D`, above 0. With a larger one, easy samples are favored only at higher
+            pruning rates. The authors' code uses 4 for CIFAR and 11 for ImageNet.
         cutoff: Fraction of the hardest samples dropped first.
-        seed: A whole number >= 0.
+        seed: Seed of the draws, a whole number >= 0.
         **common: See :func:`d2pyg.select`. With labels, weights are the same and seats are by class.
 
     Returns:
@@ -86,7 +88,7 @@ def dual(
     alpha = _C + 1 - beta
     inside = mean.clamp(_INSIDE, 1 - _INSIDE)
     log_weight = score.log() + (alpha - 1) * inside.log() + (beta - 1) * (1 - inside).log()
-    # Whichever of exponential variables with rates w comes first, next, ... is drawn by these weights.
+    # The order of exponential variables with rates w is an order of draws with weights w.
     waiting = (-(-draws(seed, task.num_samples)).log1p()).log().to(task.place)[task.pool]
     index = ranked(task, waiting - log_weight)
     weight = (log_weight - log_weight.max()).exp().nan_to_num(nan=0.0)

@@ -76,19 +76,19 @@ def facility_location(
     Args:
         embeddings: [N, d]; or a graph from :func:`d2pyg.knn_graph`, to build it once for many runs.
         scores: Difficulty [N], only used by ``cutoff``.
-        k: Neighbors a sample, 1 to N - 1; default 10, with which ``benchmarks/accuracy`` measured it
-            (N - 1 if that is less), or all that a given graph has.
+        k: Neighbors per sample, 1 to N - 1; default 10, as in ``benchmarks/accuracy`` (N - 1 if that is
+            less), or all that a given graph has.
         gamma: Decay of similarity with distance, >= 0.
         kernel: ``"rbf"``, ``"laplacian"`` or a :class:`d2pyg.nn.Kernel` with weights in 0 to 1.
-        optimizer: ``"lazy"`` or ``"stochastic"``.
-        epsilon: :math:`\epsilon` of ``"stochastic"``, above 0 and below 1; default 0.1.
-        seed: Seed of ``"stochastic"``, drawn on the CPU; a whole number >= 0, default 0.
+        optimizer: Greedy algorithm, ``"lazy"`` or ``"stochastic"``.
+        epsilon: Tolerance :math:`\epsilon` of ``"stochastic"``, above 0 and below 1; default 0.1.
+        seed: Seed of ``"stochastic"``, a whole number >= 0; default 0. Draws are made on the CPU.
         cutoff: Fraction of the hardest samples dropped first.
         initial: Samples already chosen (indices, a mask or a coreset), in S from the start.
-        metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`; not with a
-            graph, which has its own.
-        backend: See :func:`d2pyg.knn_graph`; not with a graph.
-        progress: Show bars of rows and picks done.
+        metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`. A graph has its
+            own, so leave this out then.
+        backend: See :func:`d2pyg.knn_graph`. Leave it out with a graph.
+        progress: Show progress bars of rows and picks.
         **common: See :func:`d2pyg.select`. With labels, each class has its own graph; a given
             graph must not join samples of different labels.
 
@@ -131,7 +131,7 @@ def facility_location(
 
 
 def _chance(optimizer: str, epsilon: float | None, seed: int | None) -> Chance:
-    """Checked; empty where nothing is left to chance."""
+    """The checked random settings; empty for an optimizer without randomness."""
     check_choice("optimizer", optimizer, ("lazy", "stochastic"))
     if optimizer == "lazy":
         for name, value in (("epsilon", epsilon), ("seed", seed)):

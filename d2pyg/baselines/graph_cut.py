@@ -1,4 +1,4 @@
-"""Graph cut: samples like many others, and unlike each other."""
+"""Graph cut: samples that are similar to many others, but not to each other."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Redundancy(ReverseMessage):
-    """What a pick takes from the gain of another sample: twice their similarity, times a trade-off."""
+    """How much a pick lowers the gain of another sample: twice their similarity, times a trade-off."""
 
     monotone = True
 
@@ -73,17 +73,18 @@ def graph_cut(
     Args:
         embeddings: [N, d]; or a graph from :func:`d2pyg.knn_graph`, to build it once for many runs.
         scores: Difficulty [N], only used by ``cutoff``.
-        tradeoff: :math:`\lambda`, at least 0; ``lambdaVal`` in submodlib, 1 / ``alpha`` in apricot.
-        k: Neighbors a sample, 1 to N - 1; default 10, with which ``benchmarks/accuracy`` measured it
-            (N - 1 if that is less), or all that a given graph has.
+        tradeoff: Weight :math:`\lambda` of redundancy, at least 0. It is ``lambdaVal`` in submodlib and
+            1 / ``alpha`` in apricot.
+        k: Neighbors per sample, 1 to N - 1; default 10, as in ``benchmarks/accuracy`` (N - 1 if that is
+            less), or all that a given graph has.
         gamma: Decay of similarity with distance, >= 0.
         kernel: ``"rbf"``, ``"laplacian"`` or a :class:`d2pyg.nn.Kernel` with weights in 0 to 1.
         cutoff: Fraction of the hardest samples dropped first.
         initial: Samples already chosen (indices, a mask or a coreset), in S from the start.
-        metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`; not with a
-            graph, which has its own.
-        backend: See :func:`d2pyg.knn_graph`; not with a graph.
-        progress: Show bars of rows and picks done.
+        metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`. A graph has its
+            own, so leave this out then.
+        backend: See :func:`d2pyg.knn_graph`. Leave it out with a graph.
+        progress: Show progress bars of rows and picks.
         **common: See :func:`d2pyg.select`. With labels, each class has its own graph; a given
             graph must not join samples of different labels.
 

@@ -1,4 +1,4 @@
-"""k-center: samples such that all others are near to one of them."""
+"""k-center: samples chosen so that every other sample is near one of them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.knn import Embeddings
 from d2pyg.graph.metric import Metric
 from d2pyg.graph.points import Points
+from d2pyg.graph.ranking import of_pairs
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from d2pyg.baselines.common import Common
 
 _FEWEST, _MOST = 16, 512  # samples whose distances are kept up to date at every pick
-_PAIRS = 1 << 20  # elements of exact differences held together, 8 MiB
 
 
 @method("k_center")
@@ -55,7 +55,7 @@ def k_center(
         initial: Samples already chosen (indices, a mask or a coreset). Distances start from them. Those
             that the cutoff drops only count as seats.
         metric: ``"euclidean"`` or another :class:`d2pyg.graph.Metric`.
-        progress: Show a bar of picks done.
+        progress: Show a progress bar of picks.
         **common: See :func:`d2pyg.select`.
 
     Returns:
@@ -128,7 +128,8 @@ def farthest_first(points: Points, count: int, start: Tensor, bar: Progress) -> 
             value[best] = -1
             bar.update()
             if at > 0:
-                row = points.distance(here[best], here) if between is None else between[best]
+                one = here[best].expand_as(here)
+                row = of_pairs(points, one, here) if between is None else between[best]
                 torch.minimum(value, row, out=value)
         known = torch.stack(picks[before:])
         width = min(_MOST, 2 * width) if 2 * len(known) > width else max(_FEWEST, width // 2)
@@ -137,31 +138,29 @@ def farthest_first(points: Points, count: int, start: Tensor, bar: Progress) -> 
 
 def _between(points: Points, here: Tensor) -> Tensor:
     """All distances between a few points, exact."""
-    chunk = max(1, _PAIRS // (len(here) * points.dim))
-    return torch.cat([points.distance(rows.unsqueeze(1), here) for rows in here.split(chunk)])
+    size = len(here)
+    return of_pairs(points, here.repeat_interleave(size), here.repeat(size)).view(size, size)
 
 
 def tell(points: Points, nearest: Tensor, chosen: Tensor) -> None:
     """Lowers each point's distance if one of the chosen points is nearer."""
     table = points.single
-    right = table.rows(chosen)
-    tile = max(1, points.tile // len(chosen))
-    for start in range(0, len(points), tile):
-        rows = torch.arange(start, min(start + tile, len(points)), device=points.device)
-        bound = table.bounds(table.rows(rows), right)
-        row_bound = table.row_bound(points.norm[rows])
-        low, column = bound.min(dim=1)
-        maybe = (points.at_least(low + row_bound) < nearest[rows]).nonzero().flatten()
-        # First the likeliest of the chosen, then all that may be nearer still.
-        _lower(points, nearest, rows[maybe], chosen[column[maybe]])
-        bound[maybe, column[maybe]] = torch.inf
-        bound, row_bound, rows = bound[maybe], row_bound[maybe].unsqueeze(1), rows[maybe]
-        maybe, column = (points.at_least(bound + row_bound) < nearest[rows].unsqueeze(1)).nonzero().T
-        _lower(points, nearest, rows[maybe], chosen[column])
+    for some in chosen.split(points.rows_together):
+        left, base = table.rows(some), table.row_bound(points.norm[some]).unsqueeze(1)
+        width = max(1, table.columns_beside(len(some)) // 2)  # half for those that may be lowered
+        for start in range(0, len(points), width):
+            part = slice(start, min(start + width, len(points)))
+            bound = table.bounds(left, table.rows(part)) + base
+            low, row = bound.min(dim=0)
+            column = (points.at_least(low) < nearest[part]).nonzero().flatten()
+            # First the likeliest of the chosen, then all that may be nearer still.
+            row, place = row[column], start + column
+            _lower(points, nearest, place, some[row])
+            bound[row, column] = torch.inf
+            row, column = (points.at_least(bound[:, column]) < nearest[place]).nonzero().T
+            _lower(points, nearest, place[column], some[row])
 
 
 def _lower(points: Points, nearest: Tensor, rows: Tensor, chosen: Tensor) -> None:
-    """Lowers the distances of some points to those, exact, to one of the chosen each."""
-    together = _PAIRS // points.dim + 1
-    for row, one in zip(rows.split(together), chosen.split(together), strict=True):
-        nearest.scatter_reduce_(0, row, points.distance(row, one), "amin")
+    """Lowers the distances of some points to the exact distance from one chosen point each."""
+    nearest.scatter_reduce_(0, rows, of_pairs(points, rows, chosen), "amin")

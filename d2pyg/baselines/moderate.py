@@ -1,4 +1,4 @@
-"""Moderate coresets: neither the typical nor the odd samples of a class."""
+"""Moderate coresets: samples at the median distance from the center of their class."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def moderate(
     away = torch.zeros_like(task.score)
     for members in classes_of(task):
         if len(members):
-            points = Points(given, measure, task.place, members, memory=0)
+            points = Points(given, measure, task.place, members)
             distance = points.from_centre()
             away[members] = (distance - distance.median()).abs()
     index = ranked(task, away[task.pool])

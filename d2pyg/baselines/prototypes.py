@@ -1,4 +1,4 @@
-"""Far from every prototype: difficulty without labels and without training."""
+"""Samples far from every prototype: difficulty without labels and without training."""
 
 from __future__ import annotations
 
@@ -45,9 +45,10 @@ def prototypes(
     Args:
         embeddings: [N, d]. A zero vector is a direction of its own.
         scores: Difficulty [N], only used by ``cutoff``.
-        clusters: k, 1 to the number of samples; default: their square root, rounded up. (The paper takes
-            about as many as there are classes.)
-        which_to_keep: ``"hard"`` (far from the centroid) or ``"easy"``; ties to the lowest index.
+        clusters: Number of clusters, 1 to the number of samples; default: their square root, rounded up.
+            (The paper takes about as many as there are classes.)
+        which_to_keep: Which samples to keep: ``"hard"`` (far from the centroid) or ``"easy"``; ties go
+            to the lowest index.
         cutoff: Fraction of the hardest samples dropped first, before clustering.
         initial: Samples already chosen (indices, a mask or a coreset).
         seed: Seed for the samples that centroids start from.

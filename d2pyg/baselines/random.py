@@ -36,7 +36,7 @@ def random(
         scores: Difficulty [N], only used by ``cutoff``.
         cutoff: Fraction of the hardest samples dropped first.
         initial: Samples already chosen (indices, a mask or a coreset).
-        seed: A whole number >= 0.
+        seed: Seed of the draws, a whole number >= 0.
         **common: ``keep``, ``prune`` or ``budget``, ``labels``, ``balance``, ``min_per_class``, ``ids``,
             ``device``: see :func:`d2pyg.select`.
 

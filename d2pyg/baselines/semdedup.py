@@ -1,4 +1,4 @@
-"""SemDeDup: of samples that are nearly the same, one."""
+"""SemDeDup: keeps one of several samples that are nearly the same."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from d2pyg.baselines.common import Common
 
-_ELEMENTS = 1 << 22  # similarities held together
+_SIDE = 1024  # of a block of similarities
 _STEP = 2.0**-30  # similarities are rounded to it: equal samples tie on every device
 
 
@@ -45,8 +45,8 @@ def semdedup(
     even if the earlier sample is itself dropped, as in the authors' code
     (https://github.com/facebookresearch/SemDeDup; there similarities below 0 are 0). Here a budget
     replaces the threshold: the samples with the least :math:`m_i` are kept, ties to the lowest index. So
-    without labels, ``index[:b]`` is the coreset of size b, the one of the threshold that leaves b
-    samples. The first sample of a cluster has :math:`m_i = -1`. Similarities are rounded to multiples of
+    without labels, ``index[:b]`` is the coreset of size b: that of the threshold that leaves b samples.
+    The first sample of a cluster has :math:`m_i = -1`. Similarities are rounded to multiples of
     2**-30.
 
     Args:
@@ -96,7 +96,7 @@ def semdedup(
 def _to_earlier(x: Directions, members: Tensor) -> Tensor:
     """The largest cosine similarity of each member to one before it, float64; -1 for the first."""
     most = torch.full((len(members),), -1.0, dtype=torch.float64, device=members.device)
-    step = max(1, _ELEMENTS // max(1, len(members)))
+    step = min(_SIDE, x.together(_SIDE))
     for start in range(0, len(members), step):
         stop = min(start + step, len(members))
         here = x[members[start:stop]]

@@ -1,4 +1,4 @@
-"""The sparse similarities that facility location and graph cut run on."""
+"""The sparse similarities that facility location and graph cut use."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ def similarities(
 ) -> tuple[Edges, dict[str, Any]]:
     r"""Edges between near samples of one class, with similarities in place of distances.
 
-    An edge joins i and j if either is among the other's k nearest, and
-    :math:`s_{ij} = w(d_{ij} / \text{median}, \gamma)`, with w the kernel; the median is the lower one
-    of the positive distances. The similarity of a sample to itself, 1, has no edge; all others are 0.
+    An edge joins i and j if either is among the k nearest of the other. Its similarity is
+    :math:`s_{ij} = w(d_{ij} / \text{median}, \gamma)`, where w is the kernel and the median is the lower
+    median of the positive distances. The similarity of a sample to itself is 1 and has no edge. All
+    other similarities are 0.
     """
     kernel = as_kernel(kernel)
     gamma = check_gamma("gamma", gamma)

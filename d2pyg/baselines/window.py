@@ -1,4 +1,4 @@
-"""By difficulty alone: the hardest, the easiest, and a window between."""
+"""Selection by difficulty alone: the hardest samples, the easiest, or a window between."""
 
 from __future__ import annotations
 

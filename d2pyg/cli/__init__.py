@@ -1,7 +1,7 @@
-"""The command line: doors into the Python functions, with no logic of their own. One file a command.
+"""The command line: thin wrappers of the Python functions. One file per command.
 
-Importing it takes no time, so that Ctrl-C is answered from the start. ``arguments`` holds the options of
-all commands, and imports no torch: help and errors in options come at once.
+Importing it is fast, so Ctrl-C works from the start. ``arguments`` holds the options of all commands. It
+does not import torch, so help and errors in options come at once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What several commands share: inputs, progress, tables."""
+"""Helpers of several commands: inputs, progress, tables."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from d2pyg.sources.source import Source
 
 
 def given(arguments: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
-    """The options that were given: parsers of selections leave the others out, with ``SUPPRESS``."""
+    """The options that were given. With ``SUPPRESS``, parsers leave out the others."""
     return {name: getattr(arguments, name) for name in names if name in arguments}
 
 
@@ -148,7 +148,7 @@ _READERS: dict[str, Reader] = {
 
 @contextmanager
 def in_words_of_options(written: Mapping[str, str]) -> Iterator[None]:
-    """Errors name what the user wrote, where a function has another name for it."""
+    """Renames parameters in errors to the options that the user wrote."""
     try:
         yield
     except (TypeError, ValueError) as error:
@@ -160,7 +160,7 @@ def in_words_of_options(written: Mapping[str, str]) -> Iterator[None]:
 
 
 def progress(arguments: argparse.Namespace) -> bool:
-    """What was asked for, or whether this is a terminal."""
+    """Whether to show progress: as asked for, or if stderr is a terminal."""
     return on_terminal() if arguments.progress is None else bool(arguments.progress)
 
 

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _index(coreset: Coreset, sample: str, by_index: bool) -> int:
-    """The sample of that name, or of that index where there are no names."""
+    """The sample of that name, or of that index if there are no names."""
     total = len(coreset.scores)
     if coreset.ids is not None and not by_index:
         names = [str(name) for name in coreset.ids.tolist()]

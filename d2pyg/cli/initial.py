@@ -1,4 +1,4 @@
-"""--initial: what files of several kinds say was chosen already, as indices in their order."""
+"""--initial: reads the samples already chosen from files of several kinds, as indices in order."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def read_initial(specs: Sequence[str], files: Mapping[str, Any]) -> Tensor:
 
 
 def _num_samples(files: Mapping[str, Any]) -> int:
-    """N, by the first of the arrays that has it; the method compares them."""
+    """N, from the first array given. The method checks that all agree."""
     for name in ("embeddings", "scores", "labels", "ids"):
         values = files.get(name)
         if isinstance(values, Data):
@@ -66,7 +66,7 @@ def _of_file(spec: str, total: int, ids: Names | None) -> Tensor:
 
 
 def _content(spec: str, path: Path) -> Coreset | list[Any] | Names:
-    """A coreset; a list, which holds names where samples have names; or an array."""
+    """A coreset, an array, or a list. A list holds names if samples have names."""
     if path.suffix == ".txt":
         entries = read_array(_NAME, spec).tolist()
         return [] if entries == [""] else entries
@@ -78,7 +78,7 @@ def _content(spec: str, path: Path) -> Coreset | list[Any] | Names:
             _check_entries(entries, path)
             return entries
     if path.suffix in (".npz", ".pt"):
-        with suppress(ValueError, TypeError):  # a coreset, of which no key is named, is no one array
+        with suppress(ValueError, TypeError):  # a coreset file holds several arrays
             return np.asarray(read_array(_NAME, spec))
     if path.suffix in CORESET_SUFFIXES:
         with in_words_of_options({"path": _NAME}):
@@ -87,7 +87,7 @@ def _content(spec: str, path: Path) -> Coreset | list[Any] | Names:
 
 
 def _of_list(entries: list[Any], total: int, ids: Names | None) -> Tensor:
-    """Names where samples have names, else indices; as text or as numbers."""
+    """Names if samples have names, otherwise indices; as text or as numbers."""
     if ids is None or ids.dtype.kind == "i":
         written = all(isinstance(entry, str) and re.fullmatch("-?[0-9]+", entry) for entry in entries)
         entries = [int(entry) for entry in entries] if written else entries

@@ -1,4 +1,4 @@
-"""Which options go with a selection method: the arguments that its function has."""
+"""Checks the options of a selection method against the arguments of its function."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from d2pyg.cli.arguments.methods import Method, parameters
 
 
 def check_options(name: str, method: Method, given: Collection[str]) -> None:
-    """Refuses what the method has no use for, and asks for what it cannot do without."""
+    """Refuses options that the method does not take, and missing ones that it requires."""
     own = parameters(method)
     takes_all = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(method).parameters.values())
     for option in given:
         if option not in own and not takes_all:
             raise ValueError(
-                f"Expected {option!r} to be left out with method {name!r}, which has no use for it. "
+                f"Expected {option!r} to be left out with method {name!r}, which does not take it. "
                 f"It takes {', '.join(own)}."
             )
     for option, parameter in own.items():

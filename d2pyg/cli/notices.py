@@ -1,4 +1,4 @@
-"""Warnings and logs while a command runs: a line each. Those of torch and PyG are left out."""
+"""Prints warnings and logs while a command runs, one line each, without those of torch and PyG."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEFT_OUT = ("torch", "torch_geometric", "torch_cluster", "torch_scatter", "pyg_
 
 @contextmanager
 def in_lines(verbose: bool) -> Iterator[None]:
-    """Tells warnings in a line each; with ``verbose`` the plans that d2pyg logs too."""
+    """Prints each warning in one line. With ``verbose``, also prints d2pyg's logs of memory plans."""
     log, level = logging.getLogger("d2pyg"), logging.getLogger("d2pyg").level
     handler = _Lines("d2pyg: ")
     shown, last = warnings.showwarning, logging.lastResort
@@ -51,9 +51,9 @@ def _show(message: Warning | str, category: type[Warning], filename: str, *_: An
 
 
 def _is_of_libraries(category: type[Warning], path: Path) -> bool:
-    """Whether torch or PyG warn: at lines of theirs, or at lines of d2pyg that call them.
+    """Whether a warning is from torch or PyG: at their own lines, or at lines of d2pyg that call them.
 
-    d2pyg itself warns at lines outside of it, and NumPy has warnings of another kind.
+    d2pyg's own warnings point to lines outside d2pyg. NumPy's warnings are of another category.
     """
     own = Path(__file__).parents[1]
     if path.is_relative_to(own) and path != own / "__main__.py":

@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _sources(arguments: argparse.Namespace, name: str) -> tuple[str, ...]:
-    """What the score is made from; all of it is given, and nothing else."""
+    """The inputs of the score. Refuses missing inputs and others."""
     sources: tuple[str, ...] = ("logits", "labels")
     if name in FROM_EMBEDDINGS:
         sources = ("embeddings",)
@@ -84,7 +84,7 @@ def _sources(arguments: argparse.Namespace, name: str) -> tuple[str, ...]:
 
 
 def _options(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
-    """The options that are given, as parameters of the function."""
+    """The options given, as parameters of the function."""
     used = {**FROM_TRAINING, **FROM_LOSSES, **FROM_EMBEDDINGS}[name]
     if arguments.dynamics is not None:
         used = tuple(option for option in used if option not in _RECORDERS)
@@ -107,7 +107,7 @@ def _refuse(
             continue
         where = name if arguments.dynamics is None else f"{name} from 'dynamics'"
         raise ValueError(
-            f"Expected {option!r} to be left out for {where}, which has no use for it (got "
+            f"Expected {option!r} to be left out for {where}, which does not use it (got "
             f"{value!r}). It takes {', '.join(used) or 'none of these options'}."
         )
 

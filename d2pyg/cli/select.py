@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
             left_out = index if coreset.ids is None else coreset.ids[index]
             targets[1].write(formats.name_list(left_out, removed.suffix))
     summary["seconds"] = round(time.perf_counter() - started, 3)
-    _report(summary)
+    _report(summary, "scores" in files)
     if arguments.json:
         streams.say(json.dumps({**summary, "settings": coreset.settings}))
 
@@ -87,18 +87,20 @@ def _summary(coreset: Coreset, score: Tensor, labels: Tensor | None, messages: b
     }
 
 
-def _report(summary: dict[str, Any]) -> None:
-    """The summary for people, on stderr."""
-    after = ""
-    if summary["score_after"] is not None:
-        after = ", after the forward pass {:.4g} to {:.4g}".format(*summary["score_after"])
+def _report(summary: dict[str, Any], scored: bool) -> None:
+    """Prints the summary for people on stderr. Without scores, it has no line about them."""
     lines = [
         f"kept {summary['kept']} of {summary['of']} samples in {summary['seconds']:.1f} s "
-        f"-> {summary['out']}",
-        "scores {:.4g} to {:.4g}".format(*summary["score_before"])
-        + after
-        + ", kept {:.4g} to {:.4g}".format(*summary["score_kept"]),
+        f"-> {summary['out']}"
     ]
+    if scored:
+        ranges = {
+            "scores": "score_before",
+            "after the forward pass": "score_after",
+            "kept": "score_kept",
+        }
+        known = {name: summary[key] for name, key in ranges.items() if summary[key] is not None}
+        lines.append(", ".join(f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in known.items()))
     if summary["kept_per_class"] is not None:
         counts = [f"{label}: {count}" for label, count in summary["kept_per_class"].items()]
         more = f", and {len(counts) - 20} more classes" if len(counts) > 20 else ""

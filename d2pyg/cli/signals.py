@@ -1,4 +1,4 @@
-"""Ctrl-C and termination: one line that says what was written, and an end at once."""
+"""Ctrl-C and termination end the process at once, with one line that says what was written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INTERRUPTED = 128 + signal.SIGINT  # the status
 class Ending:
     """How this process ends at a signal.
 
-    Nothing is raised, since an exception can be lost: in an import, in a callback, in ``__del__``.
+    No exception is raised, because it could be lost: in an import, in a callback, in ``__del__``.
 
     Attributes:
         written: What was put in place so far.
@@ -30,13 +30,13 @@ class Ending:
         self.discard: Callable[[], None] = lambda: None
 
     def answer(self) -> None:
-        """From now on signals end the process; one that is ignored already stays ignored."""
+        """From now on, signals end the process. A signal that is already ignored stays ignored."""
         for number in _WORDS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._end)
 
     def _end(self, number: int, _: FrameType | None) -> None:
-        """It imports nothing, since the signal may have come in the middle of an import."""
+        """Imports nothing, because the signal may come in the middle of an import."""
         ignore()
         try:
             self.discard()
@@ -48,18 +48,18 @@ class Ending:
 
 
 def ignore() -> None:
-    """For the last moments of a process, when all is written and said."""
+    """Ignores signals, for the end of a process, when everything is written."""
     for number in _WORDS:
         signal.signal(number, signal.SIG_IGN)
 
 
 def last_line(written: Sequence[Path], number: int = signal.SIGINT) -> str:
-    """What had been written when the signal came."""
+    """Says which files had been written when the signal came."""
     if not written:
         return f"d2pyg: {_WORDS[number]}, nothing was written"
     return f"d2pyg: {_WORDS[number]} after {listed(written)}"
 
 
 def listed(written: Sequence[Path]) -> str:
-    """Says that these were written."""
+    """Says that these files were written."""
     return f"{' and '.join(map(str, written))} {'was' if len(written) == 1 else 'were'} written"

@@ -1,4 +1,4 @@
-"""What a command says: results on stdout, all else on stderr, each in characters that the stream has."""
+"""Output of commands: results on stdout, all else on stderr, in characters of the stream's encoding."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LIMIT = 300  # characters of an error or a warning
 def say(text: str) -> None:
     """Prints a result on stdout.
 
-    A reader that has left, as ``head`` does, has what it wanted.
+    If the reader has left, as ``head`` does, nothing is raised.
 
     Raises:
         OSError: If stdout takes no more, such as a file on a full disk.
@@ -25,22 +25,22 @@ def say(text: str) -> None:
 
 
 def tell(text: str) -> None:
-    """Prints for people, on stderr; where nobody can be told, nothing is lost."""
+    """Prints for people on stderr. Errors of stderr are ignored."""
     with suppress(OSError):
         _write(sys.stderr, text)
 
 
 def tell_line(start: str, text: str) -> None:
-    """Tells an error or a warning in one line of at most 300 characters."""
+    """Prints an error or a warning on stderr, in one line of at most 300 characters."""
     tell(one_line(start + _in_characters_of(sys.stderr, text), _LIMIT))
 
 
 def tell_at_once(text: str, new_line: bool) -> None:
-    """Tells a line past the buffers of Python, which a signal may have found in use.
+    """Writes a line to stderr without Python's buffers, which may be in use when a signal comes.
 
     Args:
         text: The line.
-        new_line: Another line, such as a progress bar, has to end first.
+        new_line: Whether to end another line first, such as a progress bar.
     """
     line = one_line(_in_characters_of(sys.stderr, text), _LIMIT)
     start = "\n" if new_line else ""
@@ -48,15 +48,14 @@ def tell_at_once(text: str, new_line: bool) -> None:
 
 
 def on_terminal() -> bool:
-    """Whether somebody watches stderr."""
+    """Whether stderr is a terminal."""
     return _is_open(sys.stderr) and sys.stderr.isatty()
 
 
 def open_missing() -> None:
-    """Opens standard streams that are closed (``2>&-``) on nothing.
+    """Opens closed standard streams (``2>&-``) on the null device.
 
-    Else the next file that is opened would be taken for them, and an output would hold what a library
-    prints.
+    Otherwise the next file that is opened would take their place, and libraries would print into it.
     """
     for descriptor, name, mode in (0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w"):
         try:
@@ -68,7 +67,7 @@ def open_missing() -> None:
 
 
 def settle() -> None:
-    """Writes what is left, as Python itself complains about a stream that takes no more."""
+    """Flushes the streams, because Python prints an error if a stream accepts no more at exit."""
     for stream in sys.stdout, sys.stderr:
         try:
             if _is_open(stream):
@@ -90,7 +89,7 @@ def _is_open(stream: TextIO | None) -> TypeGuard[TextIO]:
 
 
 def _in_characters_of(stream: TextIO | None, text: str) -> str:
-    """The text with escapes for what the stream cannot encode, such as lone surrogates."""
+    """The text with escapes for characters that the stream cannot encode, such as lone surrogates."""
     encoding = _encoding(stream)
     return text.encode(encoding, "backslashreplace").decode(encoding)
 

@@ -1,1 +1,1 @@
-"""The result of a selection, its files, and why a sample was kept."""
+"""The result of a selection, its file formats, and explanations of picks."""

@@ -36,9 +36,9 @@ class Coreset(NoValues):
         scores: float64 [N], all scores after the forward pass; NaN where the cutoff dropped the
             sample.
         settings: Every argument, the engine and backend used, and versions: enough to repeat it.
-        ids: The user's own names of all N samples, or None: int64, or text of fixed width, or an
-            array of str objects where one long name would make that too wide.
-        trace: What :meth:`explain` needs: the graph, which it keeps in memory. Not saved.
+        ids: Your own names of all N samples, or None. An int64 array, text of fixed width, or str
+            objects if one long name would make fixed width too wide.
+        trace: What :meth:`explain` needs. It keeps the graph in memory. It is not saved.
 
     Example:
         >>> x = torch.tensor([[0.0], [0.1], [5.0], [5.2]])
@@ -60,11 +60,11 @@ class Coreset(NoValues):
 
     @property
     def mask(self) -> Tensor:
-        """bool [N], True for what is kept.
+        """bool [N], True for the samples kept.
 
-        pandas and polars take no tensors: ``dataframe[coreset.mask.numpy()]`` in pandas,
-        ``dataframe.filter(coreset.mask.numpy())`` in polars. In pick order:
-        ``dataframe.iloc[coreset]``, and ``dataframe[coreset.index.numpy()]``.
+        pandas and polars do not accept tensors. Write ``dataframe[coreset.mask.numpy()]`` in pandas and
+        ``dataframe.filter(coreset.mask.numpy())`` in polars. For pick order, write
+        ``dataframe.iloc[coreset]`` and ``dataframe[coreset.index.numpy()]``.
         """
         mask = torch.zeros(len(self.scores), dtype=torch.bool, device=self.index.device)
         return mask.index_fill(0, self.index, True)
@@ -73,14 +73,14 @@ class Coreset(NoValues):
     def removed(self) -> Tensor:
         """int64, the samples that are not kept, ascending.
 
-        ``initial`` samples were kept before: they are neither in ``index`` nor here.
+        ``initial`` samples were kept before, so they are neither in ``index`` nor here.
         """
         initial = torch.tensor(self.settings.get("initial") or [], dtype=torch.int64)
         return (~self.mask).index_fill(0, initial.to(self.index.device), False).nonzero().flatten()
 
     @property
     def kept_ids(self) -> np.ndarray[Any, Any]:
-        """Your names of what is kept, [B], in pick order.
+        """Your names of the samples kept, [B], in pick order.
 
         Raises:
             ValueError: If the coreset has no names.
@@ -94,10 +94,10 @@ class Coreset(NoValues):
         return names
 
     def to_pandas(self) -> pandas.DataFrame:
-        """A data frame, a row a sample, the picks first: the table that ``.csv`` files hold.
+        """A data frame with one row per sample, the picks first. ``.csv`` files hold the same table.
 
-        Columns: ``index``, ``id`` (if there are ids), ``rank`` (place in pick order, missing for what
-        was not picked), ``kept``, ``pick_score``, ``score``.
+        Columns: ``index``, ``id`` (if there are ids), ``rank`` (place in pick order, missing if the
+        sample was not picked), ``kept``, ``pick_score``, ``score``.
 
         Raises:
             ImportError: If pandas is not installed.
@@ -117,13 +117,13 @@ class Coreset(NoValues):
     def __getitem__(self, place: int | slice) -> int | Coreset:
         """``coreset[i]`` is the sample picked at place i, ``coreset[:b]`` the coreset of size b.
 
-        Methods pick one after the other, so the first b picks are what budget b gives, with classes
-        too. Its settings have that budget. A method of your own whose picks depend on the budget has
-        to say so, with ``settings["nests"] = False``.
+        The first b picks are the picks of budget b, with classes too. The settings of ``coreset[:b]``
+        have that budget. If the picks of your own method depend on the budget, set
+        ``settings["nests"] = False``.
 
         Raises:
-            ValueError: If picks are asked for that do not begin with the first, or that there are not,
-                or the method's picks depend on the budget.
+            ValueError: If the slice does not begin with the first pick or is longer than the coreset, or
+                if the method's picks depend on the budget.
             IndexError: If there is no such place.
         """
         if not isinstance(place, slice):
@@ -131,8 +131,8 @@ class Coreset(NoValues):
         count = place.stop
         if place.start not in (None, 0) or place.step not in (None, 1) or count is None:
             raise ValueError(
-                f"Expected 'coreset[:b]', the first b picks (got {place}). Others are no coreset; take "
-                f"them from coreset.index."
+                f"Expected 'coreset[:b]', the first b picks (got {place}). For other picks, index "
+                f"coreset.index."
             )
         remedy = "Select again with a larger budget for more picks."
         count = as_count("b", count, 1, len(self), ", the number of picks", remedy)
@@ -142,7 +142,7 @@ class Coreset(NoValues):
         )
 
     def __eq__(self, other: object) -> bool:
-        """The same picks with the same scores, of as many samples."""
+        """Whether the picks, their scores and the number of samples are the same."""
         if not isinstance(other, Coreset):
             return NotImplemented
         return (
@@ -155,7 +155,7 @@ class Coreset(NoValues):
         return hash((len(self.scores), *self.index.tolist()))
 
     def _instead(self, name: str) -> str:
-        return f"It holds those kept; pass {name} of all. Of those kept they are {name}[coreset.index]."
+        return f"Pass {name} of all samples. Those of the samples kept are {name}[coreset.index]."
 
     def __array__(
         self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
@@ -185,8 +185,8 @@ class Coreset(NoValues):
             An :class:`~d2pyg.coreset.explanation.Explanation`; print it.
 
         Raises:
-            ValueError: If the coreset was loaded from a file, which does not hold the graph, or made
-                by a method without messages.
+            ValueError: If the coreset was loaded from a file (files do not hold the graph), or comes
+                from a method without messages.
 
         Example:
             >>> x = torch.tensor([[0.0], [0.0], [5.0]])
@@ -209,23 +209,23 @@ class Coreset(NoValues):
         return explain(self.trace, sample, self.index, self.pick_scores, initial, name)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the coreset, in the format that the suffix says.
+        """Writes the coreset. The suffix decides the format.
 
         - ``.npy``: ``index`` alone.
         - ``.npz``, ``.pt``, ``.json``: everything, by the names of the attributes, and ``checksum``.
-          In ``.npz``, names of very different lengths are ``ids_utf8``, the bytes of all, and
-          ``ids_end``, int64 [N], where each ends.
-        - ``.csv``, ``.parquet`` (needs pyarrow): everything, a row a sample: ``index``, ``id`` (if
-          there are ids), ``rank`` (place in pick order, empty for what was not picked), ``kept``,
-          ``pick_score``, ``score``. The picks come first, in order. Settings and checksum are JSON
-          in the first row's column ``d2pyg``, or in the schema's metadata.
+          In ``.npz``, names of very different lengths are stored as ``ids_utf8`` (the bytes of all
+          names) and ``ids_end`` (int64 [N], where each name ends).
+        - ``.csv``, ``.parquet`` (needs pyarrow): everything, one row per sample: ``index``, ``id`` (if
+          there are ids), ``rank`` (place in pick order, empty if the sample was not picked), ``kept``,
+          ``pick_score``, ``score``. The picks come first, in order. Settings and checksum are JSON,
+          in the column ``d2pyg`` of the first row or in the metadata of the schema.
 
-        Names that are not UTF-8, as ``os.fsdecode`` has them, are written as the bytes that they are
-        on the disk; in Parquet ``id`` is then a column of bytes. The file is written beside the target
-        and then renamed, so a failure leaves an older file as it was.
+        Names that are not UTF-8, as ``os.fsdecode`` returns them, are written as the original bytes; in
+        Parquet, ``id`` is then a column of bytes. The file is written to a temporary file and then
+        renamed. If that fails, an older file stays as it was.
 
         Raises:
-            ValueError: If the suffix is unknown, or the parts are not those of a coreset.
+            ValueError: If the suffix is unknown, or the attributes do not fit together.
             FileNotFoundError: If the folder does not exist.
             ImportError: If pyarrow is needed and not installed.
         """
@@ -235,10 +235,10 @@ class Coreset(NoValues):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Coreset:
-        """Reads what :meth:`save` wrote, but for ``.npy``, which holds the index alone.
+        """Reads a file of :meth:`save`, except ``.npy``, which holds only the index.
 
-        Nothing is unpickled. The content is checked: what has to hold among its parts, and the
-        checksum that :meth:`save` wrote. To change a file by hand, take the checksum out.
+        Nothing is unpickled. The content is checked: its parts must fit together, and the checksum must
+        match. If you change a file by hand, remove the checksum.
 
         Raises:
             ValueError: If the file is not a complete coreset, or damaged.
@@ -251,10 +251,10 @@ class Coreset(NoValues):
 
 
 def write(coreset: Coreset, file: IO[bytes], suffix: str) -> None:
-    """Writes what :meth:`Coreset.save` does into a file that is open.
+    """Writes what :meth:`Coreset.save` writes, into an open file.
 
     Raises:
-        ValueError: If the parts are not those of a coreset, so that it could not be read.
+        ValueError: If the attributes do not fit together, so the file could not be read.
     """
     formats.write(_fields(coreset), file, suffix)
 
@@ -265,9 +265,9 @@ def _fields(coreset: Coreset) -> Fields:
 
 
 def picks_of(coreset: Coreset | ArrayLike, num_samples: int | None) -> Tensor:
-    """The index int64 [B] of a coreset, or one that is given as such, on the CPU, in pick order.
+    """The index int64 [B] of a coreset, or a given index, on the CPU, in pick order.
 
-    It has to be of ``num_samples`` samples, where that is known.
+    If ``num_samples`` is known, the coreset must be of that many samples.
     """
     if not isinstance(coreset, Coreset):
         return as_index("coreset", coreset, num_samples).cpu()

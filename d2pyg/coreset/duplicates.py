@@ -1,4 +1,4 @@
-"""Duplicates: groups of near-duplicates, and the sample of each group that is kept."""
+"""Duplicates: groups of near-duplicates, and which sample of each group is kept."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from d2pyg.coreset.tables import csv_bytes, text_column, write_table
 
 @dataclass(frozen=True, eq=False)
 class Duplicates:
-    """Which samples are near-duplicates, and which of them is kept.
+    """Which samples are near-duplicates, and which one of each group is kept.
 
     Attributes:
-        representative: int64 [N], the sample that is kept of each sample's group: itself, where it is
-            kept.
-        distance: float64 [N], to the representative; 0 for what is kept.
+        representative: int64 [N], for each sample the one of its group that is kept (itself, if it is
+            kept).
+        distance: float64 [N], the distance to the representative; 0 for the samples kept.
         settings: Every argument, and versions.
         ids: Your names of the samples [N], or None.
 
@@ -45,22 +45,22 @@ class Duplicates:
 
     @property
     def mask(self) -> Tensor:
-        """bool [N], True for what is kept."""
+        """bool [N], True for the samples kept."""
         return self.representative == torch.arange(len(self.representative)).to(self.representative)
 
     @property
     def index(self) -> Tensor:
-        """What is kept, int64 [M], ascending. It indexes embeddings, and :func:`d2pyg.take` takes it."""
+        """int64 [M], the samples kept, ascending. Pass it to :func:`d2pyg.take`, or index arrays."""
         return self.mask.nonzero().flatten()
 
     @property
     def removed(self) -> Tensor:
-        """int64 [N - M], the others, ascending."""
+        """int64 [N - M], the samples removed, ascending."""
         return (~self.mask).nonzero().flatten()
 
     @property
     def groups(self) -> list[Tensor]:
-        """Groups of at least two, by the sample that is kept, which is the first of each."""
+        """The groups of at least two samples. The first of each group is the one kept."""
         removed = self.removed
         kept = self.representative[removed]
         order = kept.argsort(stable=True)
@@ -69,17 +69,17 @@ class Duplicates:
         return [torch.cat([one.view(1), some]) for one, some in zip(first, members, strict=True)]
 
     def table(self) -> dict[str, list[Any]]:
-        """Columns, a row for each sample that is removed, ascending.
+        """Columns with one row per removed sample, ascending.
 
-        ``index``: the sample; ``duplicate_of``: what is kept of its group; ``distance``: to that;
-        ``group_size``: samples in the group. Where samples have names, ``id`` and ``duplicate_of_id``
-        are those of the first two.
+        ``index``: the sample; ``duplicate_of``: the sample of its group that is kept; ``distance``: the
+        distance between the two; ``group_size``: samples in the group. If samples have names, ``id`` and
+        ``duplicate_of_id`` are the names of the first two.
         """
         return {name: column.tolist() for name, column in self._columns().items()}
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes :meth:`table` as ``.csv`` or ``.parquet`` (needs pyarrow), or as ``.json`` with the
-        settings and the index of what is kept, and its names.
+        """Writes :meth:`table` as ``.csv``, ``.parquet`` (needs pyarrow) or ``.json``. A ``.json`` file
+        also holds the settings, and the indices and names of the samples kept.
 
         Raises:
             ValueError: If the suffix is unknown.

@@ -1,4 +1,4 @@
-"""Why a sample was kept, or which picks stood in its way."""
+"""Why a sample was kept, or which picks lowered its score."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ _SHOWN = 10  # messages in the text
 
 @dataclass(frozen=True)
 class Explanation:
-    """One sample's way through a selection.
+    """What happened to one sample in a selection.
 
     ``score_after - sum(m.loss for m in messages) == score_last``, exactly.
 
     Attributes:
         sample: Its index.
         id: The user's name of it, or None.
-        score_before: The score that was given; of several columns the first.
-        score_after: After the forward pass, as the greedy loop rounds it; NaN if the cutoff dropped it.
-        rank: Its place by ``score_after`` among the samples of its group (class) past the cutoff, 1
-            is the highest; None if the cutoff dropped it.
-        group_size: How many samples that is.
+        score_before: The score that you passed; with several columns, the first.
+        score_after: The score after the forward pass, as the greedy loop rounds it; NaN if the cutoff
+            dropped the sample.
+        rank: Its rank by ``score_after`` among the samples of its group (class) that the cutoff left;
+            1 is the highest. None if the cutoff dropped it.
+        group_size: The number of these samples.
         fate: ``"picked"``, ``"initial"``, ``"left"`` (not picked) or ``"cut"`` (dropped by the cutoff).
-            With ``cutoff="auto"`` a sample that was dropped can still be picked, once no other is left.
+            With ``cutoff="auto"``, a dropped sample can still be picked, once no other is left.
         place: Its place in ``coreset.index``, or None.
         score_last: Its score when it was picked, or at the end; NaN if the cutoff dropped it.
-        messages: What lowered it before that, in order of time.
+        messages: The messages that lowered it before that, in order of time.
     """
 
     sample: int
@@ -47,7 +48,7 @@ class Explanation:
     messages: list[Message]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values by the names of the attributes, NaN as None: what JSON can hold.
+        """The attributes as plain values for JSON, with None for NaN.
 
         Example:
             >>> coreset = d2pyg.select(torch.tensor([[0.0], [9.0]]), budget=1, k=1, scale=9)
@@ -94,7 +95,7 @@ class Explanation:
 def explain(
     trace: Trace, sample: int, index: Tensor, pick_scores: Tensor, initial: Sequence[int], name: Any
 ) -> Explanation:
-    """What became of a sample.
+    """Explains what happened to a sample.
 
     Args:
         trace: What the selection started from.

@@ -1,4 +1,4 @@
-"""File formats of a coreset: what each suffix holds, written and read."""
+"""The file formats of a coreset, by suffix."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def write(fields: Fields, file: IO[bytes], suffix: str) -> None:
     """Writes the parts of a coreset in the format of a suffix.
 
     Raises:
-        ValueError: If they are not those of a coreset, so that it could not be read.
+        ValueError: If they do not fit together, so the file could not be read.
     """
     try:
         fields = checked(fields.index, fields.pick_scores, fields.scores, fields.settings, fields.ids)
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"Expected the coreset to be one that can be read back (got one of which {error}). Make it "
-            f"with d2pyg.select or another method."
+            f"Expected the coreset to be one that can be read back (but {error}). Make it with "
+            f"d2pyg.select or another method."
         ) from error
     WRITERS[suffix](fields, file)
 
@@ -45,7 +45,7 @@ def read(path: Path) -> Fields:
     """The parts of a coreset, checked.
 
     Raises:
-        Exception: Of any kind, for :func:`d2pyg._base.io.readable` to explain.
+        Exception: Any kind, for :func:`d2pyg._base.io.readable` to explain.
     """
     *parts, written = READERS[path.suffix](path)
     fields = checked(*parts)
@@ -55,7 +55,7 @@ def read(path: Path) -> Fields:
 
 
 def check_target(name: str, path: str | os.PathLike[str]) -> Path:
-    """A path that a coreset can be written to; asked before work begins, so that none is lost."""
+    """A path that a coreset can be written to. Checked before work begins, so that no work is lost."""
     target = check_output(name, path, WRITERS)
     if target.suffix == ".parquet":
         require("pyarrow", "pyarrow")
@@ -63,7 +63,7 @@ def check_target(name: str, path: str | os.PathLike[str]) -> Path:
 
 
 def name_list(names: Names, suffix: str) -> bytes:
-    """A file of names or indices: ``.npy``, ``.json``, or ``.txt`` with one a line.
+    """A file of names or indices: ``.npy``, ``.json``, or ``.txt`` with one per line.
 
     Raises:
         ValueError: If the format cannot hold them.
@@ -110,7 +110,7 @@ def _write_npz(fields: Fields, file: IO[bytes]) -> None:
 
 
 def _as_arrays(ids: Names | None) -> dict[str, Any]:
-    """Names as one array, or where that would be too wide, as bytes and where each name ends."""
+    """Names as one array. If that would be too wide: their bytes, and where each name ends."""
     if ids is None:
         return {}
     array = as_text(ids.tolist()) if ids.dtype.kind in "UO" else ids
@@ -150,7 +150,7 @@ def _write_pt(fields: Fields, file: IO[bytes]) -> None:
 
 
 def _alone(value: Any) -> Any:
-    """A tensor without the rest of what it is a view of, which torch would save too."""
+    """A copy of a view, because torch would save all that it is a view of."""
     return value.clone() if isinstance(value, Tensor) else value
 
 
@@ -191,7 +191,7 @@ def _scores(values: Sequence[float | None]) -> Tensor:
 
 
 def _plain(values: Tensor) -> list[float | None]:
-    """Numbers for JSON, which knows no NaN."""
+    """Numbers for JSON, which has no NaN."""
     return [None if math.isnan(value) else value for value in values.tolist()]
 
 

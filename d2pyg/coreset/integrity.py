@@ -1,4 +1,4 @@
-"""What has to hold among the parts of a coreset, and a checksum of them."""
+"""Checks that the parts of a coreset fit together, and computes their checksum."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Fields:
 
 
 def checked(index: Tensor, pick_scores: Tensor, scores: Tensor, settings: Any, ids: Any) -> Fields:
-    """The parts, if they are those of a coreset.
+    """The parts, checked.
 
     Raises:
         ValueError, TypeError: If they are not; the message says what is wrong with "it".
@@ -86,13 +86,13 @@ def _check_settings(settings: Any, total: int) -> None:
     initial = settings.get("initial") or []
     is_list = isinstance(initial, list) and all(type(sample) is int for sample in initial)
     if not is_list or not all(0 <= sample < total for sample in initial):
-        raise ValueError("the 'initial' of its settings are no samples")
+        raise ValueError("the 'initial' of its settings is not a list of its samples")
     files = settings.get("files", {})
     if not isinstance(files, dict) or not all(_is_file(*one) for one in files.items()):
-        raise ValueError("the 'files' of its settings are no paths by name")
+        raise ValueError("the 'files' of its settings are not paths by name")
 
 
 def _is_file(name: str, named: Any) -> bool:
-    """The path of an argument, None, or those of ``initial``, which takes several."""
+    """Whether it is a path or None; for ``initial``, also a list of paths."""
     several = named if isinstance(named, list) and name == "initial" else [named]
     return all(isinstance(path, str | None) for path in several)

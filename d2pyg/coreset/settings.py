@@ -1,4 +1,4 @@
-"""The settings of a coreset: what is recorded of a selection, so that it can be repeated."""
+"""The settings of a coreset: the record of a selection, so that it can be repeated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from d2pyg._version import __version__
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a selection depends on, for ``settings``."""
+    """Versions of the packages that a selection depends on, for ``settings``."""
     return {
         "d2pyg": __version__,
         "torch": torch.__version__,
@@ -27,7 +27,7 @@ def versions() -> dict[str, str]:
 
 
 def plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings as any file format can hold them: numbers of all kinds as Python's, objects by name."""
+    """Settings that any file format can hold: Python's own numbers, and the names of objects."""
 
     def value_of(value: Any) -> Any:
         if value is None or isinstance(value, bool | str | list | dict):
@@ -42,10 +42,10 @@ def plain(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def of_first(settings: dict[str, Any], count: int) -> dict[str, Any]:
-    """The settings of a coreset of that size, of which this is the start of a larger one's.
+    """The settings of the first picks of a larger coreset, as a coreset of that size has them.
 
     Raises:
-        ValueError: If the method would pick others, which ``nests`` says.
+        ValueError: If the method would make other picks for that size (``nests`` is False).
     """
     if not settings.get("nests", True):
         raise ValueError(

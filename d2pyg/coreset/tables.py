@@ -1,4 +1,4 @@
-"""Coresets as tables, a row a sample, the picks first: CSV and Parquet."""
+"""Coresets as tables, one row per sample, the picks first: CSV and Parquet."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LONG = 1 << 31  # bytes of text, more than 32-bit offsets hold
 
 
 def write_csv(fields: Fields, file: IO[bytes]) -> None:
-    """UTF-8, and names that are not UTF-8 as they are on the disk."""
+    """UTF-8. Names that are not UTF-8 keep their original bytes."""
     columns = {
         name: values if name == "id" else _with_none(values, is_there)
         for name, (values, is_there) in _columns(fields).items()
@@ -93,7 +93,7 @@ def frame(fields: Fields) -> pandas.DataFrame:
 
 
 def write_parquet(fields: Fields, file: IO[bytes]) -> None:
-    """A row a sample."""
+    """One row per sample."""
     arrow = require("pyarrow", "pyarrow")
     columns, kind = {}, "U"
     for name, (values, is_there) in _columns(fields).items():
@@ -115,7 +115,7 @@ def text_column(values: Array) -> tuple[Any, str]:
 
 
 def write_table(columns: dict[str, Any], meta: str, file: IO[bytes]) -> None:
-    """Writes a Parquet table: arrays by name, and what it has no column for."""
+    """Writes a Parquet table: arrays by name, and as metadata all that has no column."""
     table = require("pyarrow", "pyarrow").table(columns).replace_schema_metadata({"d2pyg": meta})
     require("pyarrow.parquet", "pyarrow").write_table(table, file)
 
@@ -145,7 +145,7 @@ def read_parquet(path: Path) -> Parts:
 
 
 def _columns(fields: Fields) -> dict[str, tuple[Array, Array]]:
-    """The values of each column, and where there are any."""
+    """The values of each column, and a mask of the rows that have one."""
     picks, total = fields.index.numpy(), len(fields.scores)
     rest = np.ones(total, dtype=bool)
     rest[picks] = False
@@ -167,10 +167,10 @@ def _columns(fields: Fields) -> dict[str, tuple[Array, Array]]:
 def _parts(
     index: Array, is_pick: Array, rank: Array, pick_score: Array, score: Array, ids: Any, meta: Any
 ) -> Parts:
-    """From columns, whatever the order of the rows."""
+    """The parts of a coreset from columns, for rows in any order."""
     order = np.argsort(index)
     if not np.array_equal(index[order], np.arange(len(index))):
-        raise ValueError("its rows are not one a sample")
+        raise ValueError("it does not have one row per sample")
     picks = is_pick.nonzero()[0]
     picks = picks[np.argsort(rank[picks])]
     if not np.array_equal(rank[picks], np.arange(len(picks))):
@@ -186,7 +186,7 @@ def _parts(
 
 
 def _check_kept(kept: Sequence[Any] | None, rank: Sequence[Any]) -> None:
-    """Ranks say what is kept; a column that says otherwise was changed by hand."""
+    """Ranks say which samples are kept. A ``kept`` column that disagrees was changed by hand."""
     if kept is not None:
         for row, (flag, place) in enumerate(zip(kept, rank, strict=True)):
             if (str(flag).lower() == "true") != (place not in ("", None)):
@@ -194,7 +194,7 @@ def _check_kept(kept: Sequence[Any] | None, rank: Sequence[Any]) -> None:
 
 
 def _meta(fields: Fields, text: str) -> dict[str, Any]:
-    """What a table has no column for; ``ids``: i for integers, U for text, S for text as bytes."""
+    """All that has no column in a table. ``ids`` is i for integers, U for text, S for text as bytes."""
     kind = None if fields.ids is None else "i" if fields.ids.dtype.kind == "i" else text
     return {"settings": fields.settings, "ids": kind, "checksum": checksum(fields)}
 

@@ -1,1 +1,1 @@
-"""Data sets and loaders of the user's: embedded, cut down to a coreset, sampled."""
+"""Data sets and loaders: embeds them, cuts them to a coreset, samples them."""

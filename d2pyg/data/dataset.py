@@ -1,4 +1,4 @@
-"""prune_dataset and take: the part of a data set, of any common kind, that a coreset keeps."""
+"""prune_dataset and take: the part of a data set that a coreset keeps, for all common kinds."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def prune_dataset(
     order: str = "dataset",
     **settings: Any,
 ) -> Any:
-    """The part of a data set that is worth training on: a method of selection, then :func:`take`.
+    """Selects a coreset, and returns that part of the data set: :func:`d2pyg.select`, then :func:`take`.
 
-    If you also need the coreset, call the two yourself.
+    If you also need the coreset, call the two functions yourself.
 
     Args:
         dataset: Any data set that :func:`take` accepts, of N samples.
         embeddings: [N, d], row i for sample i, or a kNN graph, as in :func:`d2pyg.select`. For a data
             set of graphs, pass one vector per graph, such as the mean of its nodes. None for methods
-            that need none.
+            that do not need embeddings.
         scores: Difficulty [N], higher is harder; or for ``"d2"`` a
             :class:`d2pyg.scores.TrainingDynamics`.
         keep: Fraction kept. Exactly one of ``keep``, ``prune``, ``budget`` is given.
@@ -113,8 +113,8 @@ def take(dataset: Any, coreset: Coreset | ArrayLike, *, order: str = "dataset") 
     Args:
         dataset: A data set of one of these kinds, with N samples.
         coreset: A :class:`d2pyg.Coreset` of N samples, or indices, such as ``coreset.index[:b]``.
-        order: ``"dataset"`` keeps the order of the data set, in which files are read fastest;
-            ``"picked"`` is pick order.
+        order: ``"dataset"`` keeps the order of the data set, which reads files fastest; ``"picked"`` is
+            pick order.
 
     Raises:
         ValueError: If the coreset was selected from another number of samples than the data set has.
@@ -136,7 +136,7 @@ def take(dataset: Any, coreset: Coreset | ArrayLike, *, order: str = "dataset") 
 
 
 def _size(name: str, dataset: Any) -> int:
-    """The number of samples of a data set of a known kind; all parts of several have to agree."""
+    """The number of samples of a data set of a known kind. All parts of a tuple or dict must agree."""
     parts = _parts(dataset)
     if parts is not None:
         sizes = [_size(f"{name}[{key!r}]", part) for key, part in parts.items()]
@@ -194,7 +194,7 @@ def _parts(dataset: Any) -> dict[Any, Any] | None:
 
 
 def _num_samples(embeddings: Any) -> int | None:
-    """How many samples embeddings are of, where that can be seen; the rest is for the method to say."""
+    """The number of samples in embeddings, if it can be seen. Otherwise the method checks it."""
     if isinstance(embeddings, list | tuple) and are_several(embeddings):
         embeddings = embeddings[0]
     if isinstance(embeddings, list | tuple):

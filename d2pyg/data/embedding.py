@@ -1,4 +1,4 @@
-"""embed: the output of a layer of the user's model for every sample."""
+"""embed: the output of a layer of a model for every sample."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ def embed(
 ) -> Tensor | np.ndarray[Any, Any]:
     """Embeddings of a data set: a layer's output for every sample, in data set order.
 
-    The model runs in eval mode, without gradients. Afterwards, even after an error, its modes and its
-    device are as before and no hook is left. A compiled model runs eagerly, because torch ignores hooks
+    The model runs in eval mode, without gradients. Afterwards, even after an error, its modes and device
+    are as before and its hooks are removed. A compiled model runs eagerly, because torch ignores hooks
     on compiled modules.
 
     Args:
         model: Any module. It runs on the device of its parameters.
-        loader: A DataLoader that does not shuffle (PyG's, too), or any iterable of batches. A DataLoader
-            that changes the order or leaves out samples is an error, and so is one with an unknown kind
-            of sampler. If you know that its order is right, pass ``(batch for batch in loader)``.
-            Workers that are forked after torch used several threads hang if they use several
-            themselves: pass ``multiprocessing_context="spawn"`` or ``"forkserver"`` to the DataLoader.
+        loader: A DataLoader of torch or PyG that does not shuffle, or any iterable of batches. A
+            DataLoader that changes the order or leaves out samples is an error. So is an unknown kind of
+            sampler; if you know that its order is right, pass ``(batch for batch in loader)``. A worker
+            that is forked after torch used several threads hangs if it uses several threads itself. Then
+            pass ``multiprocessing_context="spawn"`` or ``"forkserver"`` to the DataLoader.
         layer: A name from ``model.named_modules()``, such as ``"avgpool"``, or the module itself.
             Default: the model's own output.
-        side: ``"output"`` of the layer, or its first ``"input"``: with the classifier as the layer,
-            the input is the penultimate representation.
+        side: ``"output"`` of the layer, or its first ``"input"``. The input of the classifier is the
+            penultimate representation.
         pool: For a layer that returns one vector per token, [B, T, d]: their ``"mean"``, the first
             (``"cls"``), the ``"last"``, or all of them side by side (``"flatten"``). The first three
-            skip tokens that ``attention_mask`` [B, T], a key or an attribute of the batch, masks.
+            skip masked tokens, if the batch has a key or attribute ``attention_mask`` [B, T].
         forward: forward(model, batch), for batches other than a tensor, a (tensor, ...) pair, a dict of
             keyword arguments, or PyG ``Data`` (``model(data)``).
         device: Device that batches are moved to; default: that of the model's first parameter.
@@ -105,7 +105,7 @@ def embed(
     place = home if device is None else as_device(device, home)
 
     def rows() -> Iterator[Tensor]:
-        """What each batch gives, [B, d]."""
+        """The embeddings of each batch, [B, d]."""
         run_in = nullcontext() if autocast is None else torch.autocast(place.type, autocast)
         with evaluating(model), listening(target, side) as caught, run_in, progress_bar(
             length_of(loader) or 0, "embeddings", "batches", progress

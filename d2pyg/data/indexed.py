@@ -1,4 +1,4 @@
-"""WithIndex: a data set whose items say which they are."""
+"""WithIndex: a data set whose items come with their index."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class WithIndex(Dataset[Any]):
     """A data set whose items come with their index, which recorders of training runs need.
 
     ===============================  ===================================================================
-    item                             what comes
+    item                             result
     ===============================  ===================================================================
     tuple                            a tuple with the index at its end
     dict and other mappings          a dict with the index under ``"index"``
@@ -28,15 +28,15 @@ class WithIndex(Dataset[Any]):
     named tuple, dataclass, ...
     ===============================  ===================================================================
 
-    Loaders of torch and PyG collate the indices to int64 [B]. It works in workers, and asks for each
-    item once, so augmentations stay as they are. Wrap the data set that scores are for: a ``Subset`` of
-    it keeps the indices of the whole.
+    Loaders of torch and PyG collate the indices to int64 [B]. WithIndex works in worker processes. It
+    reads each item once, so augmentations do not change. Wrap the whole data set, whose scores you want:
+    a ``Subset`` of it keeps the indices of the whole.
 
     Args:
         dataset: A map-style data set: of torch, PyG or Hugging Face, a tensor or an array, a list, or
             any other object with a length and items by number.
-        name: Another key or attribute. In a batch PyG counts up attributes whose names contain "index"
-            or "batch", so they cannot hold it.
+        name: Another key or attribute for the index. PyG changes attributes whose names contain "index"
+            or "batch" when it batches, so do not use such a name for PyG data.
 
     Raises:
         TypeError: If the data set has no length, or no items by number.
@@ -75,7 +75,7 @@ class WithIndex(Dataset[Any]):
         return self._with(self.dataset[place], place)
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
-        """Many at once, for torch's loaders, where the data set reads many faster than one by one."""
+        """Many items at once, for torch's loaders, if the data set reads many faster than one by one."""
         places = [self._place(index) for index in indices]
         many = getattr(self.dataset, "__getitems__", None)
         items = many(places) if callable(many) else [self.dataset[place] for place in places]

@@ -1,4 +1,4 @@
-"""A layer of a user's model: found by name, listened to, and run as it is for evaluation."""
+"""A layer of a model: finds it by name, catches its output, and runs the model in eval mode."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COMPILED = "_orig_mod"  # where torch.compile keeps the module that it wraps
 
 
 def layer_of(model: nn.Module, layer: str | nn.Module | None) -> nn.Module:
-    """The module that is meant, uncompiled; its name may leave out what torch.compile adds."""
+    """The uncompiled module of that name. The name may omit what torch.compile adds."""
     modules: dict[str, nn.Module] = {
         _plain(name): module for name, module in model.named_modules(remove_duplicate=False)
     }
@@ -40,7 +40,7 @@ def layer_of(model: nn.Module, layer: str | nn.Module | None) -> nn.Module:
 
 @contextmanager
 def listening(module: nn.Module, side: str) -> Iterator[list[Any]]:
-    """What goes out of a module, or in; copies, as later layers may write to it in place."""
+    """Catches the output or input of a module. Copies it, as later layers may change it in place."""
     if isinstance(module, torch.jit.ScriptModule):
         raise TypeError(
             f"Expected a layer that can be listened to (got {type(module).__name__}, which takes no "
@@ -66,9 +66,9 @@ def listening(module: nn.Module, side: str) -> Iterator[list[Any]]:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode without gradients, and each module's own mode afterwards.
+    """Eval mode without gradients. Afterwards each module has its own mode again.
 
-    Compiled modules run eagerly, since torch ignores hooks that come after compilation.
+    Compiled modules run eagerly, because torch ignores hooks that are added after compilation.
     """
     training = {module: module.training for module in model.modules()}
     compiler = "torch._dynamo" in sys.modules  # it takes seconds to import, and who compiles has it
@@ -85,8 +85,8 @@ def only_one(caught: list[Any], layer: Any) -> Tensor:
     """The one tensor that the layer gave for a batch."""
     if len(caught) != 1:
         raise ValueError(
-            f"Expected the layer {shown(layer)} to run once a batch (got {len(caught)} times). Choose a "
-            f"layer that the forward pass uses once."
+            f"Expected the layer {shown(layer)} to run once per batch (got {len(caught)} times). Choose "
+            f"a layer that the forward pass uses once."
         )
     value = caught[0]
     if isinstance(value, Mapping):
@@ -111,7 +111,7 @@ def _plain(name: str) -> str:
 
 
 def _kept(value: Any) -> Any:
-    """The tokens' vectors of an output of Hugging Face; a copy of a tensor."""
+    """The vectors of the tokens in an output of Hugging Face, or a copy of a tensor."""
     if isinstance(value, Mapping):
         value = value.get("last_hidden_state", value)
     return value.detach().clone() if isinstance(value, Tensor) else value

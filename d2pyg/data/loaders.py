@@ -1,7 +1,6 @@
-"""Whether a loader gives every sample once, in the order of its data set.
+"""Checks that a loader gives every sample once, in the order of its data set.
 
-Nothing here starts its workers. How they are started matters where torch has used several threads
-before: see :func:`d2pyg.embed`.
+Nothing here starts its workers. :func:`d2pyg.embed` says when the way they are started matters.
 """
 
 from __future__ import annotations
@@ -32,10 +31,10 @@ _WRAPPED = ("loader", "iterator", "iterable")  # of PyG's PrefetchLoader and ite
 
 
 def num_samples(loader: Any) -> int | None:
-    """How many samples have to come, where that is known.
+    """The number of samples of the loader, if it is known.
 
-    A DataLoader that mixes or loses samples is refused, and so is one with a sampler of an unknown
-    kind. Any other iterable of batches is taken as it comes.
+    Refuses a DataLoader that shuffles or drops samples, or that has an unknown kind of sampler. Accepts
+    any other iterable of batches.
     """
     rows = hasattr(loader, "__getitem__") and not isinstance(loader, Sequence)
     dataset, batch = isinstance(loader, Dataset) or rows, isinstance(loader, _ONE_BATCH)
@@ -56,7 +55,7 @@ def num_samples(loader: Any) -> int | None:
 
 
 def length_of(values: Any) -> int | None:
-    """len(), where there is one."""
+    """len(), if there is one."""
     try:
         return len(values)
     except (TypeError, NotImplementedError):  # streams have none, or refuse

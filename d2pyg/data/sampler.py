@@ -27,7 +27,7 @@ class CoresetSampler(Sampler[int]):
         seed: A whole number >= 0.
         num_samples: Samples per epoch; default: each of the coreset once. A larger number repeats the
             coreset, newly shuffled each time, so that all samples come equally often, give or take one.
-            With ``len(dataset)``, an epoch has as many steps as one with all data.
+            With ``len(dataset)``, an epoch has as many steps as an epoch over all data.
 
     Attributes:
         epoch: The number of the next pass, from 0.

@@ -1,4 +1,4 @@
-"""Rows of data sets, frames, tables and columns, from packages that need not be installed."""
+"""Rows of data sets, frames, tables and columns of optional packages."""
 
 from __future__ import annotations
 

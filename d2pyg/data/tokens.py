@@ -1,4 +1,4 @@
-"""From one vector per token to one per sample."""
+"""Pools the vectors of tokens to one vector per sample."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ POOLS = ("mean", "cls", "last", "flatten")
 
 
 def one_each(value: Tensor, batch: Any, pool: str | None) -> Tensor:
-    """Rows [B, ...] of a layer's output; [B, T, d] becomes one vector a sample, as ``pool`` says."""
+    """Rows [B, ...] of a layer's output; [B, T, d] becomes one vector per sample, as ``pool`` says."""
     shape = tuple(value.shape)
     if (value.dim() == 3) != (pool is not None):
         if pool is None:

@@ -103,8 +103,9 @@ def run(keep: float, seeds: int, out: Path) -> None:
     """Runs the demo, and writes its results into a folder."""
     started = time.perf_counter()
     seeds = as_count("seeds", seeds, 1, None, "", "It is the number of trainings on each set.")
-    out.mkdir(exist_ok=True)
+    require("matplotlib", "matplotlib")  # before the work that its figure shows
     data = digits()
+    out.mkdir(exist_ok=True)
     dynamics = TrainingDynamics(len(data.train_x))
     network = train(data.train_x, data.train_y, seed=0, dynamics=dynamics)
     embeddings = torch.as_tensor(embed(network, data.train_x.split(256), layer="body"))

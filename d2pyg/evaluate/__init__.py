@@ -1,1 +1,1 @@
-"""Coresets side by side: compared, and swept over settings."""
+"""Compares coresets, and sweeps over settings."""

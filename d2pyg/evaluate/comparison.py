@@ -1,4 +1,4 @@
-"""compare: several coresets of one data set, a row of measures each."""
+"""compare: several coresets of one data set, one row of measures per coreset."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ def compare(
         scores: [N], finite.
         labels: [N], integers >= 0, truth values or strings.
         metric: ``"euclidean"`` (default), ``"cosine"`` or a :class:`~d2pyg.graph.Metric`.
-        threshold: Closer than this is a near-duplicate; default: half the median
-            distance of all samples to their nearest other.
+        threshold: Samples closer than this are near-duplicates; default: half the median distance of
+            all samples to their nearest neighbor.
 
     Returns:
-        A dict a coreset, in their order. What needs an input that is not given is left out.
+        One dict per coreset, in their order. Measures whose input is not given are left out.
 
         - ``name``, ``kept``: the name, and the number of samples;
-        - ``coverage_radius``, ``aucpr``: largest and mean distance of others to the nearest kept one
-          (embeddings);
-        - ``score_entropy``: the mix of easy and hard (scores);
-        - ``class_balance``: 1 is as many of each class (labels);
-        - ``near_duplicates``: share of kept samples with another kept one nearby (embeddings);
-        - ``overlap``: share of samples in common with the first (of the smaller coreset);
-        - ``mean_score``: of the samples kept (scores).
+        - ``coverage_radius``, ``aucpr``: the largest and the mean distance of other samples to the
+          nearest kept one (needs embeddings);
+        - ``score_entropy``: how mixed easy and hard samples are (needs scores);
+        - ``class_balance``: 1 if all classes have the same number of samples (needs labels);
+        - ``near_duplicates``: share of kept samples with another kept one nearby (needs embeddings);
+        - ``overlap``: share of samples in common with the first coreset, of the smaller of the two;
+        - ``mean_score``: mean score of the samples kept (needs scores).
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
@@ -101,9 +101,9 @@ def compare(
 def duplicate_threshold(
     embeddings: Embeddings, metric: str | Metric | None = None, progress: bool = False
 ) -> float:
-    """Half the lower median of all samples' distances to their nearest other, zeros apart.
+    """Half the lower median of the positive distances of all samples to their nearest neighbor.
 
-    0.5 where there is no distance above 0.
+    0.5 if there is no distance above 0.
 
     Args:
         embeddings: [N, d], any float type.
@@ -122,7 +122,7 @@ def duplicate_threshold(
 
 
 def _total(coresets: Mapping[str, Any], inputs: dict[str, Any]) -> int | None:
-    """N, which all agree on; None where no input says it."""
+    """N, on which all inputs must agree; None if no input tells it."""
     sizes = {
         f"coreset {name!r}": len(coreset.scores)
         for name, coreset in coresets.items()

@@ -1,4 +1,4 @@
-"""sweep: one graph, many settings, a row of measures each."""
+"""sweep: many settings on one graph, one row of measures per setting."""
 
 from __future__ import annotations
 
@@ -62,43 +62,43 @@ def sweep(
 ) -> list[dict[str, Any]]:
     """Tries every combination of settings on one graph, and measures each coreset.
 
-    The graph is built once, at the largest k (once for each cutoff, as samples that are dropped are
-    nobody's neighbors). All budgets of a setting come from one run, as ``index[:b]`` is the coreset
-    of size b. Each row measures what :func:`d2pyg.select` gives with these settings; for the coreset
-    itself, call that with the settings of the row you chose.
+    The graph is built once, at the largest k (with several cutoffs, once for each, because dropped
+    samples are not neighbors). All budgets of a setting come from one run, because ``index[:b]`` is the
+    coreset of size b. Each row measures the coreset of :func:`d2pyg.select` with these settings. To get
+    that coreset, call ``select`` with the settings of the row you chose.
 
     Args:
         embeddings: [N, d], or a graph with the largest k, as for :func:`d2pyg.select`.
-        scores: Difficulty [N], >= 0, higher is harder. Default: all alike, as for :func:`d2pyg.select`.
+        scores: Difficulty [N], >= 0, higher is harder. Default: as for :func:`d2pyg.select`.
         keep: Fractions kept. Exactly one of ``keep``, ``prune`` and ``budget`` is given.
         prune: Fractions removed.
         budget: Numbers of samples kept.
-        k: Neighbors a sample.
-        gamma_forward: Decays of forward messages; default 10, without scores no forward pass (None).
+        k: Neighbors per sample.
+        gamma_forward: Decays of forward messages; default 10; without scores None, no forward pass.
         gamma_reverse: Decays of reverse messages; default 3.
         clamp: Whether picks at or below 0 send no message.
         cutoff: Fractions of the hardest samples that are dropped first.
         labels: Classes [N], integers >= 0.
-        metric: As for :func:`d2pyg.select`; not with a graph.
-        backend: As for :func:`d2pyg.select`; not with a graph.
+        metric: As for :func:`d2pyg.select`. Leave it out with a graph.
+        backend: As for :func:`d2pyg.select`. Leave it out with a graph.
         device: Where to compute; default: where ``embeddings`` are.
-        progress: Show bars of rows and settings done.
-        fixed: What all settings share: any other argument of :func:`d2pyg.select` but ``ids`` and
-            ``initial``.
+        progress: Show progress bars of rows and settings.
+        fixed: Arguments that all settings share: any other argument of :func:`d2pyg.select` except
+            ``ids`` and ``initial``.
 
     Returns:
-        A dict a combination; the budgets vary fastest, then ``clamp``, ``gamma_reverse``,
+        One dict per combination; the budgets vary fastest, then ``clamp``, ``gamma_reverse``,
         ``gamma_forward``, ``k`` and ``cutoff``:
 
         - ``keep`` (or ``prune``, or ``budget``), ``k``, ``gamma_forward``, ``gamma_reverse``,
           ``clamp``, ``cutoff``: the settings;
         - ``kept``: number of samples kept;
-        - ``coverage_radius``: :func:`d2pyg.metrics.coverage_radius` in the graph's metric; None where
-          only a graph was given, or the metric compares pairs;
-        - ``score_entropy``: :func:`d2pyg.metrics.score_entropy` of the scores given, 0 without;
-        - ``overlap``: :func:`d2pyg.metrics.overlap` with the first row's coreset;
-        - ``seconds``: what the selection took, shared by the budgets of one run, without the graph
-          and the measures.
+        - ``coverage_radius``: :func:`d2pyg.metrics.coverage_radius` in the graph's metric; None if you
+          passed only a graph, or if the metric compares pairs;
+        - ``score_entropy``: :func:`d2pyg.metrics.score_entropy` of the scores; 0 without scores;
+        - ``overlap``: :func:`d2pyg.metrics.overlap` with the coreset of the first row;
+        - ``seconds``: time of the selection, without the graph and the measures. All budgets of one run
+          share it.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule, before the graph is built.
@@ -118,7 +118,7 @@ def sweep(
             )
     if scores is not None and as_tensor("scores", scores).dim() != 1:
         raise ValueError(
-            f"Expected 'scores' to have one number a sample in a sweep (got shape "
+            f"Expected 'scores' to have one number per sample in a sweep (got shape "
             f"{tuple(as_tensor('scores', scores).shape)}). For a forward layer that takes several, call "
             f"select for each setting."
         )
@@ -206,7 +206,7 @@ def _combinations(**many: Any) -> list[dict[str, Any]]:
 
 
 def _budgets(num_samples: int, many: dict[str, Any]) -> tuple[list[dict[str, Any]], list[int]]:
-    """Each amount to keep, as it was given and as a number of samples."""
+    """Each amount to keep, as given and as a number of samples."""
     lists = {name: _values(name, value) for name, value in many.items() if value is not None}
     for name, values in lists.items():
         if any(value is None for value in values):
@@ -228,7 +228,7 @@ def _graph(
     place: torch.device,
     progress: bool,
 ) -> Data:
-    """The kNN graph of the pool, among all nodes; those that are dropped have no edges."""
+    """The kNN graph of the pool, with all nodes. Dropped nodes have no edges."""
     graph = build_graph(
         embeddings,
         k,

@@ -1,4 +1,4 @@
-"""What is refused, or warned of, before a sweep begins."""
+"""Checks and warnings before a sweep begins."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from d2pyg.selection.select import select
 
 
 def without_edges(num_samples: int, k: int) -> Data:
-    """The graph on which settings are tried, in no time."""
+    """A graph without edges, to check settings fast."""
     graph = Data(
         edge_index=torch.empty(2, 0, dtype=torch.int64),
         edge_attr=torch.empty(0, dtype=torch.float64),
@@ -54,7 +54,7 @@ def warn_of_all(
     labels: ArrayLike | None,
     fixed: dict[str, Any],
 ) -> None:
-    """What :func:`d2pyg.select` warns of with any of the budgets and cutoffs, each warning once."""
+    """Gives the warnings of :func:`d2pyg.select` for all budgets and cutoffs, each one once."""
     classes = {name: fixed[name] for name in ("balance", "min_per_class") if name in fixed}
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
@@ -69,7 +69,7 @@ def warn_of_all(
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Without what :func:`warn_of_all` says of all budgets, or would of a budget of one."""
+    """Without the warnings that :func:`warn_of_all` gives, or that a budget of one would give."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FewSamplesWarning)
         yield

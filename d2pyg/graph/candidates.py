@@ -16,8 +16,7 @@ def candidates(table: Table, rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
     width = table.columns_beside(len(rows))
     found: list[tuple[Tensor, Tensor]] = []
     for start in range(0, len(points), width):
-        right = table.rows(slice(start, min(start + width, len(points))))
-        bound = table.bounds(left, right)
+        bound = table.bounds(left, table.rows(slice(start, min(start + width, len(points)))))
         put_out(bound, (rows - start).unsqueeze(1))  # never its own neighbor
         value, column = smallest(bound, min(count, bound.shape[1]))
         found.append((value, column + start))

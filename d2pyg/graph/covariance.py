@@ -40,7 +40,7 @@ def estimate(embeddings: Tensor, center: Tensor) -> Tensor:
             f"(got {float(extent[wrong[0]]):g} at coordinate {wrong[0]}). Multiply it by a constant."
         )
     # The product of a transpose and its matrix is symmetric up to rounding alone.
-    return (scatter + scatter.T) / (2 * max(1, len(embeddings) - 1))
+    return (scatter + scatter.T).div_(2 * max(1, len(embeddings) - 1))
 
 
 def _differences(embeddings: Tensor, origin: Tensor) -> Iterator[Tensor]:
@@ -117,19 +117,23 @@ def inverse_root(
 
 def _shrunk(covariance: Tensor, shrinkage: float) -> Tensor:
     variance = (covariance.diagonal() / len(covariance)).sum()  # their mean, which does not overflow
-    eye = torch.eye(len(covariance)).to(covariance)
-    return (1 - shrinkage) * covariance + shrinkage * variance * eye
+    shrunk = (1 - shrinkage) * covariance
+    shrunk.diagonal().add_(shrinkage * variance)
+    return shrunk
 
 
 def _inverse_root(covariance: Tensor, shrinkage: float) -> tuple[Tensor, Tensor]:
     """The inverse of L, and the share of each variance that the coordinates before leave open [d]."""
     shrunk = _shrunk(covariance, shrinkage)
-    variance = shrunk.diagonal()
+    variance = shrunk.diagonal().clone()
     unit = variance.sqrt().where(variance > 0, 1.0)
-    correlation = shrunk / unit.unsqueeze(1) / unit
-    factor, failed = torch.linalg.cholesky_ex((correlation + correlation.T) / 2)
+    correlation = shrunk.div_(unit.unsqueeze(1)).div_(unit)
+    correlation = (correlation + correlation.T).div_(2)
+    del shrunk  # as many such matrices as there have to be, no more
+    factor, failed = torch.linalg.cholesky_ex(correlation)
+    del correlation
     open_share = factor.diagonal().square().nan_to_num(0.0)
     if int(failed):
         open_share[int(failed) - 1 :] = 0
-    eye = torch.eye(len(covariance)).to(covariance)
-    return torch.linalg.solve_triangular(factor, eye, upper=False) / unit, open_share
+    eye = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
+    return torch.linalg.solve_triangular(factor, eye, upper=False).div_(unit), open_share

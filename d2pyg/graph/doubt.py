@@ -26,7 +26,7 @@ def settle(points: Points, rows: Tensor, neighbor: Tensor, distance: Tensor, uns
         distance: float64 [C, k], how far they are, ascending by (distance, index); infinite for none.
         unsure: bool [C], which rows are in doubt.
     """
-    together = int(max(1, min(_ROWS, points.beside / 4 // (2 * points.finest.column_bytes))))
+    together = int(max(1, min(_ROWS, points.beside / 2 // points.finest.column_bytes)))
     place = unsure.nonzero().flatten()
     for part in place.split(together) if len(place) else ():
         _settle(points, rows[part], part, neighbor, distance)
@@ -40,9 +40,9 @@ def _settle(points: Points, rows: Tensor, place: Tensor, neighbor: Tensor, dista
     """
     table = points.finest
     left, base = table.rows(rows), table.row_bound(points.norm[rows]).unsqueeze(1)
-    room = points.beside / 2
+    room = points.beside / 4
     most = int(max(1, min(_PAIRS, room // _PAIR_BYTES) // len(rows)))
-    most = max(1, min(most, int(room // (2 * table.column_bytes))))
+    most = max(1, min(most, int(room // table.column_bytes)))
     highest, tie = _limits(points, rows, neighbor[place, -1], distance[place, -1])
     start, width = 0, min(_FIRST_COLUMNS, most)
     while start < len(points):
@@ -50,6 +50,7 @@ def _settle(points: Points, rows: Tensor, place: Tensor, neighbor: Tensor, dista
         right = table.rows(slice(start, stop))
         product = table.products(left, right)
         bound = right[:, table.dim] - 2 * product + base
+        del right  # before the next are made
         known = neighbor[place]
         later = known[:, -1] < start  # of what ties, only a lower index could come in
         possible = bound <= torch.where(later, tie, highest).unsqueeze(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from d2pyg._base.progress import Progress
 from d2pyg.graph.candidates import candidates
 from d2pyg.graph.doubt import settle
 from d2pyg.graph.points import Points
@@ -14,13 +15,16 @@ from d2pyg.graph.table import Table
 EXTRA = 8  # candidates beyond k: the gap to the last of them is what certifies a row
 
 
-def nearest_of(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def nearest_of(
+    points: Points, rows: Tensor, k: int, bar: Progress | None = None
+) -> tuple[Tensor, Tensor]:
     """The exact k nearest neighbors of a few points, ties to the lowest index.
 
     Args:
         points: All N points.
         rows: int64 [C], the points whose neighbors are wanted.
         k: 1 to N - 1.
+        bar: Is told of rows done.
 
     Returns:
         Neighbors int64 [C, k] and distances float64 [C, k], by (distance, index), never the point
@@ -31,6 +35,8 @@ def nearest_of(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     every = torch.arange(len(rows), device=points.device)
     for places in every.split(points.rows_together) if len(rows) else ():
         neighbor[places], distance[places], unsure[places] = _nearest_of(points, rows[places], k)
+        if bar is not None:
+            bar.update(len(places))
     settle(points, rows, neighbor, distance, unsure)
     return neighbor, distance
 
@@ -104,6 +110,6 @@ def certify(points: Points, rows: Tensor, candidate: Tensor, k: int) -> tuple[Te
         farthest = points.squared(rows, candidate.clamp(min=0)).amax(dim=1)
         # Once for the farthest candidate, once for what it was compared with.
         table = points.single
-        doubt = 2 * (table.error * (points.norm[rows] + points.norm.max()) + table.tiny)
+        doubt = 2 * (table.error_at_once * (points.norm[rows] + points.norm.max()) + table.tiny)
         unsure |= points.at_least(farthest - doubt) <= distance[:, -1]
     return neighbor, distance, unsure

@@ -17,6 +17,7 @@ from d2pyg.graph.points import Points
 from d2pyg.graph.ranking import empty
 
 _ROWS_TOGETHER = 4096  # that are asked about, where neither they nor their candidates are too many
+_ENTRY_BYTES = 32  # a coordinate of such a row, or a candidate
 _GROWTH = 2.25  # on a GPU an index grows by a quarter, and is copied when it does
 
 
@@ -30,7 +31,8 @@ def faiss_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tens
     for part in points.parts:
         index.add(_float32(points, part))
     count = min(k + EXTRA, len(points) - 1)
-    together = max(1, min(_ROWS_TOGETHER, points.chunk // max(points.dim, count)))
+    room = points.beside / 4 // (_ENTRY_BYTES * max(points.dim, count))
+    together = int(max(1, min(_ROWS_TOGETHER, room)))
     neighbor, distance = empty(len(points), k, points.device)
     unsure = torch.zeros(len(points), dtype=torch.bool, device=points.device)
     for rows in torch.arange(len(points), device=points.device).split(together):

@@ -45,6 +45,10 @@ class Products(Points):
         self._rows = index
         super().__init__(embeddings, EuclideanMetric(), device, index, memory)
 
+    @property
+    def pairs_together(self) -> int:
+        return max(1, self.chunk // self.dim)
+
     def at_least(self, squared: Tensor) -> Tensor:
         return squared * (self.scale**2 / 2)
 

@@ -12,7 +12,7 @@ from d2pyg.graph.lengths import length, row_sum
 from d2pyg.graph.metric import CosineMetric
 
 _ITERATIONS = 25
-_ELEMENTS = 1 << 22  # float64 elements of a chunk
+_ELEMENTS = 1 << 20  # float64 elements of a chunk, which takes a few copies of it
 _SPACE = CosineMetric()
 
 
@@ -32,9 +32,13 @@ class Directions:
             x = self.embeddings.metric.embed(x)
         return _SPACE.embed(x)
 
+    def together(self, width: int) -> int:
+        """For how many rows a matrix of this width, and their directions, fit into a chunk."""
+        return max(1, _ELEMENTS // max(width, self.embeddings.shape[1] + 1))
+
     def chunks(self, width: int) -> list[slice]:
-        """Ranges of rows for which matrices of this width fit into a chunk."""
-        step = max(1, _ELEMENTS // max(width, self.embeddings.shape[1] + 1))
+        """Ranges of so many rows."""
+        step = self.together(width)
         return [slice(s, min(s + step, len(self))) for s in range(0, len(self), step)]
 
 

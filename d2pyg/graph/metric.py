@@ -84,8 +84,8 @@ class CosineMetric(Metric):
     r"""One minus the cosine, :math:`1 - x \cdot y / (\lVert x \rVert \lVert y \rVert)`, in 0 to 2.
 
     It is computed as half the squared distance of the directions, which keeps small distances accurate.
-    Samples of which in every coordinate one is 0 are at distance 1, exactly. So is a zero vector, which
-    has no direction, from every other sample.
+    If in every coordinate one of two samples is 0, they are at distance 1, exactly. A zero vector has no
+    direction, so it is at distance 1 from every other sample.
 
     Example:
         >>> x = torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 0.0]])

@@ -13,7 +13,7 @@ from d2pyg._base.threads import share_out
 Formula: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # of float64 rows [P, d] and [P, d]
 
 _TOGETHER = 1 << 12  # pairs that a thread takes at a time
-_COPIED = 1 << 20  # coordinates that are copied at a time
+_COPIED = 1 << 17  # coordinates that a thread copies at a time
 
 
 class Rows:

@@ -12,6 +12,8 @@ from d2pyg.graph.metric import PairwiseMetric
 _TILE_ELEMENTS = 1 << 21  # float64 values of pairs held together, 16 MiB
 _TILE_BYTES = 64  # a value, with what finds the lowest of its row
 _ROWS_TOGETHER = 256
+_ENTRY_BYTES = 16  # a coordinate of a row or a column, with what it is made from
+_DIFFERENCE_BYTES = 16  # a coordinate of a pair: a difference, and its absolute value
 
 
 def pairwise_neighbors(
@@ -25,8 +27,8 @@ def pairwise_neighbors(
 ) -> tuple[Tensor, Tensor]:
     """The k lowest of each row, by (value, index), among the samples ``index`` (ascending).
 
-    Half of ``memory`` is for values, half for the function: enough for float64 [C, M, d] as it takes
-    differences of all pairs.
+    A quarter of ``memory`` is for rows and columns, a quarter for values, half for the function: enough
+    for float64 [C, M, d] twice, as it takes differences of all pairs and then their absolute values.
 
     Returns:
         Neighbors int64 [N, k], as places in ``index``, and values float64 [N, k].
@@ -36,10 +38,13 @@ def pairwise_neighbors(
         return embeddings[index[places].to(embeddings.device)].to(device).double()
 
     place = torch.arange(len(index), device=device)
-    pairs = min(_TILE_ELEMENTS, memory / 2 // _TILE_BYTES, memory / 2 // (8 * embeddings.shape[1]))
-    width = max(1, int(pairs // min(_ROWS_TOGETHER, len(index))))
+    dim = embeddings.shape[1]
+    room = memory / 8 // (_ENTRY_BYTES * dim)  # for so many rows, and as many columns
+    pairs = min(_TILE_ELEMENTS, memory / 4 // _TILE_BYTES, memory / 2 // (_DIFFERENCE_BYTES * dim))
+    together = int(max(1, min(_ROWS_TOGETHER, room, len(index), pairs)))
+    width = int(max(1, min(pairs // together, room)))
     neighbors, values = [], []
-    for rows in place.split(_ROWS_TOGETHER):
+    for rows in place.split(together):
         left = given(rows)
         column = torch.empty(len(rows), 0, dtype=torch.int64, device=device)
         value = torch.empty(len(rows), 0, dtype=torch.float64, device=device)

@@ -15,10 +15,11 @@ from d2pyg.graph.pairs import Rows
 from d2pyg.graph.plan import search_bytes
 from d2pyg.graph.table import BOUND_BYTES, Table, precisions
 
-_CHUNK_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 22}  # of float64, mapped or subtracted together
+_CHUNK_ELEMENTS = {"cpu": 1 << 18, "cuda": 1 << 22}  # of float64, mapped or subtracted together
 _CHUNK_BYTES = 64  # an element, with what is computed of it
 _TILE_ELEMENTS = {"cpu": 1 << 23, "cuda": 1 << 29}  # bounds held together; on the CPU more is slower
 _DRAWN, _SEED = 1024, 0  # points that stand for all where the origin and the unit are chosen
+_DRAWN_CHUNKS = 4  # that such points take at most
 _LARGEST_EXPONENT = 48  # of a coordinate in these units: sums of squares stay finite in float32
 _LARGEST = 2.0 ** (2 * _LARGEST_EXPONENT)
 _EXACT = {torch.float32: 2.0**22, torch.float64: 2.0**51}  # squared lengths of whole numbers
@@ -32,8 +33,8 @@ class Points:
 
     ``norm`` holds the squared lengths of the mapped samples, their median taken off, in units of
     ``scale``, a power of two such that most coordinates do not exceed 1. ``tables`` compare them fast
-    and ``distance`` exactly. Half of ``memory`` is for what is kept, half for what is compared at a
-    time.
+    and ``distance`` exactly. At most half of ``memory`` is for what is kept, the rest for what is
+    compared at a time.
     """
 
     share = 1.0  # of the squared lengths in what is compared, |x|^2 + |y|^2 - 2 x y
@@ -61,7 +62,7 @@ class Points:
         self.chunk = chunk_elements(device, memory)
         self.together = max(1, self.chunk // max(self.dim, embeddings.shape[1]))
         self.parts = self.split(slice(0, self._size))
-        keeps = memory / 2 - self._keep_places(memory / 2)
+        kept = self._keep_places(memory / 2)
         drawn = self._mapped(self._drawn())
         self._centre = self._origin(drawn)
         self.scale = self._unit(float((drawn - self._centre).abs().max()))
@@ -71,7 +72,10 @@ class Points:
         first, *finer = [
             dtype for dtype in precisions(device, self.dim) if largest < torch.finfo(dtype).max / 2
         ]
-        self.tables = [Table(self, first, keeps), *(Table(self, dtype, 0) for dtype in finer)]
+        self.tables = [
+            Table(self, first, memory / 2 - kept),
+            *(Table(self, dtype, 0) for dtype in finer),
+        ]
         self.single = next(table for table in self.tables if table.dtype == torch.float32)
         whole = self._are_whole(drawn)
         for table in self.tables:
@@ -79,7 +83,8 @@ class Points:
                 table.take_as_exact()
         self.finest = next((table for table in self.tables if table.is_exact), self.tables[-1])
         self.apart = self._distance_apart(drawn)
-        self.beside = memory / 2
+        kept += self.tables[0].bytes_kept
+        self.beside = max(0.0, memory - kept - self.chunk * _CHUNK_BYTES)
         self.tile = int(min(tile_elements(device), self.beside // BOUND_BYTES))
 
     def __len__(self) -> int:
@@ -159,7 +164,8 @@ class Points:
     def _drawn(self) -> Tensor:
         """Some points, from which the origin and the unit come."""
         generator = torch.Generator().manual_seed(_SEED)
-        drawn = torch.randint(self._size, (min(_DRAWN, self.together),), generator=generator)
+        together = max(1, _DRAWN_CHUNKS * self.chunk // self.dim)
+        drawn = torch.randint(self._size, (min(_DRAWN, together),), generator=generator)
         different: Tensor = drawn.unique()
         return different.to(self.device)
 
@@ -236,4 +242,4 @@ def tile_elements(device: torch.device) -> int:
 def chunk_elements(device: torch.device, memory: float) -> int:
     """How many float64 coordinates are mapped, or subtracted, together."""
     most = _CHUNK_ELEMENTS.get(device.type, _CHUNK_ELEMENTS["cpu"])
-    return max(1, int(min(most, memory / 2 // _CHUNK_BYTES)))
+    return max(1, int(min(most, memory / 4 // _CHUNK_BYTES)))

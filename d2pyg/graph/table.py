@@ -18,6 +18,9 @@ _UNDERFLOW = 2.0**-100  # absolute error of float32 products of coordinates of a
 # What torch may round the inputs of a float32 product to, by the user's own global setting.
 _INPUT_ROUNDOFF = {"highest": 0.0, "high": 2.0**-11, "medium": 2.0**-8}
 _ALIGNED = 8  # tensor cores want rows of so many entries
+# Coordinates that are multiplied at a time: fewer err less, and take longer on fast devices.
+_SLAB = {torch.float16: 4096, torch.float32: 512, torch.float64: 4096}
+_NARROW = 2  # so many slabs are one
 BOUND_BYTES = 16  # a bound, with what finds the smallest of its row
 
 
@@ -40,10 +43,16 @@ class Rounded:
         + \underbrace{(1 - c)\, n_j - 2\, y_i \cdot y_j}_{\text{one product}} .
 
     Rounding the inputs by u changes :math:`2\, y_i \cdot y_j` by at most
-    :math:`2 (2u + u^2) \lVert y_i \rVert \lVert y_j \rVert \le (2u + u^2)(n_i + n_j)`; adding
-    by the standard bound of a dot product (Higham, "Accuracy and Stability of Numerical
-    Algorithms", section 3.1). With a ``share`` of 0 in place of the 1 it is a bound on
-    :math:`-2\, y_i \cdot y_j`.
+    :math:`2 (2u + u^2) \lVert y_i \rVert \lVert y_j \rVert \le (2u + u^2)(n_i + n_j)`.
+
+    Adding t products with a unit roundoff u errs by at most :math:`\gamma_t = tu / (1 - tu)` times the
+    sum of their absolute values, in whatever order a library adds (Higham, "Accuracy and Stability of
+    Numerical Algorithms", section 3.1). With t the number of coordinates, no row of many coordinates
+    could be told from another. So the sum is made of m slabs of at most b coordinates. Each slab is a
+    product by itself, and slab is added to slab: a product goes through at most b + m additions and
+    multiplications, and t is b + m (section 4.2).
+
+    With a ``share`` of 0 in place of the 1 it is a bound on :math:`-2\, y_i \cdot y_j`.
     """
 
     def __init__(self, dtype: torch.dtype, dim: int, share: float = 1.0) -> None:
@@ -58,17 +67,24 @@ class Rounded:
         if dtype != torch.float64:
             rounded = max(rounded, _input_roundoff())
         adding = 2 if rounded else 1  # tensor cores truncate where they add
-        self.error = 2.01 * rounded + 2 * adding * (dim + 16) * _ROUNDOFF[dtype]
+        slab = dim if dim <= _NARROW * _SLAB[dtype] else max(_SLAB[dtype], math.isqrt(dim))
+        starts = range(0, dim, slab)
+        ends = [*starts[1:], self.width]  # with the last slab go the columns of the norms
+        self.slabs = [slice(start, end) for start, end in zip(starts, ends, strict=True)]
+        terms = slab + len(self.slabs)
+        self.error = 2.01 * rounded + 2 * adding * (terms + 16) * _ROUNDOFF[dtype]
+        self.error_at_once = self.error + 2 * adding * (dim - slab) * _ROUNDOFF[dtype]
         self.tiny = dim * _UNDERFLOW
         if half:  # of 2 tiny (|y_i| + |y_j|), summed over coordinates; |y| <= (1 + n) / 2
             self.error += math.sqrt(dim) * _FLOAT16_TINY
             self.tiny += 2 * math.sqrt(dim) * _FLOAT16_TINY
 
-    def of(self, values: Tensor, norm: Tensor) -> Tensor:
+    def of(self, values: Tensor, norm: Tensor, out: Tensor | None = None) -> Tensor:
         """The rounded samples [..., M, width] of float64 [..., M, dim] and their n [..., M]."""
         shape = (*norm.shape, self.width)
-        made = torch.zeros(shape, dtype=self.dtype, device=values.device)
+        made = torch.empty(shape, dtype=self.dtype, device=values.device) if out is None else out
         made[..., : self.dim] = values
+        made[..., self.dim + self._norms :] = 0
         rest = (self.share - self.error) * norm
         for column in range(self.dim, self.dim + self._norms):
             made[..., column] = rest
@@ -77,15 +93,9 @@ class Rounded:
 
     def bounds(self, rows: Tensor, columns: Tensor) -> Tensor:
         """[..., C, M], float32 or float64: plus :meth:`row_bound`, at most scaled squared distances."""
-        left, right = rows * -2, columns.mT
+        left = rows * -2
         left[..., self.dim :] = 1
-        with torch.autocast(left.device.type, enabled=False):
-            if self.dtype != torch.float16:
-                return left @ right
-            if left.is_cuda:
-                product = torch.mm if left.dim() == 2 else torch.bmm
-                return product(left, right, out_dtype=torch.float32)
-            return left.float() @ right.float()
+        return self._multiplied(left, columns, self.slabs)
 
     @property
     def is_exact(self) -> bool:
@@ -95,12 +105,31 @@ class Rounded:
     def take_as_exact(self) -> None:
         """For such integers: the bounds are the squared distances, unless torch rounds the inputs."""
         if self.dtype == torch.float64 or not _input_roundoff():
-            self.error = self.tiny = 0.0
+            self.error = self.error_at_once = self.tiny = 0.0
 
     def products(self, rows: Tensor, columns: Tensor, out: Tensor | None = None) -> Tensor:
         """The plain products [C, M] of rounded samples, in the table's own dtype."""
+        slabs = [*self.slabs[:-1], slice(self.slabs[-1].start, self.dim)]
+        return self._multiplied(rows, columns, slabs, out)
+
+    def _multiplied(
+        self, rows: Tensor, columns: Tensor, slabs: list[slice], out: Tensor | None = None
+    ) -> Tensor:
+        """The products [..., C, M], slab by slab: ``addmm`` need not add up one by itself first."""
         with torch.autocast(rows.device.type, enabled=False):
-            return torch.mm(rows[:, : self.dim], columns[:, : self.dim].T, out=out)
+            first, *others = ((rows[..., slab], columns[..., slab].mT) for slab in slabs)
+            total = self._product(*first, out)
+            for left, right in others:
+                total += self._product(left, right)
+        return total
+
+    def _product(self, left: Tensor, right: Tensor, out: Tensor | None = None) -> Tensor:
+        if self.dtype != torch.float16:
+            return torch.matmul(left, right, out=out)
+        if left.is_cuda:
+            product = torch.mm if left.dim() == 2 else torch.bmm
+            return product(left, right, out_dtype=torch.float32)
+        return left.float() @ right.float()
 
     def rounding(self, bound: Tensor) -> Tensor:
         """What a bound, or a comparison with it, may be off by, beside the error of its product."""
@@ -138,8 +167,9 @@ class Table(Rounded):
     def __init__(self, points: Samples, dtype: torch.dtype, memory: float) -> None:
         super().__init__(dtype, points.dim, points.share)
         self.points = proxy(points)  # no cycle: what is kept is freed together with the points
-        self.keeps = len(points) * self.width * dtype.itemsize <= memory
         self.column_bytes = self.width * dtype.itemsize
+        self.keeps = len(points) * self.column_bytes <= memory
+        self.bytes_kept = len(points) * self.column_bytes if self.keeps else 0
         self.row_bytes = 2 * self.column_bytes  # with the copy that is multiplied
 
     def rows(self, rows: slice | Tensor) -> Tensor:
@@ -161,7 +191,7 @@ class Table(Rounded):
         norm = self.points.norm[rows]
         made = torch.empty(len(norm), self.width, dtype=self.dtype, device=norm.device)
         for part, out in zip(self.points.split(rows), made.split(self.points.together), strict=True):
-            out.copy_(self.of(self.points.centered(part), self.points.norm[part]))
+            self.of(self.points.centered(part), self.points.norm[part], out)
         return made
 
 

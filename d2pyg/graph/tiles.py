@@ -20,6 +20,7 @@ Array: TypeAlias = np.ndarray[Any, Any]
 Block: TypeAlias = slice  # of rows
 
 _SIDE = 1024  # rows and columns of a product, so that it stays in the processor's caches
+_PRODUCTS = 2  # one, and the slab of another that is added to it
 _DRAWN_SHARE = 1 / 64  # of the samples, which all rows are compared with first
 _FEWEST_DRAWN = 8  # times as many as bounds are kept
 _SEED = 0
@@ -39,11 +40,14 @@ class Tiles:
         self.value = torch.full((self.total, count), torch.inf, dtype=table.dtype)
         self.column = torch.full((self.total, count), -1, dtype=torch.int32)
         room = table.points.beside / 4
-        threads = torch.get_num_threads()
-        self.side = max(1, min(_SIDE, math.isqrt(int(room / threads / table.dtype.itemsize))))
-        # Rows that are made together; a panel is compared with another, so there are two.
-        panel = int(room / table.column_bytes)
-        self.panel = self.total if table.keeps else max(self.side, panel - panel % self.side)
+        pair_bytes = _PRODUCTS * table.dtype.itemsize * torch.get_num_threads()
+        self.side = max(1, min(_SIDE, math.isqrt(int(room / pair_bytes))))
+        # Rows that are made together, a panel; it is compared with another, so there are two.
+        self.most_made = max(1, int(room / table.column_bytes))
+        self.panel = self.total
+        if not table.keeps:
+            self.side = min(self.side, self.most_made)
+            self.panel = self.most_made - self.most_made % self.side
         self._locks = [Lock() for _ in range(0, self.total, self.side)]
 
     def find(self, bar: Progress) -> tuple[Tensor, Tensor]:
@@ -58,8 +62,8 @@ class Tiles:
         for number, here in enumerate(panels):
             left = self.table.rows(here)
             for there in panels[number:]:
-                right = left if there == here else self.table.rows(there)
-                self._compare(left, here, right, there)
+                # No name holds what is made for one panel while the next is made.
+                self._compare(left, here, left if there == here else self.table.rows(there), there)
                 done += 1
                 bar.update(self.total * done // all_pairs - self.total * (done - 1) // all_pairs)
         return self.value, self.column
@@ -99,19 +103,21 @@ class Tiles:
         """Limits from a drawn sample."""
         from d2pyg.graph.lowest_loop import keep_lowest
 
-        size = int(self.total * _DRAWN_SHARE)
+        size = min(int(self.total * _DRAWN_SHARE), self.most_made)
         if size < _FEWEST_DRAWN * self.value.shape[1]:
             return
         drawn = torch.randperm(self.total, generator=torch.Generator().manual_seed(_SEED))[:size]
         parts = [self.table.rows(part) for part in drawn.sort().values.split(self.side)]
 
-        def compare(here: Block, room: Tensor) -> None:
-            rows = self.table.rows(here)
+        def compare(task: tuple[Block, Tensor], room: Tensor) -> None:
+            here, rows = task
             for part in parts:
                 product = self._product(rows, part, room)
                 keep_lowest(product, self._own(rows), self._own(part), *self._lowest(here), 0)
 
-        self._share_out(_blocks(slice(0, self.total), self.side), compare)
+        for panel in _blocks(slice(0, self.total), self.panel):
+            made = self.table.rows(panel).split(self.side)
+            self._share_out([*zip(_blocks(panel, self.side), made, strict=True)], compare)
         # In another tile, a pair's bound differs by what is rounded.
         self.value[:] = self.value[:, :1] + 2 * self.table.error * self.table.points.norm.unsqueeze(1)
         self.column.fill_(-1)

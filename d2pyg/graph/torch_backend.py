@@ -9,10 +9,10 @@ from d2pyg._base.progress import Progress
 from d2pyg._base.registry import register
 from d2pyg.graph.exact import EXTRA, certified, nearest_of
 from d2pyg.graph.points import Points
-from d2pyg.graph.ranking import empty
 from d2pyg.graph.tiles import Tiles
 
 _FEWEST = 4096  # samples; fewer are searched at once, before the loops of tiles are loaded
+_FEWEST_WIDE, _WORK = 1024, 1 << 30  # but of many coordinates, if N^2 d is so much
 
 
 @register("backend", "torch")
@@ -22,11 +22,13 @@ def torch_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tens
     Elsewhere it is 2 N^2 d, a chunk of rows at a time.
     """
     count = min(k + EXTRA, len(points) - 1)
-    if points.device.type == "cpu" and len(points) >= max(_FEWEST, 2 * count):
+    if points.device.type == "cpu" and len(points) >= 2 * count and _is_much(points):
         table = points.tables[0]
         return certified(points, table, *Tiles(table, count).find(bar), k)
-    neighbor, distance = empty(len(points), k, points.device)
-    for rows in torch.arange(len(points), device=points.device).split(points.rows_together):
-        neighbor[rows], distance[rows] = nearest_of(points, rows, k)
-        bar.update(len(rows))
-    return neighbor, distance
+    return nearest_of(points, torch.arange(len(points), device=points.device), k, bar)
+
+
+def _is_much(points: Points) -> bool:
+    """Whether multiplying each pair once saves more than loading the loops takes."""
+    size = len(points)
+    return size >= _FEWEST or (size >= _FEWEST_WIDE and size * size * points.dim >= _WORK)

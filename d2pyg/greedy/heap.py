@@ -1,4 +1,4 @@
-"""The engine for the CPU: a priority queue. A pick costs its neighbors and log N."""
+"""The engine for the CPU: a priority queue. A pick updates its neighbors, at a cost of log N each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PICKS_TOGETHER = 1 << 16  # between looks at the progress bar, and at Ctrl-C
 
 @register("engine", "heap")
 def heap(problem: Problem, bar: Progress) -> Picks:
-    """Picks from a heap, on the CPU: O((N + B k) log N), for messages linear in the pick's score.
+    """Picks from a heap on the CPU, in O((N + B k) log N), if messages are linear in the pick's score.
 
     Raises:
         ValueError: If the message is not ``linear``, or not finite.

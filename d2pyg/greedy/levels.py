@@ -1,4 +1,4 @@
-"""Levels: takes nodes in a given order, many at once."""
+"""Levels: takes nodes in a given order, many at a time."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def levels(
     Args:
         first: int64 [M], distinct nodes, in the order given.
         num_nodes: Number of nodes, N.
-        edges_at: For some nodes, both ends of all edges at them in either direction: the neighbors,
-            and the nodes themselves.
+        edges_at: A function of nodes that returns both ends of all their edges, in either direction: the
+            neighbors, and the nodes themselves.
 
     Yields:
         int64, the nodes of a level.

@@ -32,11 +32,11 @@ class Problem:
     rows: Rows  # the nodes that lose when a node is taken
     distance: Tensor  # float64 [E], along rows
     weight: Tensor | None  # float64 [E], linear messages for a pick score of 1: shared by all engines
-    symmetric: bool  # the rows are known to hold both directions of every edge
+    symmetric: bool  # whether the rows hold both directions of every edge
     group_ptr: list[int]  # group g is the nodes group_ptr[g]:group_ptr[g + 1]
     count: list[int]  # picks wanted of each group
     first: Tensor  # int64 [M], nodes that are taken before all others, in the order taken
-    taken: Tensor  # bool [N], out already: never picked, sent nothing
+    taken: Tensor  # bool [N], excluded: never picked, send nothing
     reverse: ReverseMessage
     clamp: bool  # nodes taken at or below 0 send no message
 
@@ -51,7 +51,7 @@ class Problem:
         reverse: ReverseMessage,
         clamp: bool,
     ) -> tuple[Problem, Tensor]:
-        """The problem, and the caller's number of each of its nodes.
+        """Builds the problem. Also returns the caller's number of each of its nodes.
 
         Args:
             score: float64 [N].
@@ -89,7 +89,7 @@ class Problem:
         return problem, node
 
     def message(self, pick_score: Tensor, neighbor_score: Tensor, distance: Tensor) -> Tensor:
-        """The reverse message; scores and message in units, the message not yet rounded."""
+        """The reverse message before rounding. Scores and message are in units."""
         message = self.reverse.message(pick_score * self.unit, neighbor_score * self.unit, distance)
         check_message(self.reverse, message, distance)
         return message / self.unit

@@ -1,26 +1,25 @@
 r"""Many picks at once, in data-parallel rounds: the engine for the GPU.
 
-Why the picks are those of the sequential loop. Order the open nodes by (score descending, index
-ascending). While the best open score is positive, a ``monotone`` message can only lower scores. So
-a node that comes before all its open neighbors, along edges of either direction, keeps its score
-until it is picked: only a neighbor's pick could change it, and no neighbor can come first. All
-such nodes are picked in one round, their messages sent at once (the sums are exact in any order),
-and picks sorted by (score when picked descending, index ascending) stand in the sequential order:
-there, too, the scores of the picks never rise, and equal ones come by index.
+The picks are those of the sequential loop, for this reason. Order the open nodes by (score descending,
+index ascending). While the best open score is positive, a ``monotone`` message can only lower scores.
+Take a node that comes before all its open neighbors, along edges of either direction. Only the pick of
+a neighbor could change its score, and no neighbor can come first. So it keeps its score until it is
+picked. A round picks all such nodes and sends their messages at once; the sums are exact in any order.
+Picks sorted by (score when picked descending, index ascending) are in the sequential order, because
+there, too, the scores of the picks never rise, and ties go to the lowest index.
 
-With B picks wanted, a round picks only among the first B of {picks so far, open nodes} in that
-order, taken anew each round. Scores only fall, so what stands among the first B there is among the
-first B picks in the end: rounds never pick too many, and may stop at any time and leave the rest to
-another engine. The best open node is always picked, so rounds end; when they do and picks are
-missing, all that is open is at or below 0.
+For B picks, a round only picks among the first B of {picks so far, open nodes} in that order, computed
+anew each round. Scores only fall, so a node among the first B is among the first B picks in the end.
+So rounds never pick too many. They may stop at any time and leave the rest to another engine. The best
+open node is always picked, so rounds end. If picks are missing then, all open scores are at or below 0.
 
-Nodes that are taken first come in an order that is given, so they need no positive scores
-(:mod:`d2pyg.greedy.levels`). As a message below 0 raises its receivers, scores above the grid's largest
-may be left; they stay whole numbers.
+Initial nodes are taken in a given order, so their scores need not be positive
+(:mod:`d2pyg.greedy.levels`). A message below 0 raises its receivers, so scores may exceed the largest
+of the grid. They stay whole numbers.
 
-What a round costs: a sort of N integers for the bound and a few passes over the nodes, but no pass
-over the edges. A candidate keeps the name of one neighbor that comes first, and its row is read again
-only when that neighbor was picked or fell behind, so later rounds read the rows around what changed.
+A round costs a sort of N integers for the bound and a few passes over the nodes, but no pass over the
+edges. Each candidate remembers one neighbor that comes first. Its row is read again only when that
+neighbor was picked or fell behind, so later rounds only read rows near changes.
 """
 
 from __future__ import annotations
@@ -41,28 +40,28 @@ from d2pyg.greedy.levels import levels
 from d2pyg.greedy.problem import Picks, Problem
 from d2pyg.greedy.sequential import sequential
 
-_FEW = 64  # a round that picks less than one in so many of its candidates is on a chain
-_EXACT = 2.0**53  # up to here sums of whole numbers are exact in any order
+_FEW = 64  # if a round picks fewer than one in this many candidates, it is on a chain
+_EXACT = 2.0**53  # up to this, sums of whole numbers are exact in any order
 _KEY_BITS = 63
 
 
 class _UnsuitedError(Exception):
-    """Sums would depend on their order, or initial nodes stand in a chain."""
+    """Sums would depend on their order, or initial nodes form a chain."""
 
 
 @register("engine", "rounds")
 def rounds(problem: Problem, bar: Progress) -> Picks:
     """Picks in rounds, for ``monotone`` messages, on any device.
 
-    What rounds cannot do goes to the heap (to the sequential engine, where a message is not
-    ``linear``), from where they stopped: scores at or below 0 without ``clamp``, and chains, where a
-    round picks next to nothing. Where initial nodes stand in a chain, or messages are so large that
-    sums would depend on their order, all of it goes there.
+    Rounds hand over to the heap (to the sequential engine, if a message is not ``linear``) when scores
+    are at or below 0 without ``clamp``, and on chains, where a round picks almost nothing. The heap
+    continues from there. It makes all picks if initial nodes form a chain, or if messages are so large
+    that sums would depend on their order.
 
     Returns:
-        The picks. The report has ``picks_per_round``, ``edges_read`` (rows read, in edges, over all
-        rounds) and ``left_to_heap`` or ``left_to_sequential``, the number of picks handed over; with
-        initial nodes ``initial_per_level``.
+        The picks. The report has ``picks_per_round``, ``edges_read`` (edges in the rows read in all
+        rounds) and ``left_to_heap`` or ``left_to_sequential``, the number of picks handed over. With
+        initial nodes, it has ``initial_per_level``.
 
     Raises:
         ValueError: If the message is not ``monotone``, or not finite.
@@ -86,7 +85,7 @@ def rounds(problem: Problem, bar: Progress) -> Picks:
 
 
 class _State:
-    """Scores, what is open, and for each node a neighbor that comes first."""
+    """Scores, open nodes, and for each node a neighbor that comes first."""
 
     def __init__(self, problem: Problem, bar: Progress) -> None:
         self.problem = problem
@@ -105,7 +104,7 @@ class _State:
             turned = problem.rows.turned()
             if not (turned.ptr.equal(problem.rows.ptr) and turned.other.equal(problem.rows.other)):
                 self.around.append(turned)
-        messages = problem.rows.other.bincount(minlength=1).max()  # a node gets one an edge
+        messages = problem.rows.other.bincount(minlength=1).max()  # a node gets one per edge
         self.most = (_EXACT - largest_magnitude(self.score)) / max(1, int(messages))
         self.score_bits = 0
         self.report: dict[str, Any] = {"picks_per_round": [], "edges_read": 0}
@@ -154,7 +153,7 @@ class _State:
         return index, self.score[index]
 
     def hand_over(self) -> Picks:
-        """The picks so far and those of the engine that goes on from here, in one order."""
+        """The picks so far and those of the engine that continues from here, in one order."""
         problem, groups = self.problem, len(self.wanted)
         picked = ~self.open & ~self.initial
         left = self.wanted - self.group[picked].bincount(minlength=groups)
@@ -168,7 +167,7 @@ class _State:
             count=left.tolist(),
         )
         found = self.go_on(rest)
-        # Until a group comes down to 0, picks of both engines stand by score; the rest stays in order.
+        # Until a group comes down to 0, picks of both engines are sorted by score. Then order stays.
         index, score = found.index, found.score
         group = self.group[index]
         down = score <= 0
@@ -181,19 +180,19 @@ class _State:
         return Picks(index[by_group], score[by_group], self.report)
 
     def go_on(self, problem: Problem) -> Picks:
-        """What another engine makes of a problem."""
+        """The picks of another engine for a problem."""
         engine = heap if problem.reverse.linear else sequential
         self.report[f"left_to_{engine.__name__}"] = sum(problem.count)
         with record_function("d2pyg.hand_over"):
             return engine(problem, self.bar)
 
     def _candidates(self, live: Tensor) -> Tensor:
-        """The live nodes above 0 among each group's first so many of picks and live nodes."""
+        """The live nodes above 0 that are among the first picks and live nodes of each group."""
         count, bits = self.wanted, self.score_bits
         value = torch.where(self.initial, 0, self.score).clamp_(min=0).long()
         start = self.group << bits
         ascending = (start + value).sort().values
-        # The score of the group's last one; where none is wanted, above all scores.
+        # The score of the group's last one; above all scores if no pick is left.
         none = count == 0
         last = ascending[(self.group_end - count).clamp_(max=len(value) - 1)]
         last = torch.where(none, torch.iinfo(torch.int64).max, last)
@@ -211,7 +210,7 @@ class _State:
         return (score_one > score_two) | ((score_one == score_two) & (one < two))
 
     def _unbeaten(self, nodes: Tensor, live: Tensor) -> Tensor:
-        """Those of the nodes that come before all their live neighbors; the others now wait."""
+        """The nodes that come before all their live neighbors. The others now wait."""
         for rows in self.around:
             position, whose = rows.of(nodes)
             other = rows.other[position]

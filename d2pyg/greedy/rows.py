@@ -1,4 +1,4 @@
-"""Neighbor lists, one row a node."""
+"""Neighbor lists, one row per node."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Rows:
     other: Tensor  # int64 [E]
 
     def of(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
-        """Where the rows of these nodes lie in ``other``, one after the other, and whose each is.
+        """The positions of the rows of these nodes in ``other``, one after the other, and their owners.
 
         Returns:
             The positions int64 [M], and for each the place in ``nodes`` of the node whose row it is.

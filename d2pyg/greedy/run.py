@@ -1,4 +1,4 @@
-"""Runs the engine that is asked for, or the fastest that can run the message."""
+"""Runs the engine given, or the fastest one that can run the message."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from d2pyg.greedy.problem import Picks, Problem, not_finite
 
 
 def run(problem: Problem, engine: str, progress: bool) -> tuple[Picks, dict[str, Any]]:
-    """The picks, their scores in the caller's units, and which engine found them, and how."""
+    """The picks with scores in the caller's units, and the name and the report of the engine."""
     engine = _best_engine(problem) if _is_auto(engine) else engine
     wanted, none = sum(problem.count), problem.score[:0]
     with torch.no_grad(), progress_bar(wanted, "selection", "picks", progress) as bar:
@@ -31,7 +31,7 @@ def run(problem: Problem, engine: str, progress: bool) -> tuple[Picks, dict[str,
 
 
 def check_engine(engine: str) -> None:
-    """A name that is known; asked before the graph is built."""
+    """Refuses an unknown name. Called before the graph is built."""
     if not _is_auto(engine):
         look_up("engine", engine)
 

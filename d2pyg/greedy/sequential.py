@@ -17,14 +17,14 @@ _TRIED = 16  # picks on which windows are compared with rows
 
 @register("engine", "sequential")
 def sequential(problem: Problem, bar: Progress) -> Picks:
-    """Picks as the definition reads: an argmax over the group, then messages to its neighbors.
+    """Picks as in the definition: an argmax over the group, then messages to the neighbors.
 
-    Costs an argmax over the group for every pick. On CUDA the host is not asked between picks
-    (:mod:`d2pyg.greedy.window`), if the message allows it.
+    Every pick costs an argmax over the group. On CUDA, picks do not wait for the host if the message
+    allows it (:mod:`d2pyg.greedy.window`).
 
     Returns:
-        The picks. On CUDA the report has ``picks_captured``, how many ran in CUDA graphs, and
-        ``eager``, the reason, where the message has to be run from the host.
+        The picks. On CUDA the report has ``picks_captured``, the number of picks run in CUDA graphs, and
+        ``eager``, the reason if the message must run from the host.
     """
     if not _without_host(problem):
         return loop(problem, bar)
@@ -35,12 +35,12 @@ def sequential(problem: Problem, bar: Progress) -> Picks:
 
 
 def _without_host(problem: Problem) -> bool:
-    """On CUDA waiting for the device costs more than the pick; on the CPU there is no waiting."""
+    """Whether to avoid waits for the device. On CUDA a wait costs more than a pick."""
     return problem.score.is_cuda
 
 
 def loop(problem: Problem, bar: Progress) -> Picks:
-    """The picks, one after the other, each known to the host."""
+    """The picks, one after the other. The host reads each one."""
     state = Scores(problem)
     for node in problem.first.tolist():
         state.take(node)
@@ -62,7 +62,7 @@ def loop(problem: Problem, bar: Progress) -> Picks:
 
 
 def same_in_windows(problem: Problem) -> bool:
-    """Whether a message, tried on some picks, is the same among masked entries of other rows."""
+    """Tests on some picks whether a message is the same among masked entries of other rows."""
     rows, window = Scores(problem), Window(problem)
     for _ in range(min(_TRIED, int((~problem.taken).sum()))):
         window.pick(0, slice(0, len(problem.score)))
@@ -71,7 +71,7 @@ def same_in_windows(problem: Problem) -> bool:
 
 
 class Scores:
-    """The scores as they stand; nodes taken are at minus infinity."""
+    """The current scores. Taken nodes are at minus infinity."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -79,7 +79,7 @@ class Scores:
         self.row = problem.rows.ptr.cpu().numpy()
 
     def take(self, node: int) -> float:
-        """Takes a node: it leaves, and its neighbors lose its message. Returns its score."""
+        """Takes a node, and lowers its neighbors by its message. Returns its score."""
         problem = self.problem
         score = float(self.score[node])
         if not math.isfinite(score):

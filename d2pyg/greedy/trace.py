@@ -1,4 +1,4 @@
-"""The way of one sample through a selection: every message that reached it."""
+"""The history of one sample in a selection: every message that reached it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from d2pyg.greedy.sequential import Scores
 
 
 class Message(NamedTuple):
-    """What a pick took from the sample."""
+    """How much a pick lowered the sample."""
 
     sample: int  # the pick
     place: int | None  # its place in ``coreset.index``; None: it was among ``initial``
@@ -24,19 +24,19 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """What a selection started from: with its picks, enough to follow every message."""
+    """The inputs of a selection. With its picks, they are enough to follow every message."""
 
-    score: Tensor  # float64 [N], as given
+    score: Tensor  # float64 [N], before the forward pass
     problem: Problem
     sample: Tensor  # int64 [P], the samples that the problem's nodes are
 
     def node_of(self, sample: int) -> int | None:
-        """The node that a sample is; None if the cutoff dropped it."""
+        """The node of a sample; None if the cutoff dropped it."""
         found = (self.sample == sample).nonzero().flatten().tolist()
         return found[0] if found else None
 
     def standing(self, node: int) -> tuple[float, int, int]:
-        """A node's score before the first pick, its rank in its group, and the size of that."""
+        """A node's score before the first pick, its rank in its group, and the size of the group."""
         low, high = self._group(node)
         score, own = self.problem.score[low:high], self.problem.score[node]
         rank = 1 + int((score > own).sum()) + int((score[: node - low] == own).sum())
@@ -73,7 +73,7 @@ class Trace:
         ]
         now, messages = float(problem.score[node]), []
         for _, turn in groupby(sorted(around, key=itemgetter(0)), key=itemgetter(0)):
-            seen = now  # by all parallel edges of one pick
+            seen = now  # all parallel edges of a pick see the same score
             for _, at, value, j, edge in turn:
                 loss = self._loss(value, seen, edge)
                 messages.append(Message(int(self.sample[j]), at, loss * problem.unit))

@@ -1,10 +1,10 @@
-"""One pick at a time without a look from the host: the sequential engine's way on CUDA.
+"""The sequential engine on CUDA: one pick at a time, without waiting for the host.
 
-Each pick is the same few kernels on tensors of fixed shapes: an argmax, a gather of the pick's row, a
-scatter into its neighbors' scores. Rows differ in length, and hubs are a hundred times the mean, so
-the kernels read a window as wide as the longest row and mask what lies beyond the pick's own. Nothing
-depends on a value that the host would have to know, so a block of picks is captured in a CUDA graph
-once and replayed.
+Each pick runs the same few kernels on tensors of fixed shapes: an argmax, a gather of the pick's row,
+and a scatter into the scores of its neighbors. Rows differ in length; hubs can be a hundred times longer
+than the mean. So the kernels read a window as wide as the longest row, and mask the entries beyond the
+pick's own row. The host needs no value, so a block of picks is captured in a CUDA graph once and then
+replayed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BLOCKS_AHEAD = 64  # between waits for the device, so that the bar shows what i
 
 
 def in_windows(problem: Problem, bar: Progress) -> Picks:
-    """The picks, group after group, and how many ran in CUDA graphs."""
+    """The picks, group after group. The report says how many ran in CUDA graphs."""
     window = Window(problem)
     first = torch.empty_like(problem.first, dtype=torch.float64)
     for turn in range(len(first)):
@@ -59,14 +59,14 @@ def in_windows(problem: Problem, bar: Progress) -> Picks:
                 torch.cuda.synchronize()
             bar.update(here)
     gone = int(problem.taken.sum()) + len(first) + total
-    lost = int((window.score == TAKEN).sum()) != gone  # to a message of plus infinity
+    lost = int((window.score == TAKEN).sum()) != gone  # because of a message of plus infinity
     if lost or not bool(torch.cat([first, value]).isfinite().all()):
         raise not_finite(problem.reverse)
     return Picks(index, value, report)
 
 
 class Window:
-    """The scores as they stand, nodes taken at minus infinity, and a block's picks."""
+    """The current scores, with taken nodes at minus infinity, and the picks of a block."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -74,7 +74,7 @@ class Window:
         device = self.score.device
         self.start, self.degree = problem.rows.ptr[:-1], problem.rows.ptr.diff()
         self.lane = torch.arange(max(1, int(self.degree.max())), device=device)
-        # So long that the last row's window ends inside.
+        # Longer, so that the window of the last row ends inside.
         self.other = _longer(problem.rows.other, len(self.lane))
         along = problem.distance if problem.weight is None else problem.weight
         self.along = _longer(along, len(self.lane))
@@ -116,7 +116,7 @@ class Window:
 
 
 def _captured(block: Callable[[], None], report: dict[str, Any]) -> Callable[[], None] | None:
-    """What replays the block; None, and the reason in the report, where it cannot be captured."""
+    """A function that replays the block. None, with the reason in the report, if capture fails."""
     graph = torch.cuda.CUDAGraph()
     try:
         with torch.cuda.graph(graph):

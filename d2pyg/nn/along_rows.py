@@ -1,4 +1,4 @@
-"""The built-in forward step on sorted edges: the bits of PyG's message passing, without messages."""
+"""The built-in forward step on sorted edges. Equals PyG's message passing bit by bit, but faster."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from d2pyg.nn.forward import ForwardMessagePassing
 
 
 def sums_rows(layer: ForwardMessagePassing, score: Tensor) -> bool:
-    """Whether a layer does nothing but sum weighted scores exactly.
+    """Whether a layer only sums weighted scores exactly.
 
-    A subclass may do anything else, and so may hooks, an explainer, and methods set on the object.
+    A subclass may do something else. So may hooks, an explainer, and methods set on the object.
     """
     own = vars(layer)
     return (
@@ -35,7 +35,7 @@ def along_rows(layer: ForwardMessagePassing, score: Tensor, edges: Edges) -> Ten
         return layer.scalarize(score)
     rows = by_target(edges)
     weight = layer.kernel.weight(rows.distance, layer.gamma).to(score.dtype)
-    if weight.shape != rows.distance.shape:  # PyG repeats it, or says what is wrong
+    if weight.shape != rows.distance.shape:  # PyG broadcasts it, or raises an error
         return through_pyg(layer, score, edges)
     for _ in range(layer.hops):
         score = layer.update(weighted_sums(rows, weight, score), score)

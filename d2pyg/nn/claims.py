@@ -1,4 +1,4 @@
-"""Whether a reverse message keeps what it claims."""
+"""Tests the claims of a reverse message."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def check_claims(reverse: ReverseMessage, distance: Tensor) -> None:
         distance: Distances of the graph, [E]. The test uses evenly spaced ones of the sorted values.
 
     Raises:
-        ValueError, TypeError: If a claim is false, and for which values; or if an argument is no message
-            or no distances.
+        ValueError, TypeError: If a claim is false (the error gives the values), or if an argument is not
+            a message or not distances.
 
     Example:
         >>> class Half(d2pyg.nn.ReverseMessage):
@@ -80,7 +80,7 @@ class _Tried:
 
     def check_entries(self) -> None:
         whole = self.message(self.pick, self.neighbor)
-        rule = "the same for an entry whenever and beside whichever others it is asked"
+        rule = "the same each time, in any order and among any other entries"
         self.same(whole, self.message(self.pick, self.neighbor), rule)
         turned = torch.arange(len(whole) - 1, -1, -1, device=whole.device)
         self.same(whole, self.message(self.pick, self.neighbor, turned).flip(0), rule)

@@ -16,7 +16,7 @@ _LARGEST = np.finfo(np.float64).max
 
 @compiled
 def weighted_sums(ptr: Array, source: Array, weight: Array, score: Array, total: Array) -> None:
-    """What :class:`d2pyg.nn.ExactSum` makes of the messages ``weight * score[source]``, bit by bit.
+    """Sums the messages ``weight * score[source]`` as :class:`d2pyg.nn.ExactSum` does, bit by bit.
 
     Args:
         ptr: int64 [N + 1].

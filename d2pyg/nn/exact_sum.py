@@ -1,4 +1,4 @@
-"""A sum over neighbors that no order of the edges can change."""
+"""A sum over neighbors that does not depend on the order of the edges."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from d2pyg._base.grid import snap
 class ExactSum(Aggregation):  # type: ignore[misc]  # PyG's base is untyped
     """Sums messages with bit-identical results for every order of edges and on every device.
 
-    The messages of a node are rounded to multiples of a power of two, whose sums are exact in float64.
-    Its size is ``2**-52`` of the largest message times their number, rounded up. Gradients are those of
-    the plain sum. Messages of another dtype are summed as in PyG's ``"sum"``, whose order may vary.
+    It rounds the messages of a node to multiples of a power of two. Sums of these are exact in float64.
+    The power of two is ``2**-52`` of the largest message times the number of messages, rounded up.
+    Gradients are those of the plain sum. Messages of another dtype are summed as in PyG's ``"sum"``,
+    whose order may vary.
 
     Shapes:
         x (E,) or (E, F), index (E,) -> (N,) or (N, F)
@@ -50,6 +51,6 @@ class ExactSum(Aggregation):  # type: ignore[misc]  # PyG's base is untyped
         bound = largest * count
         power = (bound / torch.frexp(bound).mantissa).nan_to_num(nan=1.0)  # 2**exponent, exactly
         step = (power * 2.0**-52).clamp(min=2.0**-1022).index_select(dim, index)
-        rounded = x + (snap(x, step) - x).detach()  # bit by bit what it was rounded to
+        rounded = x + (snap(x, step) - x).detach()  # exactly the rounded value
         total: Tensor = self.reduce(rounded, index, None, dim_size, dim, reduce="sum")
         return total

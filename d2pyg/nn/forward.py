@@ -25,23 +25,24 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
     r"""Adds to each sample the difficulty of its neighbors, damped by distance.
 
     .. math::
-        m_i = \sum_{j \in \mathcal{N}(i)} w(d_{ji}, \gamma)\, x_j, \qquad
-        x'_i = x_i + m_i \;\text{ (sum)} \quad\text{or}\quad x'_i = x_i\, m_i \;\text{ (product)}
+        m_i = \sum_{j \in \mathcal{N}(i)} w(d_{ji}, \gamma)\, x_j, \\
+        x'_i = x_i + m_i \;\text{ (sum)} \\
+        x'_i = x_i\, m_i \;\text{ (product)}
 
     This is the forward step of D2 Pruning (arXiv:2310.07931, equation 2). ``"sum"`` is the paper's
     update, ``"product"`` an option of the authors' code. With fixed weights, ``"sum"`` equals PyG's
     ``SimpleConv("sum", combine_root="sum")``.
 
-    Subclass it for your own step, and pass an object, or a registered name, to :func:`d2pyg.select` as
+    Subclass it for your own step, and pass an object or a registered name to :func:`d2pyg.select` as
     ``forward``. Override any of:
 
-    - :meth:`message`: what a neighbor sends. Name the parameters that it needs, as in any PyG layer:
-      ``score_j`` (of the sender), ``score_i``, ``weight`` and ``distance`` of the edge, ``index``,
-      ``ptr`` and ``size_i`` for :func:`torch_geometric.utils.softmax`, and anything else that is passed
-      to :meth:`forward` by name.
+    - :meth:`message`: what a neighbor sends. Name the parameters that you need, as in any PyG layer:
+      ``score_j`` (of the sender), ``score_i``, ``weight`` and ``distance`` of the edge; ``index``,
+      ``ptr`` and ``size_i`` for :func:`torch_geometric.utils.softmax`; and any other argument that you
+      pass to :meth:`forward` by name.
     - :meth:`update`: how a sample combines its score with the sum.
-    - ``in_channels = F`` and :meth:`scalarize`: F numbers per sample, such as difficulty and the
-      probability of a wrong label. All are spread; then ``scalarize`` combines them into one.
+    - ``in_channels = F`` and :meth:`scalarize`: for F numbers per sample, such as difficulty and the
+      probability of a wrong label. All of them spread. Then ``scalarize`` combines them into one.
 
     Args:
         gamma: Decay with distance, >= 0; 0 ignores distance.
@@ -133,7 +134,7 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
         return score
 
     def extra_repr(self) -> str:
-        """The arguments. A subclass should append its own, so that a coreset's settings record them."""
+        """The arguments. Append those of a subclass, so that the settings of a coreset hold them."""
         hops = f", hops={self.hops}" if self.hops > 1 else ""
         return f"gamma={self.gamma}, kernel={self.kernel}, update={self.combine!r}{hops}"
 
@@ -164,7 +165,7 @@ class ForwardMessagePassing(MessagePassing):  # type: ignore[misc]  # PyG's base
                 )
 
     def _features(self) -> dict[str, bool]:
-        """What message and update take besides what is always there, and whether they need it."""
+        """The other parameters of message and update, and whether they are required."""
         taken = self.inspector.get_flat_params(["message", "update"], exclude=self.special_args)
         return {
             name: parameter.default is inspect.Parameter.empty
@@ -179,7 +180,7 @@ def as_forward(
     kernel: str | Kernel | None,
     update: str | None,
 ) -> ForwardMessagePassing:
-    """The layer itself, or the registered one of that name with this gamma, kernel and update."""
+    """The layer itself, or a registered one by name with this gamma, kernel and update."""
     if isinstance(forward, torch.nn.Module):
         layer = forward
         for name, value in (("gamma_forward", gamma), ("kernel", kernel), ("update", update)):

@@ -1,4 +1,4 @@
-"""What a forward layer is called with: scores, and edges with distances."""
+"""Checks the inputs of a forward layer: scores, and edges with distances."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from d2pyg._base.checks import FLOATS
 
 
 def check_edges(score: Tensor, edge_index: Tensor, distance: Tensor) -> None:
-    """Refuses what a layer cannot spread: score (N,) or (N, F), edge_index (2, E), distance (E,)."""
+    """Checks score (N,) or (N, F), edge_index (2, E) and distance (E,)."""
     if not isinstance(edge_index, Tensor) or edge_index.layout != torch.strided:
         raise TypeError(
             f"Expected 'edge_index' to be a dense tensor [2, E] (got {type(edge_index).__name__}, "
@@ -34,7 +34,7 @@ def check_edges(score: Tensor, edge_index: Tensor, distance: Tensor) -> None:
             f"Expected 'edge_index' to be integers of shape (2, E) (got {edge_index.dtype} "
             f"{tuple(edge_index.shape)}). Pass graph.edge_index."
         )
-    if edge_index.numel() and not torch.compiler.is_compiling():  # a look at values breaks a graph
+    if edge_index.numel() and not torch.compiler.is_compiling():  # reading values breaks a graph
         low, high = edge_index.aminmax()
         if int(low) < 0 or int(high) >= len(score):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Kernels: how much of a message survives a distance."""
+"""Kernels: how the weight of a message falls with distance."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class LaplacianKernel(Kernel):
 
 
 def as_kernel(kernel: str | Kernel) -> Kernel:
-    """The kernel itself, or the registered kernel of that name."""
+    """The kernel itself, or a registered one by name."""
     found = kernel if isinstance(kernel, Kernel) else made("kernel", kernel)
     if not isinstance(found, Kernel):
         raise TypeError(

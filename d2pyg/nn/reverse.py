@@ -48,7 +48,7 @@ class ReverseMessage(ABC):
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
-        if "message" in cls.__dict__:  # a new message: what was claimed of the old one is void
+        if "message" in cls.__dict__:  # a new message does not inherit the claims of the old one
             for claim, void in (("monotone", False), ("linear", False), ("uses_distance", True)):
                 if claim not in cls.__dict__:
                     setattr(cls, claim, void)
@@ -112,7 +112,7 @@ class AbsoluteReverse(ReverseMessage):
 def as_reverse(
     reverse: str | ReverseMessage, gamma: float | None, kernel: str | Kernel | None
 ) -> ReverseMessage:
-    """The message itself, or the registered one of that name with this gamma and kernel."""
+    """The message itself, or a registered one by name with this gamma and kernel."""
     if isinstance(reverse, ReverseMessage):
         if gamma is not None:
             raise ValueError(

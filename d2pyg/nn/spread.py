@@ -1,4 +1,4 @@
-"""spread: the forward step of a selection, difficulty sent along the edges of a graph."""
+"""spread: the forward step of a selection. It sends difficulty along the edges of a graph."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from d2pyg.nn.forward import ForwardMessagePassing
 
 
 class Spread(NamedTuple):
-    """Scores after the forward step, and the edges they went along."""
+    """Scores after the forward step, and the edges used."""
 
     score: Tensor  # float64 [N]
-    edges: Edges  # in units of the scale, in both directions where that was asked for
-    unit: float  # what distances were divided by; of local scales the median
+    edges: Edges  # distances in units of the scale; both directions if asked for
+    unit: float  # what distances were divided by; for local scales, their median
 
 
 def spread(
@@ -31,10 +31,10 @@ def spread(
     scale: str | float | None,
     both: bool,
 ) -> Spread:
-    """The scores [N] or [N, F] after one pass of the layer, [N]; arguments have been checked.
+    """Passes scores [N] or [N, F] through the layer once; returns scores [N]. Arguments are checked.
 
-    A copy of the layer computes them, in float64, on the device of the scores and without dropout;
-    the layer stays as it is.
+    A copy of the layer runs in float64, on the device of the scores and without dropout. The layer
+    itself does not change.
     """
     edges, unit = scaled(edges, scale)
     if len(score) == 0:  # the cutoff left no sample
@@ -48,7 +48,7 @@ def spread(
     if updated.shape != score.shape[:1] or not updated.is_floating_point():
         raise ValueError(
             f"Expected the forward pass of {layer} to end in one number per sample, [{len(score)}] (got "
-            f"{updated.dtype} of shape {tuple(updated.shape)}). Check its message and update; where it "
+            f"{updated.dtype} of shape {tuple(updated.shape)}). Check its message and update. If it "
             f"takes several columns, override scalarize."
         )
     if not is_finite(updated):

@@ -1,7 +1,7 @@
 """Difficulty scores: finite, at least 0, higher is harder.
 
 They come from training (:class:`TrainingDynamics`, :class:`LossDynamics` or saved logits), from
-embeddings alone, or from scores of some samples, carried to all.
+embeddings alone, or from scores of some samples, which :func:`extrapolate` carries to all.
 """
 
 from d2pyg.scores.dynamics import TrainingDynamics

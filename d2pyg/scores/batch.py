@@ -1,4 +1,4 @@
-"""The measurements of one batch."""
+"""What a recorder measures in one batch."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _check_range(logits: Tensor, index: Tensor) -> None:
 
 
 def _check_masks(true: Tensor, others: Tensor, index: Tensor) -> None:
-    """Masks leave the true class, and where the margin needs it, one more."""
+    """Refuses masks that hide the true class, or all other classes if the margin needs one."""
     wrong = first_wrong(true == -torch.inf)
     if wrong is not None:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What a recorder keeps of each sample, from class logits."""
+"""The statistics that a recorder keeps of each sample, from class logits."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ENTROPY = 44.0  # above the logarithm of any number of classes
 
 
 class ClassStatistics(Statistics):
-    """Of :class:`~d2pyg.scores.TrainingDynamics`."""
+    """The statistics of :class:`~d2pyg.scores.TrainingDynamics`."""
 
     recorded = "logits"
     recorder = "TrainingDynamics"
@@ -50,7 +50,7 @@ class ClassStatistics(Statistics):
         return _as_settings(**given)
 
     def totals(self, settings: Mapping[str, Any]) -> Layout:
-        """Running sums, and the last probabilities of the true class."""
+        """Running sums, and the latest probabilities of the true class."""
         each = (settings["num_samples"],)
         return {
             **{name: (each, kind) for name, kind in _TOTALS.items()},
@@ -60,7 +60,7 @@ class ClassStatistics(Statistics):
     def ranges(
         self, samples: Samples, epochs: int, settings: Mapping[str, Any]
     ) -> dict[str, tuple[Bound, Bound]]:
-        """The lowest and the highest value that each tensor can have, given those before it."""
+        """The lowest and the highest value that each tensor can have, given the tensors before it."""
         seen, correct, last = (samples[name].double() for name in ("seen", "correct", "was_correct"))
         some, ever = (seen > 0).double(), (correct > 0).double()
         windows = (seen - settings["window"] + 1).clamp(min=0)
@@ -69,7 +69,7 @@ class ClassStatistics(Statistics):
         return {
             "seen": (0, epochs),
             "was_correct": (0, some),
-            # The last epoch was one of the right ones; or else it was not, and ended a run of them.
+            # A wrong last epoch is not counted as correct, and any right epoch before it was forgotten.
             "correct": (last, seen - some + last),
             "forgotten": (ever - last, (correct - last).minimum(seen - correct)),
             "margin": (-margin * seen, margin * seen),

@@ -15,23 +15,23 @@ from d2pyg.scores.statistics import Samples
 class TrainingDynamics(Recorder):
     r"""Records a training run, and gives difficulty scores: finite, >= 0, higher is harder.
 
-    Pass it the logits of every batch, taken before the optimizer step, and close each epoch. It stores
-    running statistics per sample and not the logits: about 200 bytes per sample with the default
-    window, however long the run.
+    Pass it the logits of every batch, before the optimizer step, and close each epoch. It stores running
+    statistics and not the logits: about 200 bytes per sample with the default window, however long the
+    run.
 
-    A sample counts once per epoch, with its first batch. An epoch that leaves out a sample does not
-    change its statistics: means are over the epochs that saw it, and forgetting and windows go from one
-    such epoch to the next. In distributed training, each process passes its own batches.
-    :meth:`end_epoch` combines them, so that all processes hold the same recordings.
+    A sample counts once per epoch, in its first batch. An epoch that leaves out a sample does not change
+    its statistics: means are over the epochs that saw it, and forgetting and windows skip the others. In
+    distributed training, each process passes its own batches. :meth:`end_epoch` combines them, so all
+    processes hold the same recordings.
 
     A logit of minus infinity masks its class: softmax gives it probability 0. The true class cannot be
     masked. Margins between logits need at least one other class that is not masked.
 
-    Pickling copies a recorder. If you pass one to other processes, such as by
-    ``torch.multiprocessing.spawn``, it is filled there and stays empty here. Let rank 0 :meth:`save` it
-    at the end of the training function, and :meth:`load` the file here. Start such processes with
-    ``spawn`` or ``forkserver``: one that is forked after torch used several threads, as a recorder or
-    a selection does, hangs when it uses several itself.
+    Pickling copies a recorder. If you pass one to other processes, for example with
+    ``torch.multiprocessing.spawn``, the copies are filled and the original stays empty. Let rank 0
+    :meth:`save` its copy at the end of the training function, and :meth:`load` the file afterwards.
+    Start such processes with ``spawn`` or ``forkserver``. A process that is forked after torch used
+    several threads, as a recorder or a selection does, hangs when it uses several threads itself.
 
     Args:
         num_samples: Number of samples, N.
@@ -134,10 +134,10 @@ class TrainingDynamics(Recorder):
         return right if as_flag("raw", raw) else 1 - right
 
     def borderline(self) -> Tensor:
-        """How nearly learned: p^2 (1 - p), p the mean probability of the true class. In 0 to 4/27.
+        """How nearly learned: p^2 (1 - p), for the mean probability p of the true class. In 0 to 4/27.
 
         It is highest at p = 2/3. It is low for samples that were always right and for samples that
-        were never right, such as mislabeled ones, so it needs no cutoff. Source: this library;
+        were never right, such as mislabeled ones, so it needs no cutoff. This score is from d2pyg;
         ``benchmarks/accuracy`` measures it.
         """
         mean = self._complete()["mean"].clamp(0, 1)
@@ -165,5 +165,5 @@ class TrainingDynamics(Recorder):
         return state["dual"] / (state["seen"] - self.window + 1)
 
     def _windows(self) -> Samples:
-        """The totals, if every sample has a whole window."""
+        """The totals; an error if a sample has no complete window."""
         return self._complete(self.window, ", the window", ", or make the window smaller")

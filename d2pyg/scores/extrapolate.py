@@ -1,4 +1,4 @@
-"""Difficulty known for some samples, carried to the rest by message passing."""
+"""Carries the difficulty of some samples to the rest, by message passing."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Extrapolation(NamedTuple):
     """What :func:`extrapolate` returns.
 
     Attributes:
-        scores: float64 [N]; the known ones as they were given.
-        rank_correlation: Spearman's, between true and carried scores of the held-out samples, in -1
-            to 1; 0 where either is constant.
+        scores: float64 [N]. Known scores are unchanged.
+        rank_correlation: Spearman's rank correlation between true and carried scores of the held-out
+            samples, in -1 to 1; 0 if either is constant.
         held_out: int64, the known samples that were hidden to measure it.
     """
 
@@ -62,7 +62,8 @@ def extrapolate(
 
     An unknown score is repeatedly replaced by the weighted mean of its neighbors' scores,
 
-    .. math:: x_i \leftarrow \frac{\sum_j e_{ij}\, x_j}{\sum_j e_{ij}}, \qquad
+    .. math::
+        x_i \leftarrow \frac{\sum_j e_{ij}\, x_j}{\sum_j e_{ij}}, \\
         e_{ij} = \exp(-\gamma\, (d_{ij} / s)^2),
 
     starting from the mean of the known scores. Known scores do not change (Zhu, Ghahramani & Lafferty
@@ -77,13 +78,13 @@ def extrapolate(
         embeddings: [N, d], or a graph from :func:`d2pyg.knn_graph`.
         index: int [M], the samples whose score is known.
         scores: [M], >= 0.
-        k: Neighbors a sample, 1 to N - 1; default 15 (N - 1 if that is less), or all that a given
+        k: Neighbors per sample, 1 to N - 1; default 15 (N - 1 if that is less), or all that a given
             graph has.
         gamma: Decay of weights with distance, at least 0.
         kernel: As in :func:`d2pyg.select`.
         iterations: Number of steps. Scores travel one edge per step. It stops early if nothing changes.
-        held_out: Share of the known scores that is hidden to measure the rank correlation, in 0 to 1;
-            at least two samples, and not all.
+        held_out: Share of the known scores that is hidden to measure the rank correlation, in 0 to 1. It
+            must be at least two samples, and not all.
         seed: Seed for the choice of hidden samples, a whole number >= 0.
 
     Raises:
@@ -182,7 +183,7 @@ def _numbers(name: str, values: ArrayLike) -> Tensor:
 
 
 def _ranks(values: Tensor) -> Tensor:
-    """Places in ascending order, float64; ties share the mean of theirs."""
+    """Ranks in ascending order, float64. Ties share their mean rank."""
     _, inverse, count = values.unique(return_inverse=True, return_counts=True)
     last = count.cumsum(0).double()
     ranks: Tensor = (last - (count + 1) / 2)[inverse]

@@ -1,4 +1,4 @@
-"""Scores from logits of a training run that were saved, a function a score."""
+"""Scores from the saved logits of a training run, one function per score."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def recorded(
     """A recorder fed with saved logits.
 
     Args:
-        logits: [T, N, C], the logits of all samples in each epoch, in data set order, or [N, C] for one
-            epoch, or a list of such [N, C], one an epoch; any float type. Memory-mapped arrays are read
-            in chunks.
-        labels: int [N], the column that is right; or names of all C classes, in whose sorted order the
-            columns are, as scikit-learn has them.
-        margin: Those of probabilities exist whatever classes are masked.
-        options: Of :class:`TrainingDynamics`.
+        logits: The logits of all samples in each epoch, in data set order: [T, N, C], [N, C] for one
+            epoch, or a list with one [N, C] per epoch. Any float type. Memory-mapped arrays are read in
+            chunks.
+        labels: int [N], the column of the true class. Or names of all C classes; then columns are in
+            sorted order of the names, as in scikit-learn.
+        margin: Margins of probabilities exist whatever classes are masked.
+        options: Arguments of :class:`TrainingDynamics`.
     """
     epochs = _epochs(logits)
     label = as_targets("labels", labels, *epochs[0].shape)
@@ -37,7 +37,7 @@ def recorded(
 
 
 def _fed(epochs: list[Tensor], label: Tensor | None, **options: Any) -> TrainingDynamics:
-    """A recorder fed with all epochs; without labels, the classes predicted stand for the true ones."""
+    """A recorder that saw all epochs. Without labels, predicted classes take the place of true ones."""
     num_samples = len(epochs[0])
     dynamics = TrainingDynamics(num_samples, **options)
     for values in epochs:
@@ -76,8 +76,8 @@ def forgetting(logits: Logits, labels: ArrayLike) -> Tensor:
     Args:
         logits: [T, N, C], one epoch [N, C], or a list of epochs, as for all functions here. Minus
             infinity masks a class, as in :class:`TrainingDynamics`.
-        labels: int [N]; or names of all C classes, in whose sorted order the columns are, as
-            scikit-learn has them.
+        labels: int [N]. Or names of all C classes; then columns are in sorted order of the names, as in
+            scikit-learn.
 
     Example:
         >>> logits = torch.tensor([[[2.0, 0.0]], [[0.0, 2.0]], [[2.0, 0.0]]])  # right, wrong, right

@@ -1,4 +1,4 @@
-"""What users pass as scores: numbers, or a recorder that makes them."""
+"""The type of the argument ``scores``: numbers, or a recorder that computes them."""
 
 from __future__ import annotations
 

@@ -23,29 +23,28 @@ Losses = Callable[[Any, Tensor], Tensor]
 class RecordDynamics(TrainerCallback):  # type: ignore[misc]  # where it is not installed
     """Feeds a recorder with every training batch of a ``Trainer``.
 
-    A recorder has to know which sample a row of logits belongs to, and a Trainer does not tell. So each
-    item of the training set carries its index under the name ``"index"``, as those of
-    :class:`d2pyg.WithIndex` do; the collator puts the indices into the batch like any other number; and
-    this callback takes them out again before the model sees the batch, which also works with several
-    workers and processes. It reads logits and labels where the model returns them. Batches of evaluation
-    are left alone.
+    A recorder must know which sample a row of logits belongs to, and a Trainer does not tell. So each
+    item of the training set must carry its index under the name ``"index"``, as the items of
+    :class:`d2pyg.WithIndex` do. The collator puts the indices into the batch. This callback removes them
+    before the model sees the batch, and reads the logits that the model returns. It works with several
+    workers and processes, and ignores batches of evaluation.
 
     A language model has no class per sample. Pass a :class:`~d2pyg.scores.LossDynamics` and ``losses``,
-    which makes one loss per sample from what the model returns.
+    a function that computes one loss per sample from what the model returns.
 
-    The recorder is saved in every checkpoint, and a run that resumes goes on from there.
+    Every checkpoint contains the recorder. A resumed run continues from it.
 
     Args:
-        dynamics: A :class:`~d2pyg.scores.TrainingDynamics` or a :class:`~d2pyg.scores.LossDynamics`, of
-            as many samples as the training set.
+        dynamics: A :class:`~d2pyg.scores.TrainingDynamics` or a :class:`~d2pyg.scores.LossDynamics`
+            with as many samples as the training set.
         column: The name of the index in an item of the data set.
         labels: The name of the classes, or of the target tokens, in a batch.
         losses: With a LossDynamics, losses(output, labels) -> [B]; ``output`` is what the model
             returns. :func:`~d2pyg.scores.token_losses` is one for models of tokens.
 
     Raises:
-        ValueError: When training begins, if the Trainer would drop the index: it needs
-            ``TrainingArguments(remove_unused_columns=False)``; or if a batch comes without it.
+        ValueError: When training begins, if the Trainer would drop the index, which needs
+            ``TrainingArguments(remove_unused_columns=False)``; or if a batch has no index.
 
     Example::
 
@@ -87,7 +86,7 @@ class RecordDynamics(TrainerCallback):  # type: ignore[misc]  # where it is not 
         self._handles: list[Any] = []
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Watches the model, and resumes the recorder where the run resumes."""
+        """Adds hooks to the model, and restores the recorder if the run resumes."""
         if args.remove_unused_columns:
             raise ValueError(
                 f"Expected 'remove_unused_columns' to be False in TrainingArguments (got True, which "
@@ -107,7 +106,7 @@ class RecordDynamics(TrainerCallback):  # type: ignore[misc]  # where it is not 
         self.dynamics.end_epoch()
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Puts the recorder into the checkpoint."""
+        """Saves the recorder in the checkpoint."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if state.is_world_process_zero and folder.is_dir():
             self.dynamics.save(folder / _FILE)
@@ -121,7 +120,7 @@ class RecordDynamics(TrainerCallback):  # type: ignore[misc]  # where it is not 
     def _before(
         self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Takes the index out of the batch."""
+        """Removes the index from the batch."""
         index = kwargs.pop(self.column, None)
         if model.training and (index is None or kwargs.get(self.labels) is None):
             lacking = self.column if index is None else self.labels
@@ -134,7 +133,7 @@ class RecordDynamics(TrainerCallback):  # type: ignore[misc]  # where it is not 
         return args, kwargs
 
     def _after(self, model: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        """Records what the model made of the batch."""
+        """Records the output of the model for the batch."""
         if self._index is None or self._target is None:
             return
         with torch.no_grad():

@@ -18,32 +18,30 @@ _MODULES = ("lightning.pytorch", "pytorch_lightning")
 
 
 class RecordDynamics:
-    """Feeds a recorder with every training batch, closes its epochs, and keeps it in the checkpoints of
+    """Passes every training batch to a recorder, closes its epochs, and stores it in the checkpoints of
     the run.
 
-    A run may resume from any checkpoint. A checkpoint from inside an epoch holds what the process that
-    wrote it had seen of that epoch. Lightning decides which samples come in the rest of the epoch.
+    A run may resume from any checkpoint. A checkpoint from inside an epoch holds the batches of that
+    epoch that its process had seen. Lightning decides which samples come in the rest of the epoch.
 
-    Several callbacks in one Trainer need recorders with different arguments, or different names. Both
-    are part of their ``state_key`` in checkpoints.
+    Several callbacks in one Trainer need recorders with different arguments or different names. Both
+    are part of the ``state_key`` in checkpoints.
 
-    Strategies that start processes from this one (``"ddp_spawn"``, ``"ddp_fork"``) fill copies there,
+    Strategies that start new processes (``"ddp_spawn"``, ``"ddp_fork"``) fill copies in those processes,
     and ``dynamics`` stays empty here. Load it from the last checkpoint instead:
     ``record.load_state_dict(torch.load(path)["callbacks"][record.state_key])``.
 
-    It is a ``Callback`` of ``lightning.pytorch``, or of ``pytorch_lightning`` where that is the one
-    imported.
+    It is a ``Callback`` of ``lightning.pytorch``, or of ``pytorch_lightning`` if that one is imported.
 
     Args:
         dynamics: A :class:`~d2pyg.scores.TrainingDynamics` or a :class:`~d2pyg.scores.LossDynamics`.
-        unpack: unpack(outputs, batch, batch_idx) -> (index, logits, labels), of what the Trainer passes
-            to ``on_train_batch_end``; ``outputs`` is what ``training_step`` returned, so let it return
-            a dict with the logits. index: the samples' places in the data set. With a LossDynamics,
-            it returns (index, losses).
+        unpack: A function unpack(outputs, batch, batch_idx) -> (index, logits, labels). ``outputs`` is
+            what ``training_step`` returned, so let that return a dict with the logits. ``index`` holds
+            the samples' places in the data set. With a LossDynamics, ``unpack`` returns (index, losses).
         name: Distinguishes recorders with the same arguments.
 
     Raises:
-        TypeError: If ``unpack`` is no function; or in training, if it returns something else.
+        TypeError: If ``unpack`` is not a function; or during training, if it returns something else.
         ValueError: If a run resumes from a checkpoint that holds another recorder.
         ImportError: If neither package is installed.
 
@@ -103,15 +101,15 @@ class RecordDynamics:
 
     @property
     def state_key(self) -> str:
-        """Lightning's key of the state in checkpoints."""
+        """The key of the state in Lightning's checkpoints."""
         return f"{type(self).__qualname__}{ {'name': self.name, **self.dynamics.settings} }"
 
     def state_dict(self) -> dict[str, Any]:
-        """The recorder's, for the checkpoint."""
+        """The state of the recorder, for the checkpoint."""
         return {**self.dynamics.state_dict(), "open_epoch": self.open_epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on recording where the checkpoint was."""
+        """Restores the recorder from a checkpoint."""
         state = dict(state_dict) if isinstance(state_dict, Mapping) else {}
         epoch = state.pop("open_epoch", "nothing")
         if epoch is not None and type(epoch) is not int:
@@ -123,7 +121,7 @@ class RecordDynamics:
         self.open_epoch = epoch
 
     def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
-        """Refuses to begin anew where the checkpoint has a recorder with other arguments."""
+        """Refuses a checkpoint that holds a recorder with other arguments."""
         found = [key for key in checkpoint["callbacks"] if str(key).startswith(type(self).__qualname__)]
         taken = {callback.state_key for callback in trainer.callbacks}
         others = [key for key in found if key not in taken]
@@ -134,7 +132,7 @@ class RecordDynamics:
             )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The class was made for this object alone: a copy, or what another process gets, makes its own.
+        # The class exists only for this object. A copy, also in another process, makes its own.
         return _bare, (type(self).__mro__[1],), self.__dict__
 
 
@@ -143,7 +141,7 @@ def _bare(cls: type[RecordDynamics]) -> RecordDynamics:
 
 
 def _callback_class() -> Any:
-    """Of the package that is imported; else of the one that is installed."""
+    """The base class of the package that is imported, or else of the one installed."""
     imported = [name for name in _MODULES if sys.modules.get(name)]
     only_the_other = find_spec("lightning") is None and find_spec("pytorch_lightning") is not None
     default = _MODULES[1] if only_the_other else _MODULES[0]

@@ -13,14 +13,14 @@ from d2pyg.scores.recorder import Recorder
 class LossDynamics(Recorder):
     r"""Records losses of a training run, and gives difficulty scores: finite, >= 0, higher is harder.
 
-    It is for models without one true class a sample: language models, detection, several labels a
+    Use it for models without one true class per sample: language models, detection, several labels per
     sample, regression. For classification, :class:`TrainingDynamics` has more scores, and
     :func:`d2pyg.select` needs no cutoff with it.
 
-    Pass it the losses of every batch, one a sample, taken before the optimizer step, and close each
-    epoch. It stores 49 bytes per sample. Epochs, distributed training, checkpoints and copies work as
-    with :class:`TrainingDynamics`. With a single epoch there is :meth:`mean_loss` alone, which
-    :meth:`last_loss` then equals.
+    Pass it the losses of every batch, one per sample, before the optimizer step, and close each epoch.
+    It stores 49 bytes per sample. Epochs, distributed training, checkpoints and copies work as with
+    :class:`TrainingDynamics`. After a single epoch, only :meth:`mean_loss` and :meth:`last_loss` are
+    available, and they are equal.
 
     Mislabeled and damaged samples have the highest losses. A ``cutoff`` drops them, such as
     ``d2pyg.select(embeddings, losses, cutoff=0.1, keep=0.3)``.
@@ -49,9 +49,9 @@ class LossDynamics(Recorder):
 
         Args:
             index: int [B], the samples' places in the data set.
-            losses: [B], any float type and device, >= 0: one a sample, as ``reduction="none"`` gives
-                them. Average over what a sample has several of: tokens (:func:`token_losses`), boxes,
-                labels.
+            losses: [B], any float type and device, >= 0: one per sample, as with ``reduction="none"``.
+                If a sample has several losses, such as for tokens (:func:`token_losses`), boxes or
+                labels, average them.
 
         Raises:
             ValueError, TypeError: If an argument breaks its rule; the message names the sample.
@@ -69,7 +69,7 @@ class LossDynamics(Recorder):
     def last_loss(self) -> Tensor:
         r"""Loss in the last epoch that saw the sample, :math:`\ell_i^{(T)}`.
 
-        Co-teaching (Han et al. 2018) and InfoBatch (Qin et al. 2024) go by it.
+        Co-teaching (Han et al. 2018) and InfoBatch (Qin et al. 2024) use it.
         """
         return self._complete()["last"].clone()
 
@@ -77,8 +77,8 @@ class LossDynamics(Recorder):
         r"""Variance of the loss over epochs,
         :math:`\frac{1}{T} \sum_t (\ell_i^{(t)} - \bar\ell_i)^2`. Needs two epochs.
 
-        It takes the place of the variability of data maps (Swayamdipta et al. 2020), which is that of
-        the true class's probability.
+        It corresponds to the variability of data maps (Swayamdipta et al. 2020), which is computed from
+        the probability of the true class.
         """
         state = self._twice()
         return (state["deviations"] / state["seen"]).clamp_(min=0)
@@ -86,15 +86,15 @@ class LossDynamics(Recorder):
     def learnability(self, raw: bool = False) -> Tensor:
         r"""How far the loss fell, :math:`\max(0, \ell_i^{(1)} - \ell_i^{(T)})`. Needs two epochs.
 
-        It is low for samples that were known from the start, and for samples that were not learned,
-        such as mislabeled ones. RHO-LOSS (Mindermann et al. 2022) and JEST (Evans et al. 2024) take
-        this difference between a model in training and a reference model; here these are the first and
-        the last epoch of one run. ``raw`` is the difference, of any sign.
+        It is low for samples that were easy from the start, and for samples that were not learned, such
+        as mislabeled ones. RHO-LOSS (Mindermann et al. 2022) and JEST (Evans et al. 2024) take this
+        difference between a model in training and a reference model. Here it is the difference between
+        the first and the last epoch of one run. ``raw`` is the difference with its sign.
         """
         state = self._twice()
         fall = state["first"] - state["last"]
         return fall if as_flag("raw", raw) else fall.clamp_(min=0)
 
     def _twice(self) -> dict[str, Tensor]:
-        """The totals, if every sample has two losses to compare."""
+        """The totals; an error if a sample has fewer than two losses."""
         return self._complete(2, instead=", or ask for mean_loss()")

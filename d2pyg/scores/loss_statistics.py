@@ -1,4 +1,4 @@
-"""What a recorder keeps of each sample, from losses."""
+"""The statistics that a recorder keeps of each sample, from losses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from d2pyg.scores.statistics import (
 
 
 class LossStatistics(Statistics):
-    """Of :class:`~d2pyg.scores.LossDynamics`."""
+    """The statistics of :class:`~d2pyg.scores.LossDynamics`."""
 
     recorded = "losses"
     recorder = "LossDynamics"
@@ -40,7 +40,7 @@ class LossStatistics(Statistics):
     def ranges(
         self, samples: Samples, epochs: int, settings: Mapping[str, Any]
     ) -> dict[str, tuple[Bound, Bound]]:
-        """The lowest and the highest value that each tensor can have, given those before it."""
+        """The lowest and the highest value that each tensor can have, given the tensors before it."""
         seen = samples["seen"].double()
         most = LARGEST_LOSS * (seen > 0).double()
         once = seen == 1  # so that first, last and mean are one number

@@ -20,7 +20,7 @@ def measured_losses(
     values = as_tensor("losses", losses)
     if values.dim() != 1 or not values.is_floating_point():
         raise ValueError(
-            f"Expected 'losses' to be floats of shape (B,), one a sample (got {values.dtype} of shape "
+            f"Expected 'losses' to be floats of shape (B,), one per sample (got {values.dtype} of shape "
             f"{tuple(values.shape)}). Compute the loss with reduction='none', and average what a sample "
             f"has several of."
         )
@@ -42,15 +42,15 @@ def token_losses(logits: ArrayLike, labels: ArrayLike, *, shift: bool) -> Tensor
 
     .. math:: \ell_i = -\frac{1}{|T_i|} \sum_{t \in T_i} \log p_i(y_{it})
 
-    :math:`T_i` are the tokens whose label is not -100, the mark of torch and transformers for no target.
-    A sequence without any has loss 0, since it trains nothing. It needs the memory of one sequence's
-    logits besides the batch.
+    :math:`T_i` are the tokens whose label is not -100; torch and transformers use -100 for no target. A
+    sequence without targets has loss 0, because it trains nothing. The function needs the memory of the
+    logits of one sequence, beyond the batch.
 
     Args:
         logits: [B, T, V], before softmax, any float type and device.
         labels: int [B, T], 0..V-1, or -100.
-        shift: Whether the logits at a token predict the next label, as those of causal language models
-            do. Those of masked models, encoder-decoders and taggers predict the label at the token.
+        shift: Whether the logits at a token predict the next label, as in causal language models. In
+            masked models, encoder-decoders and taggers, they predict the label at the token.
 
     Returns:
         float32 [B] (float64 for float64 logits), on the device of the logits, without a gradient.
@@ -87,7 +87,7 @@ def token_losses(logits: ArrayLike, labels: ArrayLike, *, shift: bool) -> Tensor
 
 
 def _check_targets(targets: Tensor, size: int) -> None:
-    """On CUDA, torch would end the process."""
+    """Refuses labels out of range. On CUDA, torch would end the process."""
     wrong = targets[(targets < 0) | (targets >= size)]
     if len(wrong):
         raise ValueError(

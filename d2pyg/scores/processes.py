@@ -1,4 +1,4 @@
-"""The open epochs of several recorders, as one."""
+"""Combines the open epochs of several recorders."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ OpenEpoch = dict[str, Tensor]  # values [N], and "here": the samples that have t
 
 
 def merged(first: OpenEpoch, second: OpenEpoch) -> OpenEpoch:
-    """The union of both; the first counts for samples that both have."""
+    """The union of both. The first one counts for samples that both have."""
     return {name: torch.where(first["here"], first[name], second[name]) for name in first}
 
 
 def gathered(mine: OpenEpoch, made_with: Mapping[str, Any]) -> OpenEpoch:
-    """Those of all processes, of each sample the lowest rank's; mine alone without torch.distributed.
+    """The open epochs of all processes combined; without torch.distributed, only this one.
+
+    If several processes have a sample, the lowest rank counts.
 
     Args:
-        mine: Of this process.
-        made_with: What its recorder records, its settings and its number of epochs, which have to be the
+        mine: The open epoch of this process.
+        made_with: What its recorder records, its settings and its number of epochs. These must be the
             same in all processes.
     """
     if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
@@ -42,13 +44,13 @@ def gathered(mine: OpenEpoch, made_with: Mapping[str, Any]) -> OpenEpoch:
 
 
 def difference(mine: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """The first setting that differs, in words; empty where none does."""
+    """The first setting that differs, in words; empty if none does."""
     differ = [name for name in mine if mine[name] != other.get(name)]
     return f"{differ[0]} {other.get(differ[0])!r}, not {mine[differ[0]]!r}" if differ else ""
 
 
 def _check_alike(made_with: Mapping[str, Any]) -> None:
-    """The same error in all processes, so that none waits for another."""
+    """Raises the same error in all processes, so that none waits for another."""
     everyone: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(everyone, dict(made_with))
     for rank, other in enumerate(everyone):

@@ -1,4 +1,4 @@
-"""What all recorders of training runs share: epochs, processes, checkpoints."""
+"""The common part of all recorders of training runs: epochs, processes, checkpoints."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _SUFFIXES = (".pt",)
 
 
 class NoSuchScoreError(AttributeError, ValueError):
-    """A score that needs something that was not recorded."""
+    """The score needs values that were not recorded."""
 
 
 class Recorder(NoValues, ABC):
-    """Records values of every sample, once an epoch, and keeps statistics of them."""
+    """Records values of every sample, once per epoch, and keeps statistics of them."""
 
     _statistics: ClassVar[Statistics]
     num_samples: int
@@ -41,19 +41,19 @@ class Recorder(NoValues, ABC):
 
     @abstractmethod
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """Records a batch: the samples' places in the data set, and what there is to record of them."""
+        """Records a batch: the samples' places in the data set, and their values."""
 
     def end_epoch(self, others: Sequence[Recorder] = ()) -> None:
         """Closes the epoch. With torch.distributed, all processes must call it.
 
         Args:
-            others: Recorders of other processes, made with the same arguments, whose open epoch is taken
-                over; for use without torch.distributed. Of a sample that several saw, the first
-                recorder's counts.
+            others: Recorders of other processes with the same arguments, for use without
+                torch.distributed. Their open epochs are added. If several recorders saw a sample, the
+                first one counts.
 
         Raises:
-            ValueError, TypeError: If no sample was seen, or recorders differ, also between the processes
-                of torch.distributed. Nothing is closed then.
+            ValueError, TypeError: If no sample was seen, or if recorders differ, also between processes.
+                The epoch then stays open.
         """
         self._check_others(others)
         epoch: OpenEpoch = {name: self._state[name] for name in (*self._statistics.epoch, "here")}
@@ -142,11 +142,11 @@ class Recorder(NoValues, ABC):
             for kind in Recorder.__subclasses__():
                 if name in kind._scores():
                     raise NoSuchScoreError(
-                        f"Expected a score that {self._statistics.recorded} give: "
+                        f"Expected a score that can be computed from {self._statistics.recorded}: "
                         f"{', '.join(self._scores())} (got {name!r}, which needs "
                         f"{kind._statistics.recorded}). Record those with {kind.__name__}."
                     )
-            return super().__getattribute__(name)  # which says that there is none
+            return super().__getattribute__(name)  # raises AttributeError
 
     def _instead(self, name: str) -> str:
         score = self._scores()[0]
@@ -157,24 +157,24 @@ class Recorder(NoValues, ABC):
 
     @classmethod
     def _scores(cls) -> list[str]:
-        """The names of the scores it gives."""
+        """The names of the scores that it computes."""
         return sorted(name for name in set(dir(cls)) - set(dir(Recorder)) if name[0] != "_")
 
     @classmethod
     def _kind_of(cls, state: Any) -> type[Self]:
-        """This class; or where that is the interface, the one whose state it is."""
+        """This class; for the base class, the recorder that the state belongs to."""
         recorded = state.get("recorded") if isinstance(state, Mapping) else None
         kinds = cls.__subclasses__() if cls is Recorder else [cls]
         return next((kind for kind in kinds if kind._statistics.recorded == recorded), kinds[0])
 
     def _take(self, settings: Settings, epochs: int, samples: Samples) -> None:
-        """Is from now on what these say, all of them checked."""
+        """Takes over these values, which are checked."""
         for name, value in settings.items():
             setattr(self, name, value)
         self.epochs, self._state = epochs, samples
 
     def _record(self, index: Tensor, values: Samples) -> None:
-        """Of each sample the first of the epoch counts: of the batch, too."""
+        """Records the first value of each sample in the epoch, also within the batch."""
         first = first_places(index)
         new = first[~self._state["here"][index[first]]]
         for name, value in values.items():
@@ -204,12 +204,12 @@ class Recorder(NoValues, ABC):
                 )
 
     def _complete(self, epochs: int = 1, why: str = "", instead: str = "") -> Samples:
-        """The totals, if every sample has what a score needs.
+        """The totals; an error if a sample has too few epochs for a score.
 
         Args:
-            epochs: Least number of epochs of each sample.
+            epochs: The least number of epochs of each sample.
             why: The name of that number, if it has one.
-            instead: What else helps.
+            instead: Other advice for the error.
         """
         if bool(self._state["here"].any()):
             raise ValueError(

@@ -19,11 +19,11 @@ _ROUNDING = 1e-9
 
 
 class NotARecorderError(ValueError):
-    """A file that holds something else."""
+    """The file does not hold a recorder."""
 
 
 def nothing_seen(statistics: Statistics, settings: Settings) -> Samples:
-    """The tensors of a recorder that begins."""
+    """The tensors of a new recorder."""
     layout = statistics.layout(settings)
     with room_for("num_samples", settings["num_samples"]):
         return {name: torch.zeros(shape, dtype=kind) for name, (shape, kind) in layout.items()}
@@ -32,14 +32,14 @@ def nothing_seen(statistics: Statistics, settings: Settings) -> Samples:
 def checked_state(
     state: Any, statistics: Statistics, path: Path | None = None
 ) -> tuple[Settings, int, Samples]:
-    """Settings, epochs and a copy of the tensors, if they can be those of such a recorder.
+    """Checks a state, and returns its settings, its epochs and a copy of its tensors.
 
     Sizes are compared before anything is copied.
 
     Args:
         state: From :meth:`Recorder.state_dict`.
-        statistics: What the recorder keeps.
-        path: The file that it was read from, named in errors.
+        statistics: The statistics of the recorder.
+        path: The file that the state comes from, for errors.
     """
 
     def refused(rule: str, got: str, kind: type[ValueError] = ValueError) -> ValueError:
@@ -90,14 +90,14 @@ def checked_state(
 
 
 def _outside(value: Tensor, low: Bound, high: Bound) -> Tensor:
-    """Where a value, NaN included, is not in its range; sums of floats are a little off."""
+    """Where a value is NaN or out of range. Allows for rounding in sums of floats."""
     least, most = (torch.as_tensor(bound, dtype=torch.float64) for bound in (low, high))
     slack = _ROUNDING * value.is_floating_point()
     return ~((value >= least - slack * (1 + least.abs())) & (value <= most + slack * (1 + most.abs())))
 
 
 def _keys(found: Any, wanted: Collection[str]) -> str:
-    """What is wrong with the keys, in words; empty where nothing is."""
+    """What is wrong with the keys, in words; empty if nothing is."""
     if not isinstance(found, Mapping):
         return f"a {type(found).__name__}"
     lacking = [key for key in wanted if key not in found]
@@ -108,7 +108,7 @@ def _keys(found: Any, wanted: Collection[str]) -> str:
 
 
 def _form(value: Any) -> str:
-    """Dtype and shape, in words, of a tensor that has memory of its own for all of its numbers."""
+    """Dtype and shape in words; says so if the tensor is not a contiguous array of its own."""
     if not isinstance(value, Tensor):
         return type(value).__name__
     whole = value.layout is torch.strided and value.device.type != "meta" and value.is_contiguous()

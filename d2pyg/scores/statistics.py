@@ -1,4 +1,4 @@
-"""What a recorder keeps of each sample: the interface."""
+"""The interface of the statistics that a recorder keeps of each sample."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from d2pyg._base.checks import as_count
 
 Settings = dict[str, Any]  # the arguments of a recorder
-Samples = dict[str, Tensor]  # a tensor a name, the samples in its last dimension
+Samples = dict[str, Tensor]  # tensors by name; the last dimension is the samples
 Layout = dict[str, tuple[tuple[int, ...], torch.dtype]]
 Bound = Tensor | float
 
@@ -21,8 +21,8 @@ class Statistics(ABC):
     """The numbers that one kind of recorder keeps of each sample.
 
     Attributes:
-        recorded: What a batch brings.
-        recorder: The class that records it.
+        recorded: What a batch provides, in words.
+        recorder: The name of the class that records it.
         settings: The arguments of that class.
         epoch: The values of the open epoch, float64 [N] each.
     """
@@ -44,7 +44,7 @@ class Statistics(ABC):
     def ranges(
         self, samples: Samples, epochs: int, settings: Mapping[str, Any]
     ) -> dict[str, tuple[Bound, Bound]]:
-        """The lowest and the highest value that each tensor can have, given those before it."""
+        """The lowest and the highest value that each tensor can have, given the tensors before it."""
 
     @abstractmethod
     def add(self, state: Samples, rows: Tensor, epoch: Samples, settings: Mapping[str, Any]) -> None:
@@ -67,7 +67,7 @@ def as_num_samples(num_samples: Any) -> int:
 
 
 def add_to_mean(state: Samples, rows: Tensor, value: Tensor) -> None:
-    """The mean and the squared deviations from it, with one more value a row (Welford 1962)."""
+    """The mean and the squared deviations from it, with one more value per row (Welford 1962)."""
     before = value - state["mean"][rows]
     state["mean"][rows] += before / state["seen"][rows]
     state["deviations"][rows] += before * (value - state["mean"][rows])

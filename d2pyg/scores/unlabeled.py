@@ -88,7 +88,7 @@ def neighbor_distance(
     k = k_of(k, len(given), K)
     place = as_device(device, given.device)
     graph = build_graph(given, k, metric, backend, None, place, progress)
-    Given.of(graph, None)  # which refuses what is no distance
+    Given.of(graph, None)  # refuses values that are not distances
     distance: Tensor = graph.edge_attr.view(graph.num_nodes, k)
     unit = power_of_two(largest_magnitude(distance))
     return (distance / unit).mean(dim=1) * unit
@@ -115,7 +115,7 @@ def shuffled(num_samples: int, *, seed: int) -> Tensor:
 
 
 def without_scores(num_samples: int) -> Tensor:
-    """What :func:`d2pyg.select` goes by where no scores are given: one order, the same every time."""
+    """The scores of :func:`d2pyg.select` if none are given: always the same order."""
     return shuffled(num_samples, seed=0)
 
 

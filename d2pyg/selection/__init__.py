@@ -1,1 +1,1 @@
-"""The way from scores and a graph to a coreset: arguments checked, seats given, picks made."""
+"""From scores and a graph to a coreset: checks arguments, gives seats to classes, makes the picks."""

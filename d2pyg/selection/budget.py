@@ -1,4 +1,4 @@
-"""How many samples to keep, which are out from the start, and which class gets which seat."""
+"""How many samples to keep, which ones the cutoff drops, and which class gets each seat."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def num_kept(num_samples: int, keep: Any, prune: Any, budget: Any) -> int:
 def after_cutoff(hardness: Tensor, cutoff: Any, margins: bool = False) -> Tensor:
     """The samples left, ascending, after the hardest floor(cutoff N + 0.5) are dropped.
 
-    Of samples with the same hardness the lower index counts as harder, as it does in selection.
+    If two samples are equally hard, the one with the lower index counts as harder, as in selection.
 
     Args:
         hardness: [N].
-        cutoff: A fraction; or ``"auto"``, which drops all above 0.
-        margins: Whether hardness is the negative of a margin, so that 0 means something.
+        cutoff: A fraction; or ``"auto"``, which drops all samples with hardness above 0.
+        margins: Whether hardness is a negative margin. Only then 0 has a meaning.
 
     Example:
         >>> after_cutoff(torch.tensor([1.0, 5.0, 2.0, 5.0]), 0.25)
@@ -97,7 +97,7 @@ def after_cutoff(hardness: Tensor, cutoff: Any, margins: bool = False) -> Tensor
 
 
 def check_available(budget: int, num_samples: int, num_left: int, num_initial: int) -> None:
-    """A budget has to fit what the cutoff and the initial samples leave."""
+    """Refuses a budget larger than what the cutoff and the initial samples leave."""
     if budget > num_left:
         raise ValueError(
             f"Expected the budget to be at most {num_left}, what is left of {num_samples} samples "
@@ -111,16 +111,17 @@ def nested_seats(
 ) -> Tensor:
     r"""The class of each of ``budget`` seats, in the order in which seats are given.
 
-    Seats are given one at a time, so what a smaller budget gives is the beginning of what a larger
-    one does. First, in turn, ``min_per_class`` seats to each class; then, to the class with the
-    largest :math:`n_c / (2 s_c + 1)` (``"proportional"``: the divisor method of Sainte-Lague) or
-    with the fewest seats (``"uniform"``), :math:`n_c` its size and :math:`s_c` the seats it has.
-    Ties go to the lower class; a class without samples left passes its seat on.
+    Seats are given one at a time, so the seats of a smaller budget are the first ones of a larger
+    budget. First, each class in turn gets ``min_per_class`` seats. Every other seat goes to the class
+    with the largest :math:`n_c / (2 s_c + 1)` (``"proportional"``: the divisor method of
+    Sainte-Lague), where :math:`n_c` is its size and :math:`s_c` the seats it has, or to the class with
+    the fewest seats (``"uniform"``). Ties go to the lower class. A class without samples left passes
+    its seat on.
 
     Args:
         size: int64 [C], :math:`n_c`: all samples of the class.
         available: int64 [C], samples that can be picked.
-        taken: int64 [C], seats the class has already.
+        taken: int64 [C], seats the class already has.
         budget: Seats to give, at most ``available.sum()``.
         balance: ``"proportional"`` or ``"uniform"``.
         min_per_class: Seats each class gets first, as far as it has samples.
@@ -201,7 +202,7 @@ def warn_of_few(
 
 
 def _named(values: list[Any], dropped: Tensor, left: Tensor, size: Tensor) -> str:
-    """The first few of the classes that are dropped, and what is left of them."""
+    """The first few of the dropped classes, and how many samples are left of each."""
     at = dropped.nonzero().flatten().tolist()
     shown = [f"label {values[c]!r:.40} ({int(left[c])} of {int(size[c])})" for c in at]
     more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""

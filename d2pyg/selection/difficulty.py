@@ -1,4 +1,4 @@
-"""What the difficulty is, and all that follows from having none."""
+"""The difficulty of a selection, and the defaults without scores."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def difficulty_of(
     forward: Any = "weighted",
     flow: str | None = None,
 ) -> Difficulty:
-    """What a selection goes by.
+    """The scores that a selection uses, and the defaults that depend on them.
 
-    A recorder of logits stands for its borderline scores, one of losses for the mean loss. Without
-    scores, samples go in an order that is drawn once and for all; there is nothing to spread, so no
-    forward pass is made unless one is asked for; and every sample is lowered by exactly k others
+    For a recorder of logits these are its borderline scores; for a recorder of losses, the mean losses.
+    Without scores, samples are in a fixed random order. Then there is nothing to spread, so the forward
+    pass is skipped unless it is asked for, and every sample is lowered by exactly k others
     (``flow="source_to_target"``).
     """
     flow = as_flow(flow, scores is not None)

@@ -1,4 +1,4 @@
-"""duplicates: near-duplicates by a threshold, in groups, and the one of each group to keep."""
+"""duplicates: groups of near-duplicates by a threshold, and which sample of each group to keep."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def duplicates(
 ) -> Duplicates:
     r"""Finds groups of near-duplicates, and keeps one sample of each.
 
-    Two samples are near-duplicates where :math:`d(x_i, x_j) \le t`. Groups are the connected components
-    of all such pairs, so the ends of a chain can be farther apart than t;
-    ``distance`` has how far each sample is from the one kept.
+    Two samples are near-duplicates if :math:`d(x_i, x_j) \le t`. Groups are the connected components
+    of all such pairs, so the ends of a chain can be farther apart than t. ``distance`` says how far
+    each sample is from the one kept.
 
-    It is exact in groups of any size, duplicates of one sample by the thousand included. The kNN graph
-    finds most pairs. Samples whose k-th neighbor is within t may have more; they are compared with each
-    other in tiles, so memory grows with N and not with N^2.
+    The result is exact, even if a sample has thousands of duplicates. The kNN graph finds most pairs.
+    Samples whose k-th neighbor is within t may have more. They are compared with each other in tiles,
+    so memory grows with N and not with N^2.
 
     To keep a given number of samples, use :func:`d2pyg.baselines.semdedup` or :func:`d2pyg.select`.
 
@@ -52,13 +52,14 @@ def duplicates(
         embeddings: [N, d], any float type; several as for :func:`d2pyg.knn_graph`.
         threshold: t, at least 0, in the metric's distances. 0 finds samples at distance 0.
         metric: ``"cosine"`` (default), ``"euclidean"`` or a :class:`~d2pyg.graph.Metric`.
-        scores: [N], finite. The highest of a group is kept, the lowest index where they are equal.
-            Default: the lowest index of each group.
-        labels: [N], integers >= 0: samples of different labels are no duplicates.
-        ids: Your own names of the samples [N], integers or strings, each once, carried into tables.
-        backend: As for :func:`d2pyg.knn_graph`, but exact.
+        scores: [N], finite. The sample with the highest score of each group is kept; ties go to the
+            lowest index. Default: the lowest index of each group.
+        labels: [N], integers >= 0. Samples with different labels are never duplicates.
+        ids: Your own names of the samples [N], integers or strings, all different. They are written to
+            tables.
+        backend: An exact backend of :func:`d2pyg.knn_graph`.
         device: Where to compute; default: where ``embeddings`` are.
-        progress: Show a bar of rows.
+        progress: Show a progress bar of rows.
 
     Returns:
         A :class:`~d2pyg.coreset.duplicates.Duplicates`, on the CPU.

@@ -1,4 +1,4 @@
-"""flow: which way messages go along the edges of a kNN graph."""
+"""flow: the direction of messages along the edges of a kNN graph."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from d2pyg._base.options import FLOWS
 
 
 def as_flow(flow: str | None, has_scores: bool) -> str:
-    """The flow asked for; without one, that of a selection with or without scores."""
+    """The flow given, or else the default of a selection with or without scores."""
     if flow is None:
         return "both" if has_scores else "source_to_target"
     return check_choice("flow", flow, FLOWS)

@@ -36,7 +36,7 @@ def greedy_select(
     debug: bool = False,
     progress: bool = False,
 ) -> Coreset:
-    r"""Picks ``budget`` nodes: always the highest score, which then lowers its neighbors'.
+    r"""Picks ``budget`` nodes: always the highest score, which then lowers its neighbors' scores.
 
     .. math:: k = \arg\max_{i \text{ unpicked}} x_i, \qquad x_j \leftarrow x_j - e_{kj} x_k
 
@@ -47,30 +47,30 @@ def greedy_select(
     Args:
         scores: [N], finite; higher is picked earlier.
         graph: ``edge_index`` [2, E] and distances in ``edge_attr`` [E], as from
-            :func:`d2pyg.knn_graph`, without self-loops. Taken as it is: directed where it is.
-        budget: Number of picks; with ``batch``, of each group, one number for all or one a group, by
-            ascending number of the group.
+            :func:`d2pyg.knn_graph`, without self-loops. Edges are used as they are.
+        budget: Number of picks. With ``batch``, the number for each group: one number for all, or a
+            list in ascending order of the groups.
         reverse: ``"weighted"``, ``"absolute"`` or a :class:`~d2pyg.nn.ReverseMessage`.
         gamma_reverse: Decay of the message with squared distance, for ``"weighted"``; default 3.
         scale: What distances are divided by, as in :func:`d2pyg.select`; default: nothing.
         clamp: Picks at or below 0 send no message.
-        batch: Group of each node [N], integers, as PyG's ``Batch.batch``: every group is a selection of
-            its own, all at once. Edges join nodes of one group.
-        initial: Nodes taken first, in the order given, whatever their scores; they are not in the
-            result, and ``initial=index[:b]`` gives the rest. Distinct indices, a mask [N], whose nodes
-            go by index, or a coreset, for its own initial nodes and then its picks.
-        engine: ``"heap"`` (a priority queue on the CPU, for messages that are ``linear``), ``"rounds"``
-            (many picks at once on any device, for messages that are ``monotone``), ``"sequential"``
-            (any message, an argmax over all nodes for every pick), or ``"auto"``: the heap on the CPU,
-            rounds on CUDA, as far as the message allows. The picks are the same.
-        debug: Try first whether the message keeps its claims (:func:`d2pyg.nn.check_claims`): one
-            that does not would give other picks on another engine.
-        progress: Show a bar of picks done.
+        batch: Group of each node [N], integers, as PyG's ``Batch.batch``. Every group is its own
+            selection; all run at once. Edges must join nodes of the same group.
+        initial: Nodes taken first, in the order given, whatever their scores. They are not in the
+            result; ``initial=index[:b]`` gives the rest. Distinct indices, a mask [N] (in order of
+            index), or a coreset (its own initial nodes, then its picks).
+        engine: ``"heap"`` (a priority queue on the CPU, for ``linear`` messages), ``"rounds"`` (many
+            picks at once on any device, for ``monotone`` messages), ``"sequential"`` (any message, an
+            argmax over all nodes for every pick), or ``"auto"``: the fastest one that the message and
+            the device allow. All make the same picks.
+        debug: First test the claims of the message (:func:`d2pyg.nn.check_claims`). If a claim is
+            false, engines would make different picks.
+        progress: Show a progress bar of picks.
 
     Returns:
-        A :class:`~d2pyg.Coreset` on the graph's device; with ``batch``, the picks of the first group
-        in their order, then those of the second. ``settings["engine"]`` is the engine used and
-        ``settings["engine_report"]`` how it went, such as ``picks_per_round``.
+        A :class:`~d2pyg.Coreset` on the graph's device. With ``batch``, the picks of the first group
+        come first, in their order, then those of the second. ``settings["engine"]`` is the engine used,
+        and ``settings["engine_report"]`` holds its statistics, such as ``picks_per_round``.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
@@ -131,7 +131,7 @@ def greedy_select(
 def _groups(
     budget: int | ArrayLike, batch: ArrayLike | None, edges: Edges, first: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The group of each node, 0..G-1, and how many picks each gives."""
+    """The group of each node, 0..G-1, and the number of picks of each group."""
     if batch is None:
         wanted = num_kept(edges.num_nodes, None, None, budget)
         taken = len(first)
@@ -147,7 +147,8 @@ def _groups(
         )
     available = (group.bincount() - group[first].bincount(minlength=len(values))).cpu()
     if isinstance(budget, int) or getattr(budget, "ndim", None) == 0:
-        one = as_count("budget", budget, 0, None, "", "Pass one number for all groups, or one a group.")
+        remedy = "Pass one number for all groups, or one per group."
+        one = as_count("budget", budget, 0, None, "", remedy)
         budget = [one] * len(values)
     count = as_integers("budget", budget, len(values), "groups").cpu()
     wrong = (count < 0) | (count > available)

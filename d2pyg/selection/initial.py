@@ -1,4 +1,4 @@
-"""What was chosen before a selection: indices in order, names, a mask, or a coreset."""
+"""The samples chosen before a selection: indices in order, names, a mask, or a coreset."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def as_initial(
     """The samples that are taken first, int64 [I], in the order in which they are taken.
 
     Args:
-        initial: Distinct indices or names, which keep their order; a mask, bool [N], whose samples go by
-            index; a coreset, for its own initial samples and then its picks; or None.
+        initial: Distinct indices or names, in order; a mask, bool [N], in order of index; a coreset (its
+            own initial samples, then its picks); or None.
         num_samples: N.
-        ids: Names of the samples, as :func:`d2pyg._base.names.as_ids` has them.
-        either: What to do where integers could be both, in the caller's words.
+        ids: Names of the samples, as :func:`d2pyg._base.names.as_ids` returns them.
+        either: The advice of the error where integers could be both.
 
-    Text is looked up in ``ids``, and so are the samples of a coreset that has ids too; another coreset
-    has to be of N samples. A tensor holds indices, as ``coreset.index`` does. Other integers are indices
-    too, unless ``ids`` are integers: then they are names if one of them is no index, indices if none of
-    them names another sample, and else refused.
+    Text is looked up in ``ids``. So are the samples of a coreset that has ids too; any other coreset
+    must be of N samples. A tensor holds indices, as ``coreset.index`` does. Other integers are indices
+    too, unless ``ids`` are integers. Then they are names if one of them is no index, and indices if none
+    of them names another sample. Otherwise they are refused.
 
     Example:
         >>> as_initial([4, 0], 5), as_initial([True, False, False, False, True], 5)
@@ -72,7 +72,7 @@ def named(name: str, names: Names, ids: Names | None) -> Tensor:
     if ids is None:
         raise ValueError(
             f"Expected {name!r} to be indices, a mask or a coreset where samples have no names (got "
-            f"{shown(entries[0])}). Pass indices, or to a method that takes 'ids' those of all samples."
+            f"{shown(entries[0])}). Pass indices, or the names of all samples as 'ids'."
         )
     place = {entry: i for i, entry in enumerate(ids.tolist())}
     unknown = [entry for entry in entries if entry not in place]
@@ -100,7 +100,7 @@ def _of_coreset(coreset: Coreset, num_samples: int, ids: Names | None) -> Tensor
 
 
 def _are_names(numbers: np.ndarray[Any, Any], ids: Names, either: str) -> bool:
-    """Whether integers are names and no indices; an error where they could be either."""
+    """Whether integers are names and not indices. An error if they could be either."""
     outside = (numbers < 0) | (numbers >= len(ids))
     if outside.any():
         return bool(np.isin(numbers, ids).any())  # else an error about indices helps more

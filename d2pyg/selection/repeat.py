@@ -1,4 +1,4 @@
-"""repeat: a coreset that was saved, selected again, with its graph."""
+"""repeat: selects a saved coreset again, to get its graph."""
 
 from __future__ import annotations
 
@@ -61,17 +61,17 @@ def repeat(
 ) -> Coreset:
     """Selects again by ``coreset.settings``, and checks that the picks are the same.
 
-    A file holds no graph; what comes back has one, so that :meth:`~d2pyg.Coreset.explain` works.
+    A file holds no graph. The coreset returned has one, so :meth:`~d2pyg.Coreset.explain` works.
 
     Args:
         coreset: Of :func:`d2pyg.select`, such as from :meth:`d2pyg.Coreset.load`.
-        embeddings, scores, labels: What it was selected from.
+        embeddings, scores, labels: The inputs that it was selected from.
         device: Where to compute; default: where ``embeddings`` are. Distances can differ between
             devices in their last bit.
         progress: Show bars of rows and picks done.
 
     Returns:
-        The same coreset, of the engine that ``"auto"`` takes here.
+        The same coreset. The engine is the one that ``"auto"`` chooses here.
 
     Raises:
         ValueError: If the settings are not those of ``select``, are damaged, name Python objects, or
@@ -155,7 +155,7 @@ def _check_order(coreset: Coreset, source: Source) -> None:
 
 
 def _check_kinds(settings: dict[str, Any], total: int) -> None:
-    """Each setting is of a kind that ``select`` writes; which values make sense is its own to say."""
+    """Checks that each setting has a type that ``select`` writes. ``select`` checks the values."""
     for name, kinds in _NEEDED.items():
         value = settings[name]
         fits = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
@@ -173,7 +173,7 @@ def _check_kinds(settings: dict[str, Any], total: int) -> None:
 
 
 def _graph_options(settings: dict[str, Any], embeddings: Any) -> dict[str, Any]:
-    """How the graph was built; a graph and joined embeddings know it themselves."""
+    """How the graph was built. A graph and joined embeddings hold this themselves."""
     k = settings["k"]
     if isinstance(embeddings, Data):
         return {"k": None if k == own_k(embeddings, edges_of(embeddings)) else k}
@@ -197,7 +197,7 @@ def _of_parts(joined: str) -> str | None:
 
 
 def _difference(one: Coreset, two: Coreset) -> str:
-    """What differs, in words; nothing if distances differ in their last bit alone."""
+    """What differs, in words; nothing if only the last bits of distances differ."""
     if len(one.scores) != len(two.scores):
         return f"{len(two.scores)} samples, not {len(one.scores)}"
     first, second = one.index.cpu(), two.index.cpu()

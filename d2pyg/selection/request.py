@@ -1,4 +1,4 @@
-"""What is asked of a selection: how many samples, from which, and which class gets which seat."""
+"""The request of a selection: how many samples, from which ones, and which class gets each seat."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ class Task:
     ) -> Task:
         """Checks arguments that mean what they mean in :func:`d2pyg.select`.
 
-        ``hardness`` [N] is what the cutoff ranks, where that is not the scores: negative margins.
-        ``left``, in place of a cutoff, says from scores and classes which samples are left, ascending.
+        The cutoff ranks ``hardness`` [N] (negative margins) if it is given, else the scores. ``left``
+        replaces a cutoff: it returns the samples left, ascending, from scores and classes.
         """
         place = as_device(device, home)
         kept = num_kept(num_samples, keep, prune, budget)
@@ -135,13 +135,13 @@ class Task:
 
     @property
     def count(self) -> Tensor:
-        """int64 [C], the picks wanted of each class in the pool."""
+        """int64 [C], the number of picks from each class in the pool."""
         of_pool = self.seats[: self.kept - len(self.last)]
         return of_pool.bincount(minlength=self.num_groups)
 
     @property
     def first_in_pool(self) -> Tensor:
-        """int64, the places in the pool of those of ``first`` that are in it, in their order."""
+        """int64, the places in the pool of the ``first`` samples that are in it, in their order."""
         place = torch.full_like(self.group, -1)
         place[self.pool] = torch.arange(len(self.pool), device=self.place)
         found = place[self.first]
@@ -155,14 +155,14 @@ class Task:
         settings: dict[str, Any],
         trace: Trace | None = None,
     ) -> Coreset:
-        """The result, from picks class after class, each class's in pick order.
+        """The result. Picks come class after class, each class in pick order.
 
         Args:
-            index: int64 [B], less those that are in ``last``.
-            pick_scores: float64, theirs.
-            scores: float64 [M], of the pool.
+            index: int64, the picks without those in ``last``.
+            pick_scores: float64, their scores.
+            scores: float64 [M], the scores of the pool.
             settings: What the method adds to the shared settings.
-            trace: What explains the picks, where messages do.
+            trace: The data for ``explain``, if the method sends messages.
         """
         index = torch.cat([index, self.last])
         pick_scores = torch.cat([pick_scores, pick_scores.new_full(self.last.shape, torch.nan)])
@@ -185,7 +185,7 @@ def _score(scores: ArrayLike | None, num_samples: int) -> Tensor:
 
 
 def _classes(labels: ArrayLike | None, num_samples: int) -> Classes:
-    """The class of each sample; one for all without labels."""
+    """The class of each sample; without labels, one class for all."""
     if labels is None:
         return Classes(torch.zeros(num_samples, dtype=torch.int64), [0])
     return as_classes("labels", labels, num_samples)

@@ -1,4 +1,4 @@
-"""select: the whole way, from embeddings and scores to the coreset."""
+"""select: from embeddings and scores to the coreset."""
 
 from __future__ import annotations
 
@@ -62,99 +62,98 @@ def select(
     r"""Keeps the samples that are hard and diverse: D2 Pruning (arXiv:2310.07931).
 
     Samples become nodes of a kNN graph with edge weights
-    :math:`e_{ij} = \exp(-\gamma\, (d_{ij} / s)^2)`. Forward messages spread difficulty,
+    :math:`e_{ij} = \exp(-\gamma\, (d_{ij} / s)^2)`. Forward messages spread difficulty:
 
-    .. math:: x_i \leftarrow x_i + \sum_{j \in \mathcal{N}(i)} e_{ij}\, x_j ,
+    .. math:: x_i \leftarrow x_i + \sum_{j \in \mathcal{N}(i)} e_{ij}\, x_j .
 
-    and then, until the budget is spent, the highest score is picked and its reverse messages lower
-    its neighbors', :math:`x_j \leftarrow x_j - e_{kj}\, x_k`, so that the next pick lies elsewhere.
+    Then the sample k with the highest score is picked, and its reverse messages lower the scores of its
+    neighbors, :math:`x_j \leftarrow x_j - e_{kj}\, x_k`, so that the next pick lies elsewhere. This
+    repeats until the budget is spent.
 
     Args:
-        embeddings: [N, d], a tensor or array of any float type, finite; a table of numbers or a column
-            of vectors of pandas, polars, pyarrow or datasets; a matrix of scipy.sparse, which is made
+        embeddings: [N, d], finite: a tensor or array of any float type; a table of numbers or a column
+            of vectors from pandas, polars, pyarrow or datasets; or a scipy.sparse matrix, which becomes
             dense in its own type (8 N d bytes for float64; float32 takes half). Integers of tables and
-            sparse matrices become float32, or float64 where that is not exact. Or a graph from
-            :func:`d2pyg.knn_graph`, to build it once for many settings. Several embeddings of the same
-            samples, as a list or a :class:`d2pyg.graph.Joined`, count together. Or files, from
-            :func:`d2pyg.open`, which bring their own ``ids``.
-        scores: Difficulty [N], >= 0, higher is harder; floats or integers. Default: all alike, in an
-            order drawn once and for all (:func:`d2pyg.scores.shuffled` with seed 0), with
-            ``update="none"`` and ``flow="source_to_target"``. Or a
-            :class:`d2pyg.scores.TrainingDynamics`, which stands for its ``borderline()``, or a
-            :class:`d2pyg.scores.LossDynamics`, which stands for its ``mean_loss()``. For a
-            ``forward`` layer with ``in_channels = F``, [N, F]: the difficulty first, then whatever
-            else the layer makes one score of, finite. (A sweep, the baselines and greedy_select take
-            one score a sample.)
+            sparse matrices become float32, or float64 if float32 is not exact. To build the graph once
+            for many settings, pass a graph from :func:`d2pyg.knn_graph`. To combine several embeddings
+            of the same samples, pass a list or a :class:`d2pyg.graph.Joined`. For files, pass what
+            :func:`d2pyg.open` returns.
+        scores: Difficulty [N], >= 0, higher is harder; floats or integers. If you pass a
+            :class:`d2pyg.scores.TrainingDynamics`, its ``borderline()`` scores are used. If you pass a
+            :class:`d2pyg.scores.LossDynamics`, its ``mean_loss()`` is used. Default: nearly equal scores
+            in a fixed random order (:func:`d2pyg.scores.shuffled` with seed 0), with ``update="none"``
+            and ``flow="source_to_target"``. For a ``forward`` layer with ``in_channels = F``: [N, F],
+            finite, the difficulty in the first column. (``sweep``, the baselines and ``greedy_select``
+            take one score per sample.)
         keep: Fraction kept, floor(keep N + 0.5) samples. Exactly one of ``keep``, ``prune``,
             ``budget`` is given.
         prune: Fraction removed, floor(prune N + 0.5) samples.
         budget: Number of samples kept. ``initial`` samples do not count.
-        k: Neighbors a sample, 1 to N - 1; default 15 (N - 1 if that is less), or all that a given
+        k: Neighbors per sample, 1 to N - 1; default 15 (N - 1 if that is less), or all that a given
             graph has.
-        gamma_forward: Decay of forward messages with distance, >= 0; default 10. Not with a ``forward``
-            object.
-        gamma_reverse: Decay of reverse messages; default 3. Not with ``reverse="absolute"``, nor with
-            an object, which has its own.
+        gamma_forward: Decay of forward messages with distance, >= 0; default 10. A ``forward`` object
+            has its own, so leave this out then.
+        gamma_reverse: Decay of reverse messages with distance, >= 0; default 3. Leave it out with
+            ``reverse="absolute"``, and with a ``reverse`` object, which has its own.
         kernel: ``"rbf"`` (paper, the default), ``"laplacian"`` (authors' code) or a
-            :class:`d2pyg.nn.Kernel`, of both messages. Not with a ``forward`` object, which has its
-            own; a ``reverse`` given by name takes that.
+            :class:`d2pyg.nn.Kernel`, for both messages. A ``forward`` object has its own, so leave this
+            out then; a ``reverse`` given by name uses the kernel of the ``forward`` object.
         scale: What distances are divided by: ``"median"``, the lower median of the positive directed
             edge distances over all classes (1 if there is none); ``"local"``,
-            :math:`\sqrt{s_i s_j}` with :math:`s_i` the distance of i to its k-th neighbor (Zelnik-Manor
-            & Perona 2004; the median where it is 0); a number > 0; or None.
+            :math:`\sqrt{s_i s_j}`, where :math:`s_i` is the distance of i to its k-th neighbor
+            (Zelnik-Manor & Perona 2004; the median where it is 0); a number > 0; or None.
         update: ``"sum"`` (paper, the default), ``"product"``, :math:`x_i \sum_j e_{ij} x_j`, or
-            ``"none"``, the default without scores: no forward pass, scores stay as they are. Not
-            with a ``forward`` object.
-        forward: ``"weighted"`` (the formula above) or a :class:`d2pyg.nn.ForwardMessagePassing` of
-            your own; a copy of it computes, in float64 and evaluation mode. From its scores on every
-            engine makes the same picks. The scores themselves are the same in every order of the edges
-            if it sums by the default :class:`d2pyg.nn.ExactSum` and each message is a function of its
-            own edge; else, as with a softmax over neighbors, their last bits can differ, on CUDA from
-            run to run.
+            ``"none"`` (the default without scores): no forward pass, scores stay as they are.
+            A ``forward`` object has its own, so leave this out then.
+        forward: ``"weighted"`` (the formula above) or your own
+            :class:`d2pyg.nn.ForwardMessagePassing`. A copy of it runs in float64 and evaluation mode.
+            Given its scores, every engine makes the same picks. The scores do not depend on the order
+            of the edges if the layer sums by the default :class:`d2pyg.nn.ExactSum` and each message
+            depends only on its own edge. Otherwise, as with a softmax over neighbors, their last bits
+            may differ, on CUDA even from run to run.
         reverse: ``"weighted"`` (paper), ``"absolute"`` (neighbors lose :math:`x_k` itself) or a
             :class:`d2pyg.nn.ReverseMessage`.
-        clamp: Picks at or below 0 send no message. Without it the formula holds to the letter, and
-            picks below 0 raise their neighbors.
-        flow: Which way messages go. ``"both"``, the default with scores: an edge in either direction
-            joins both samples, in the forward pass too. ``"target_to_source"`` (authors' code for
-            precomputed neighbors): a pick lowers its own k nearest. ``"source_to_target"``, the
-            default without scores: a pick lowers the samples that have it among their k nearest. Every
-            sample is then lowered by exactly k others, so outliers are not picked first.
-        labels: Classes [N], integers >= 0, truth values or strings: a graph and a budget a class. A
-            class with fewer than k + 1 samples uses the neighbors it has.
-        balance: Seats of the classes: ``"proportional"`` to their sizes (Sainte-Lague) or
-            ``"uniform"`` (in turn). A class that runs out passes its seats on.
-        min_per_class: Seats each class gets first. A budget or a cutoff that leaves a class fewer is
-            a warning.
+        clamp: Picks at or below 0 send no message. Without it, picks below 0 raise their neighbors, as
+            the formula says.
+        flow: The direction of the messages. ``"both"`` (the default with scores): an edge in either
+            direction joins both samples, in the forward pass too. ``"target_to_source"`` (authors' code
+            for precomputed neighbors): a pick lowers its own k nearest neighbors. ``"source_to_target"``
+            (the default without scores): a pick lowers the samples that have it among their k nearest.
+            Every sample is then lowered by exactly k others, so outliers are not picked first.
+        labels: Classes [N], integers >= 0, truth values or strings. Each class has its own graph and
+            budget. A class with fewer than k + 1 samples uses the neighbors it has.
+        balance: How classes share the budget: ``"proportional"`` to their sizes (Sainte-Lague) or
+            ``"uniform"`` (in turn). A class that runs out of samples passes its seats on.
+        min_per_class: Seats each class gets first. If the budget or the cutoff leaves a class fewer,
+            there is a warning.
         cutoff: Fraction of the hardest samples that is dropped first (mislabeled data), at least 0
-            and below 1. It ranks ``scores`` (the first column), or the mean margins of a
-            TrainingDynamics. With one of these, ``"auto"`` drops the samples of negative mean margin:
-            on average the model preferred another class. A dropped sample sends and receives no
+            and below 1. Samples are ranked by ``scores`` (the first column), or by the mean margins of a
+            TrainingDynamics. With a TrainingDynamics, ``"auto"`` drops samples with a negative mean
+            margin: on average the model preferred another class. A dropped sample sends and receives no
             message. If ``"auto"`` leaves fewer samples than the budget, the dropped ones follow, the
-            largest margin first; their pick scores are NaN. A class that loses all of its samples is
-            a warning.
-        initial: Samples chosen already, as in active learning: distinct indices, a mask [N], names among
-            ``ids``, or a :class:`d2pyg.Coreset`, for its own ``initial`` and then its picks, by name if
-            both have ``ids``. A tensor holds indices. Where ``ids`` are integers, other integers are
-            names if one of them is no index, and refused if they could be either. They are taken first,
-            in the order given (a mask: by index), whatever their scores. They count as seats of their
-            classes and are not in the result.
-        ids: Your own names of the samples [N], integers or strings, each once, carried into files.
-            Default: those of a :func:`d2pyg.open`, or none.
-        metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`; not with a
-            graph, which has its own.
-        backend: See :func:`d2pyg.knn_graph`; not with a graph.
+            largest margin first; their pick scores are NaN. If a class loses all of its samples, there
+            is a warning.
+        initial: Samples already chosen, as in active learning: distinct indices, a mask [N], names among
+            ``ids``, or a :class:`d2pyg.Coreset`. A coreset stands for its own ``initial`` samples, then
+            its picks, by name if both have ``ids``. A tensor holds indices. If ``ids`` are integers,
+            other integers are names if one of them is no index; if they could be either, that is an
+            error. Initial samples are taken first, in the order given (a mask: by index), whatever their
+            scores. They count as seats of their classes and are not in the result.
+        ids: Your own names of the samples [N], integers or strings, all different. They are written to
+            files. Default: those of :func:`d2pyg.open`, if the embeddings are from there.
+        metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`. A graph has its
+            own, so leave this out then.
+        backend: See :func:`d2pyg.knn_graph`. Leave it out with a graph.
         engine: See :func:`d2pyg.greedy_select`.
-        device: Where to compute; default: where ``embeddings`` are. On MPS, which knows no float64,
-            selection runs on the CPU.
-        debug: Try first whether the reverse message keeps what it claims, as in
-            :func:`d2pyg.greedy_select`.
-        progress: Show bars of rows and picks done.
+        device: Where to compute; default: where ``embeddings`` are. MPS has no float64, so selection
+            then runs on the CPU.
+        debug: First test the claims of the reverse message, as in :func:`d2pyg.greedy_select`.
+        progress: Show progress bars of rows and picks.
 
     Returns:
         A :class:`d2pyg.Coreset` on the device of ``embeddings`` (on the CPU for MPS). ``index[:b]`` is
-        the coreset of size b, with classes too. ``initial=index[:b]`` gives the rest, in this order;
-        after an ``initial`` of your own, pass that and ``index[:b]`` in one list.
+        the coreset of size b, with classes too. ``initial=index[:b]`` gives the rest, in this order. If
+        you passed ``initial`` yourself, pass it and ``index[:b]`` in one list.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.

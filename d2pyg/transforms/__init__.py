@@ -1,7 +1,7 @@
-"""PyG transforms: a kNN graph, difficulty spread over it, and the coreset, as attributes of the data.
+"""PyG transforms: they add a kNN graph, propagated difficulty and the coreset to the data.
 
-On a ``Batch``, and wherever there is a ``batch`` vector, a graph gets what it would get alone. On
-``HeteroData`` they work on one node type, ``node_type=``, and leave the rest as it is.
+In a ``Batch``, or with a ``batch`` vector, each graph is processed as if it were alone. On
+``HeteroData`` they process one node type, ``node_type=``, and leave the rest unchanged.
 """
 
 from d2pyg.transforms.knn_graph import EmbeddingKNNGraph

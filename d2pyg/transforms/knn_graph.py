@@ -1,4 +1,4 @@
-"""EmbeddingKNNGraph: attributes of the nodes in, edges to the nearest out."""
+"""EmbeddingKNNGraph: builds a kNN graph from an attribute of the nodes."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from d2pyg.transforms.nodes import Nodes, NodeTransform, check_names
 
 
 class EmbeddingKNNGraph(NodeTransform):
-    r"""Joins every node with its k nearest others, by an attribute: :func:`d2pyg.knn_graph`.
+    r"""Joins every node to its k nearest neighbors by an attribute, with :func:`d2pyg.knn_graph`.
 
-    As with PyG's ``KNNGraph``, edges that stand under the name ``edge_index`` are replaced. In
-    ``HeteroData`` they are of type (``node_type``, ``"near"``, ``node_type``).
+    As in PyG's ``KNNGraph``, existing edges named ``edge_index`` are replaced. In ``HeteroData`` the
+    edges have type (``node_type``, ``"near"``, ``node_type``).
 
     Args:
-        k: Neighbors a node; a graph of n nodes gives each of them min(k, n - 1).
-        metric: As in :func:`d2pyg.knn_graph`. ``"mahalanobis"`` estimates its covariance from all that
-            it is given, a Batch at once.
+        k: Neighbors per node; in a graph of n nodes, min(k, n - 1).
+        metric: As in :func:`d2pyg.knn_graph`. ``"mahalanobis"`` estimates one covariance from all nodes
+            of the data, also in a Batch.
         backend: As in :func:`d2pyg.knn_graph`.
         attr: The attribute with the embeddings [N, d], floating.
-        labels: The attribute with the classes [N], integers >= 0, to join nodes of one class only.
-        edge_index: Where the edges go, int64 [2, E] from source j to target i, j a neighbor of i.
-            Another name keeps edges that are there; it has ``"edge_index"`` in it, by which PyG's
-            batching knows what to shift.
-        edge_attr: Where the distances go, float64 [E].
+        labels: The attribute with the classes [N], integers >= 0. Then only nodes of the same class are
+            joined.
+        edge_index: The attribute to write the edges to, int64 [2, E] from source j to target i, where j
+            is a neighbor of i. Choose another name to keep existing edges. It must contain
+            ``"edge_index"``, because PyG uses the name to shift indices in a batch.
+        edge_attr: The attribute to write the distances to, float64 [E].
         node_type: The node type, for ``HeteroData``.
 
     Raises:

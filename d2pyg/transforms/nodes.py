@@ -1,4 +1,4 @@
-"""The nodes that a transform works on: of one type, graph by graph, attributes read and written."""
+"""The nodes that a transform processes: one type, graph by graph. Reads and writes attributes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from d2pyg.graph.edges import Edges, edges_of
 
 
 class NodeTransform(BaseTransform):  # type: ignore[misc]  # PyG's base is untyped
-    """A transform of nodes; its repr shows the settings that are not the default."""
+    """A transform of nodes. Its repr shows the settings that differ from the defaults."""
 
     def __call__(self, data: Any) -> Any:
         if not isinstance(data, Data | HeteroData):
@@ -97,15 +97,15 @@ class Nodes:
         return counts
 
     def graphs(self, batch: Tensor, among: Tensor | None = None) -> list[Tensor]:
-        """The nodes of each graph, ascending; those of a mask alone where there is one."""
+        """The nodes of each graph, ascending; only those of a mask, if there is one."""
         graphs = batch.argsort(stable=True).split(self.count(batch))
         return list(graphs) if among is None else [graph[among[graph]] for graph in graphs]
 
     @staticmethod
     def between(edges: Edges, graphs: list[Tensor]) -> list[Edges]:
-        """The edges among the nodes of each graph, which become 0, 1, 2, ...
+        """The edges among the nodes of each graph, with the nodes renumbered 0, 1, 2, ...
 
-        All are sorted once, so that many small graphs cost no more than a large one.
+        All edges are sorted once, so many small graphs cost no more than a large one.
         """
         nodes = torch.cat(graphs)
         size = torch.tensor([len(graph) for graph in graphs], device=nodes.device)
@@ -136,7 +136,7 @@ class Nodes:
                 raise ValueError(
                     f"Expected 'data' to have a kNN graph with distances (got no {name!r}"
                     f"{'' if key is None else f' of edge type {key}'}). Put EmbeddingKNNGraph before "
-                    f"this transform; links without distances will not do."
+                    f"this transform; its edges need distances."
                 )
         graph = Data(edge_index=store[edge_index], edge_attr=store[edge_attr], num_nodes=num_nodes)
         return edges_of(graph)
@@ -154,7 +154,7 @@ class Nodes:
         counts: list[int],
         nodes: list[int] | None = None,
     ) -> None:
-        """Sets an attribute, and in a Batch what to_data_list() needs to take it apart.
+        """Sets an attribute. In a Batch, also sets what to_data_list() needs to split it.
 
         Args:
             key: The node or edge type; None for Data.

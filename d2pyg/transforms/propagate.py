@@ -1,4 +1,4 @@
-"""PropagateDifficulty: scores of the nodes in, scores after the forward step out."""
+"""PropagateDifficulty: spreads the difficulty of the nodes with the forward step."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ class PropagateDifficulty(NodeTransform):
 
     .. math:: x'_i = x_i + \sum_{j \in \mathcal{N}(i)} w(d_{ij} / s, \gamma)\, x_j
 
-    Bit by bit what ``select`` leaves in ``coreset.scores`` with the same graph and settings.
-    :class:`D2Prune` takes this step itself, so give it the scores from before.
+    The result equals ``coreset.scores`` of ``select`` with the same graph and settings, bit by bit.
+    :class:`D2Prune` takes this step itself, so pass it the original scores.
 
     Args:
-        gamma_forward: Decay with distance, >= 0; default 10. Not with a ``forward`` object, nor are
-            ``kernel`` and ``update``.
+        gamma_forward: Decay with distance, >= 0; default 10. A ``forward`` object has its own; leave
+            this, ``kernel`` and ``update`` out then.
         kernel: ``"rbf"`` (default), ``"laplacian"`` or a :class:`d2pyg.nn.Kernel`.
         scale: What distances are divided by: ``"median"`` of each graph, ``"local"``, a number > 0, or
             None, as in :func:`d2pyg.select`.
         update: ``"sum"`` (default), ``"product"`` or ``"none"``.
         forward: ``"weighted"`` (the formula above) or a :class:`d2pyg.nn.ForwardMessagePassing`.
-        flow: ``"both"``: an edge in either direction joins both nodes; else sources send to targets.
+        flow: With ``"both"``, an edge in either direction joins both nodes. Otherwise sources send to
+            targets.
         scores: The attribute with the difficulty [N], >= 0, higher is harder.
-        out: Where the result goes, float64 [N].
+        out: The attribute to write the result to, float64 [N].
         edge_index: The edges int64 [2, E], such as of :class:`EmbeddingKNNGraph`.
         edge_attr: Their distances [E].
         node_type: The node type, for ``HeteroData``; its edges are of type (``node_type``,

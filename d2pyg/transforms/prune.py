@@ -1,4 +1,4 @@
-"""D2Prune: the coreset of the nodes, as a mask and an index."""
+"""D2Prune: selects a coreset of the nodes, as a mask and an index."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class D2Prune(NodeTransform):
     """Selects nodes that are hard and diverse: :func:`d2pyg.select` on attributes of the data.
 
     It writes ``coreset_mask``, bool [N], and ``coreset_index``, int64 [B], the picks in order (graph
-    after graph in a Batch). ``HeteroData`` gets the mask alone, as PyG's batching does not shift
-    indices of a node type. Where nodes are taken out later, as by ``data.subgraph`` and the neighbor
-    loaders, the mask follows and the index does not.
+    after graph in a Batch). ``HeteroData`` only gets the mask, because PyG's batching does not shift the
+    indices of a node type. If you remove nodes later, as ``data.subgraph`` and the neighbor loaders do,
+    the mask stays correct and the index does not.
 
     Every graph of a Batch has its own budget, scale, cutoff and classes.
 
@@ -35,21 +35,23 @@ class D2Prune(NodeTransform):
         prune: Fraction removed.
         budget: Number of nodes kept of each graph.
         attr: The attribute with the embeddings [N, d], floating.
-        scores: The one with the difficulty [N], >= 0, higher is harder; None: without scores.
-        labels: The one with the classes [N], integers >= 0, for a graph and a budget a class; or None.
-        mask: A mask such as ``"train_mask"``: only its nodes are considered, fractions are of them, and
-            it is cut down to the coreset, in place of ``coreset_mask``. Graphs without any are passed
-            over.
-        graph: Take the kNN graph that the data has, such as of :class:`EmbeddingKNNGraph`, in place of
-            building one from ``attr``. Links without distances, such as citations, will not do, and
-            with ``labels`` no edge joins two classes: give :class:`EmbeddingKNNGraph` the same.
+        scores: The attribute with the difficulty [N], >= 0, higher is harder; None for no scores.
+        labels: The attribute with the classes [N], integers >= 0; each class has its own graph and
+            budget. None for no classes.
+        mask: A mask such as ``"train_mask"``. Only its nodes are considered, and fractions are fractions
+            of them. The mask itself is reduced to the coreset; ``coreset_mask`` is not written. Graphs
+            without such nodes are skipped.
+        graph: Use the kNN graph that the data has, such as from :class:`EmbeddingKNNGraph`, instead of
+            building one from ``attr``. Its edges need distances, so links such as citations do not work.
+            With ``labels``, no edge may join two classes: pass the same ``labels`` to
+            :class:`EmbeddingKNNGraph`.
         edge_index: The edges int64 [2, E] of that graph.
         edge_attr: Their distances [E].
         node_type: The node type, for ``HeteroData``; the edges of the graph are of type
             (``node_type``, ``"near"``, ``node_type``).
-        **settings: Of :func:`d2pyg.select`, such as ``k``, ``gamma_reverse``, ``cutoff``. A graph of n
-            nodes for which neighbors are sought has k = min(k, n - 1); of a graph that is there, the k
-            nearest are taken of what each node has among those considered.
+        **settings: Arguments of :func:`d2pyg.select`, such as ``k``, ``gamma_reverse``, ``cutoff``. If
+            the transform builds the graph, k is min(k, n - 1) for n nodes. With an existing graph, it
+            uses the k nearest neighbors that a node has among the nodes considered.
 
     Raises:
         ValueError, TypeError: If a setting or the data breaks its rule.
@@ -160,7 +162,7 @@ class D2Prune(NodeTransform):
         )
 
     def _each(self, nodes: Nodes, argument: str, total: int, remedy: str) -> Tensor | None:
-        """The attribute that an argument names, one value a node."""
+        """The attribute that an argument names, one value per node."""
         name = getattr(self, argument)
         if name is None:
             return None

@@ -38,10 +38,10 @@ def test_prototypes_by_definition(rng):
     assert easy.index.tolist() == np.argsort(distance)[:30].tolist()
 
 
-@pytest.mark.parametrize("elements", [1 << 22, 50])
+@pytest.mark.parametrize("side", [1024, 5])
 @pytest.mark.parametrize("which", ["hard", "easy"])
-def test_semdedup_by_definition(which, elements, rng, monkeypatch):
-    monkeypatch.setattr(sys.modules["d2pyg.baselines.semdedup"], "_ELEMENTS", elements)
+def test_semdedup_by_definition(which, side, rng, monkeypatch):
+    monkeypatch.setattr(sys.modules["d2pyg.baselines.semdedup"], "_SIDE", side)
     x = rng.normal(size=(80, 3))
     x[40:50] = x[:10]
     cluster, distance = kmeans(x, 5)

@@ -203,7 +203,7 @@ def test_a_cutoff_needs_scores(name, data):
 @pytest.mark.parametrize(
     ("name", "options", "error", "match"),
     [
-        ("random", {"budget": 3, "bugdet": 2}, TypeError, r"arguments that this method has \(got 'bugdet'\).*there are keep,"),
+        ("random", {"budget": 3, "bugdet": 2}, TypeError, r"arguments that this method has \(got 'bugdet'\).*All methods also take keep,"),
         ("random", {}, ValueError, "exactly one of 'keep'"),
         ("random", {"budget": 81}, ValueError, "'budget' to be between 1 and 80"),
         ("random", {"budget": 3, "seed": -1}, ValueError, r"'seed' to be between 0 and \d+ \(got -1\)"),

@@ -159,8 +159,8 @@ def test_load_refuses_damaged_files(coreset, suffix, damage, tmp_path):
         ({"settings": {"num_samples": 10**30}}, "its settings are of 10+ samples"),
         ({"settings": {"num_samples": True}}, "its settings are of True samples"),
         ({"settings": {"num_dropped": 0}}, "settings say that none was cut off"),
-        ({"settings": {"files": ["x.npy"]}}, "the 'files' of its settings are no paths by name"),
-        ({"settings": {"files": {"embeddings": 5}}}, "the 'files' of its settings are no paths"),
+        ({"settings": {"files": ["x.npy"]}}, "the 'files' of its settings are not paths by name"),
+        ({"settings": {"files": {"embeddings": 5}}}, "the 'files' of its settings are not paths"),
         ({"ids": ["a", "a", "b"]}, "name each sample once"),
         ({"ids": [1, 2, 2**70]}, "'ids' to be integers or strings"),
         ({"ids": ["a", "b"]}, "one name for each of the 3 samples"),
@@ -187,7 +187,7 @@ def test_load_refuses_a_table_without_all_samples(coreset, tmp_path):
     d2pyg.select(np.eye(5), budget=2).save(path)
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:-2], lines[-1]]))
-    with pytest.raises(ValueError, match="rows are not one a sample"):
+    with pytest.raises(ValueError, match="does not have one row per sample"):
         Coreset.load(path)
 
 
@@ -458,9 +458,7 @@ def test_what_could_not_be_read_is_not_written(suffix, tmp_path):
     scores = torch.tensor([1.0, math.inf], dtype=torch.float64)
     coreset = Coreset(torch.tensor([1]), scores[1:], scores)
     (tmp_path / f"c{suffix}").write_bytes(b"old")
-    with pytest.raises(
-        ValueError, match=r"can be read back .got one of which its scores are not finite"
-    ):
+    with pytest.raises(ValueError, match=r"can be read back .but its scores are not finite"):
         coreset.save(tmp_path / f"c{suffix}")
     assert (tmp_path / f"c{suffix}").read_bytes() == b"old"
 

@@ -235,5 +235,5 @@ def test_load_refuses_initial_samples_that_are_none(initial, coreset, tmp_path):
     del content["checksum"]
     content["settings"]["initial"] = initial
     path.write_text(json.dumps(content))
-    with pytest.raises(ValueError, match="the 'initial' of its settings are no samples"):
+    with pytest.raises(ValueError, match="the 'initial' of its settings is not a list of its samples"):
         Coreset.load(path)

@@ -206,7 +206,7 @@ class TestErrors:
         self.refused("'side' to be one of output, input", model, loader, side="both")
         shared = nn.Linear(3, 3)
         twice = nn.Sequential(shared, shared)
-        self.refused(r"run once a batch \(got 2 times\)", twice, loader, layer="0")
+        self.refused(r"run once per batch \(got 2 times\)", twice, loader, layer="0")
         scripted = torch.jit.script(nn.Sequential(nn.Linear(3, 2), nn.ReLU()))
         for layer in None, "0":
             match = "that can be listened to .*, which takes no hooks"

@@ -91,12 +91,12 @@ def test_pairwise_with_ties_in_tiles_and_groups(rng, monkeypatch, device):
 
 
 def test_pairs_are_as_many_as_their_differences_have_room(rng, monkeypatch):
-    """A function that makes them all needs float64 [C, M, d]."""
+    """A function that makes them all needs float64 [C, M, d], and again for their absolute values."""
     asked = []
 
     class Watched(Manhattan):
         def pairwise(self, x, y):
-            asked.append(8 * x.shape[1] * len(x) * len(y))
+            asked.append(2 * 8 * x.shape[1] * len(x) * len(y))
             return super().pairwise(x, y)
 
     monkeypatch.setattr("d2pyg.graph.plan._LEAST", 0)

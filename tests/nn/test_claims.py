@@ -29,9 +29,9 @@ FALSE = {
     "independent of neighbor_score, as": reverse(lambda p, n, d: p.where(p > 0, n), monotone=True),
     "proportional to pick_score": reverse(lambda p, n, d: p.sqrt().nan_to_num(), True, True),
     "proportional to pick_score,": reverse(lambda p, n, d: p.abs(), True, True),
-    "beside whichever others": reverse(lambda p, n, d: p * n.softmax(0)),
-    "the same for an entry whenever": reverse(lambda p, n, d: p * torch.rand_like(p)),
-    "the same for an entry": reverse(lambda p, n, d: p * torch.arange(len(p))),
+    "among any other entries": reverse(lambda p, n, d: p * n.softmax(0)),
+    "the same each time": reverse(lambda p, n, d: p * torch.rand_like(p)),
+    "the same each time, in any order": reverse(lambda p, n, d: p * torch.arange(len(p))),
 }
 
 

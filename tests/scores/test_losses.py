@@ -121,12 +121,14 @@ def test_a_recorder_is_no_value_of_samples(tmp_path, monkeypatch, capsys):
 class TestScoresThatNeedSomethingElse:
     def test_are_refused_by_name(self):
         match = (
-            r"score that losses give: last_loss, learnability, loss_variance, mean_loss \(got 'aum', "
+            r"score that can be computed from losses: last_loss, learnability, loss_variance, mean_loss \(got 'aum', "
             r"which needs logits\). Record those with TrainingDynamics"
         )
         with pytest.raises(ValueError, match=match):
             feed(LossDynamics(N)).aum()
-        with pytest.raises(AttributeError, match=r"logits give: aum, .*got 'mean_loss', which needs lo"):
+        with pytest.raises(
+            AttributeError, match=r"computed from logits: aum, .*got 'mean_loss', which needs lo"
+        ):
             recorded().mean_loss()
         assert not hasattr(LossDynamics(2), "forgetting")
 
@@ -145,7 +147,7 @@ class TestScoresThatNeedSomethingElse:
 @pytest.mark.parametrize(
     ("batch", "error", "match"),
     [
-        (([0], torch.tensor(1.0)), ValueError, r"floats of shape \(B,\), one a sample .*reduction='none'"),
+        (([0], torch.tensor(1.0)), ValueError, r"floats of shape \(B,\), one per sample .*reduction='none'"),
         (([0], torch.ones(1, 4)), ValueError, r"shape \(1, 4\)\). Compute .* average what a sample has"),
         (([0], torch.tensor([1])), ValueError, r"got torch.int64 of shape \(1,\)"),
         (([0, 1], [1.0]), ValueError, "'index'.*1 samples"),
@@ -238,7 +240,7 @@ def test_commands(tmp_path, monkeypatch, capsys):
     assert json.loads((tmp_path / "c.json").read_text())["index"] == expected.index.tolist()
     capsys.readouterr()
     for command, match in [
-        ("score aum --dynamics run.pt", "losses give: last_loss, "),
+        ("score aum --dynamics run.pt", "computed from losses: last_loss, "),
         ("score mean-loss --dynamics logits.pt", "got 'mean_loss', which needs losses"),
         ("score mean-loss --logits x.npy", "Expected 'dynamics' for mean_loss (got none). Pass --dynamics"),
         ("score mean-loss --raw --dynamics run.pt", "'raw' to be left out for mean_loss"),

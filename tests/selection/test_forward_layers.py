@@ -241,7 +241,7 @@ def test_bad_columns(data):
     ]:
         with pytest.raises(error, match=match):
             d2pyg.select(x, wrong, budget=3, forward=Trusted())
-    with pytest.raises(ValueError, match=r"got shape \(50, 2\).*need a 'forward' layer of your own"):
+    with pytest.raises(ValueError, match=r"got shape \(50, 2\).*need your own 'forward' layer"):
         d2pyg.select(x, both, budget=3)
 
 
@@ -250,7 +250,7 @@ def test_who_else_refuses_columns(data):
     both, rule = np.stack([scores, noise], axis=1), r"'scores' to have one value for each"
     with pytest.raises(ValueError, match=rule):
         d2pyg.greedy_select(both, d2pyg.knn_graph(x, 15), 3)
-    with pytest.raises(ValueError, match=r"one number a sample in a sweep \(got shape \(50, 2\)\)"):
+    with pytest.raises(ValueError, match=r"one number per sample in a sweep \(got shape \(50, 2\)\)"):
         d2pyg.sweep(x, both, keep=0.3, forward=Trusted())
     for method in d2pyg.baselines.hardest, d2pyg.baselines.graph_cut:
         with pytest.raises(ValueError, match=rule):

@@ -120,7 +120,7 @@ def test_wrong_data():
     ):
         PropagateDifficulty(node_type="paper")(hetero())
     citations = Data(score=data.score, edge_index=data.link_edge_index)
-    with pytest.raises(ValueError, match=r"got no 'edge_attr'.*links without distances will not do"):
+    with pytest.raises(ValueError, match=r"got no 'edge_attr'.*its edges need distances"):
         PropagateDifficulty()(citations)
     citations.edge_attr = torch.ones(6, 2)
     with pytest.raises(ValueError, match=r"distances in 'edge_attr', floating of shape \(6,\)"):

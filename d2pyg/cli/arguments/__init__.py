@@ -1,1 +1,1 @@
-"""The options of all commands, and their help. One file a command; none of them imports torch."""
+"""The options of all commands, and their help. One file per command; none imports torch."""

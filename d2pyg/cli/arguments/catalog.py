@@ -1,6 +1,6 @@
-"""Names that plug-ins go by, without importing them: those of d2pyg are read from its source.
+"""The names of plug-ins, without importing them: those of d2pyg are read from its source.
 
-So help, and errors in options, come before torch is imported.
+So help and errors in options do not wait for the import of torch.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _ROOT = Path(__file__).parents[2]  # torch_geometric reads the source of its lay
 
 
 def names(family: str) -> list[str]:
-    """The names of a family, sorted: those of d2pyg, and what is registered besides."""
+    """The names of a family, sorted: those of d2pyg and other registered ones."""
     ours = (name for own, name, _ in _definitions() if own == family)
     return sorted({*ours, *registry.choices(family)})
 
 
 def methods() -> dict[str, Callable[..., Any]]:
-    """All methods by name: what is registered, or a function of the same signature and docstring."""
+    """All methods by name: the registered function, or one with the same signature and docstring."""
     known = {name: node for family, name, node in _definitions() if family == "method"}
     there = registry.choices("method")
     return {

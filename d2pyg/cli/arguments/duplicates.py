@@ -10,17 +10,17 @@ from d2pyg.cli.arguments import options
 
 _EPILOG = """
 examples:
-  What to delete, and of what it is a duplicate:
+  Which samples to delete, and which samples they duplicate:
     d2pyg duplicates embeddings.npy --threshold 0.05 --out duplicates.csv
-  The rest, for training; of each group the sample with the highest score:
+  Also the samples to train on; the highest score of each group is kept:
     d2pyg duplicates embeddings.npy --threshold 0.05 --scores s.npy --out d.csv --kept kept.npy
-  With names in place of numbers:
+  With names instead of indices:
     d2pyg duplicates embeddings.npy --threshold 0.05 --ids names.txt --out d.csv --kept kept.txt
 
-columns of --out, a row a sample that is removed:
+columns of --out, one row per removed sample:
   index           the sample, numbered from 0
   duplicate_of    the sample of its group that is kept
-  distance        between the two; in a chain of duplicates it can exceed the threshold
+  distance        distance between the two; in a chain of duplicates it can exceed the threshold
   group_size      samples in the group
   id, duplicate_of_id
                   the names of the first two, with --ids
@@ -28,9 +28,9 @@ columns of --out, a row a sample that is removed:
 --json prints one object on stdout:
   out, kept       the files written, or null
   samples         number of samples
-  removed         number of samples that are duplicates of one that is kept
+  removed         number of samples that duplicate a sample kept
   groups          number of groups of at least two
-  largest         samples in the largest group, 1 where there is none
+  largest         samples in the largest group, 1 if there is none
   seconds         time taken, reading and writing included
 """
 
@@ -40,7 +40,7 @@ def add_to(commands: Any) -> None:
     parser = options.add_command(
         commands,
         "duplicates",
-        help="near-duplicates by a threshold, in groups, and which to keep",
+        help="find near-duplicates, and keep one of each group",
         description="Find all near-duplicates, and keep one sample of each group.",
         epilog=options.FILES + _EPILOG,
         argument_default=argparse.SUPPRESS,
@@ -50,22 +50,22 @@ def add_to(commands: Any) -> None:
     add("--threshold", required=True, type=options.real, metavar="T",
         help="samples at this distance or closer are duplicates")  # fmt: skip
     add("--scores", metavar="FILE",
-        help="N numbers; the highest of a group is kept (default: the lowest index)")  # fmt: skip
-    add("--labels", metavar="FILE", help="N integers: samples of different labels are no duplicates")
+        help="N numbers; the highest of each group is kept (default: the lowest index)")  # fmt: skip
+    add("--labels", metavar="FILE", help="N integers; duplicates have the same label")
 
     add("--ids", metavar="FILE",
-        help="N names of the samples, carried into the output (default: those beside the embeddings, "
-        "id, uid or key; none: no names)")  # fmt: skip
+        help="N names of the samples, written to the output (default: the column id, uid or key beside "
+        "the embeddings; none: no names)")  # fmt: skip
 
     add = parser.add_argument_group("output").add_argument
     options.add_out(add, DUPLICATES_SUFFIXES)
     add("--kept", default=None, metavar="FILE",
-        help="write what is kept: names, or indices without --ids: "
+        help="write the samples kept, as names, or as indices without --ids: "
         f"{' '.join(LIST_SUFFIXES)}")  # fmt: skip
     options.add_json(add)
 
     add = parser.add_argument_group("graph").add_argument
-    add("--metric", metavar="NAME", help="cosine, euclidean, mahalanobis (default cosine)")
+    add("--metric", metavar="NAME", help="distance: cosine, euclidean, mahalanobis (default cosine)")
     options.add_backend(add)
 
     add = parser.add_argument_group("expert").add_argument

@@ -9,28 +9,28 @@ from d2pyg.cli.arguments import options
 
 _EPILOG = """
 examples:
-  Why samples 12 and 40 were kept, or not:
+  Why samples 12 and 40 were kept or not:
     d2pyg explain coreset.npz 12 40
-  With --ids given to d2pyg select, by name:
+  By name, if d2pyg select had --ids:
     d2pyg explain coreset.csv img_0012.png
-  After the files have moved, or for a coreset that was selected in Python:
+  If the files have moved, or the coreset was selected in Python:
     d2pyg explain coreset.npz 12 --embeddings x.npy --scores s.npy --labels y.npy
 
-A coreset file holds no graph, so the same selection is made again, and has to give the same picks.
-Where its inputs are is in the file; relative paths start from the current folder.
+A coreset file holds no graph. So d2pyg runs the same selection again, and checks that the picks are the
+same. The file holds the paths of its inputs; relative paths start from the current folder.
 
-SAMPLE is a name where the coreset has names, and else an index; with --index always an index.
+SAMPLE is a name if the coreset has names, otherwise an index. With --index it is always an index.
 
---json prints a list on stdout, an object a sample:
+--json prints a list on stdout, with one object per sample:
   sample, id     its index, and its name or null
-  score_before   the score that was given
-  score_after    after the forward pass; null if the cutoff dropped it
-  rank           its place by that score among the group_size samples of its group (class)
-  group_size     number of samples past the cutoff in that group
+  score_before   its score before the forward pass
+  score_after    its score after the forward pass; null if the cutoff dropped it
+  rank           its rank by that score among the group_size samples of its group (class)
+  group_size     number of samples of that group that the cutoff left
   fate           picked, initial, left (not picked) or cut (dropped by the cutoff)
   place          its place in the coreset, from 0, or null
   score_last     its score when it was picked, or at the end
-  messages       what lowered it before that: [{sample, place, loss}, ...] of picks, in order
+  messages       the picks that lowered it before that, in order: [{sample, place, loss}, ...]
 """
 
 
@@ -39,8 +39,8 @@ def add_to(commands: Any) -> None:
     parser = options.add_command(
         commands,
         "explain",
-        help="why samples of a coreset were kept, or which picks stood in their way",
-        description="Select again as a coreset file says, and follow the messages to some samples.",
+        help="say why samples were kept, or which picks lowered their scores",
+        description="Say why samples were kept, or which picks lowered their scores.",
         epilog=options.FILES + options.GRAPHS + _EPILOG,
     )
     add = parser.add_argument_group("input").add_argument

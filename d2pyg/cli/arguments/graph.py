@@ -11,19 +11,19 @@ from d2pyg.cli.arguments import options
 
 _EPILOG = """
 examples:
-  A graph with all the neighbors that later settings may need:
+  A graph with all the neighbors that later selections need:
     d2pyg graph embeddings.npy --out graph.pt
-  One graph a class, for selections with the same labels:
+  One graph per class, for selections with the same labels:
     d2pyg graph embeddings.npy --labels labels.npy --out graph.pt
-  What it is for:
+  Then select from it:
     d2pyg select graph.pt --scores scores.npy --k 5 --keep 0.3 --out coreset.npz
     d2pyg sweep graph.pt --scores scores.npy --keep 0.1 0.3 --k 1 5 15 --out sweep.csv
 
 --json prints one object on stdout:
   out            the file written
   nodes          number of samples
-  edges          number of edges, each from a sample to one that has it among its nearest
-  k              neighbors a sample
+  edges          number of edges, each from a neighbor to its sample
+  k              neighbors per sample
   metric         the metric used
   backend        the backend used
   seconds        time taken, reading and writing included
@@ -35,14 +35,14 @@ def add_to(commands: Any) -> None:
     parser = options.add_command(
         commands,
         "graph",
-        help="embeddings in, kNN graph out, for many selections",
-        description="Join every sample with its k nearest others, and write the graph.",
+        help="build a kNN graph once, for many selections",
+        description="Join every sample to its k nearest neighbors, and write the graph.",
         epilog=options.FILES + _EPILOG,
         argument_default=argparse.SUPPRESS,
     )
     add = parser.add_argument_group("input").add_argument
     add("embeddings", metavar="EMBEDDINGS", help="file or folder of N x d floats")
-    add("--labels", metavar="FILE", help="N integers: a graph a class")
+    add("--labels", metavar="FILE", help="N integers, the classes; each has its own graph")
 
     add = parser.add_argument_group("output").add_argument
     options.add_out(add, GRAPH_SUFFIXES)
@@ -50,13 +50,13 @@ def add_to(commands: Any) -> None:
 
     add = parser.add_argument_group("graph").add_argument
     add("--k", type=options.whole, default=defaults.K, metavar="K",
-        help="neighbors a sample (default %(default)s)")  # fmt: skip
+        help="neighbors per sample (default %(default)s)")  # fmt: skip
     options.add_metric(add)
     options.add_backend(add)
 
     add = parser.add_argument_group("expert").add_argument
     add("--memory", type=options.real, metavar="BYTES",
-        help="what the search may use, such as 4e9 (default: a quarter of what is free)")  # fmt: skip
+        help="bytes for the search, such as 4e9 (default: a quarter of the free memory)")  # fmt: skip
     options.add_device(add)
     options.add_progress(add)
     options.add_last(add)

@@ -75,7 +75,7 @@ def _kind(method: Method, parameter: str) -> type | str | None:
 
 
 def _alternatives(annotation: ast.expr) -> Iterator[str]:
-    """The names of the types that an annotation allows, without what stands inside of them."""
+    """The names of the types that an annotation allows, without their parameters."""
     match annotation:
         case ast.BinOp(left, ast.BitOr(), right):
             yield from (*_alternatives(left), *_alternatives(right))
@@ -97,7 +97,7 @@ def _described(method: Method, parameter: str) -> str:
 
 
 def _about(parameter: str, doc: str) -> str:
-    """What the section Args of a docstring says of an argument, on one line."""
+    """The text about an argument in the section Args of a docstring, on one line."""
     _, _, section = doc.partition("Args:\n")
     entries: list[str] = []
     for line in dedent(section.partition("\n\n")[0]).splitlines():
@@ -110,7 +110,9 @@ def _about(parameter: str, doc: str) -> str:
 
 
 def _first_sentence(text: str) -> str:
-    """Plain text without the marks of reStructuredText."""
+    """The first sentence as plain text, in lower case like all help."""
     sentence, _, _ = text.replace("... ", "...\0").partition(". ")
     plain = _ROLE.sub(r"\1", sentence.replace("\0", " ")).replace("``", "")
-    return plain.rstrip(".")
+    word = plain.partition(" ")[0]
+    lower = word == "A" or (word.istitle() and len(word) > 1)  # no symbol, and no name of a class
+    return (plain[0].lower() + plain[1:] if lower else plain).rstrip(".")

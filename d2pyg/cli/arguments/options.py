@@ -1,4 +1,4 @@
-"""Options that several commands have, and values as they are written."""
+"""Options that several commands share, and parsers of their values."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from d2pyg.cli.arguments.catalog import names
 FILES = """\
 files:
   Arrays are read from .npy (memory-mapped), .npz, .pt and .safetensors files, columns from .parquet,
-  .jsonl and .csv (also .gz, .zst), names from .txt files, one a line. Where a file holds several, write
-  file.npz:key. Embeddings can be in shards: a folder, also of Lance, datasets, DataComp or
-  clip-retrieval, or a pattern in quotes. Columns beside them are :NAME, such as --scores :loss
-  --labels :source --ids :uid. Columns of ids and vectors are found if they have common names.
-  Nothing is ever unpickled.
+  .jsonl and .csv (also .gz, .zst), names from .txt files, one per line. If a file holds several, write
+  file.npz:key. Embeddings can be in shards: a folder (also of Lance, datasets, DataComp or
+  clip-retrieval) or a pattern in quotes. For a column beside the embeddings, write :NAME, such as
+  --scores :loss --labels :source --ids :uid. Nothing is ever unpickled.
 """
 GRAPHS = """\
-  A graph that d2pyg graph wrote can stand in place of the embeddings.
+  Instead of embeddings, you can pass a graph that d2pyg graph wrote.
 """
 
 METHOD = (
@@ -31,7 +30,7 @@ Add = Callable[..., Any]
 
 
 def add_command(commands: Any, name: str, **texts: Any) -> argparse.ArgumentParser:
-    """A command's parser; :func:`add_last` gives it ``--help``, after what one needs first."""
+    """The parser of a command. :func:`add_last` adds ``--help`` last, so that inputs come first."""
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -44,17 +43,17 @@ def add_command(commands: Any, name: str, **texts: Any) -> argparse.ArgumentPars
 
 
 def add_last(add: Add) -> None:
-    """What every command has."""
+    """The options of every command."""
     add("--verbose", action="store_true", default=False,
-        help="say first what the graph will take; show where a fault of d2pyg is")  # fmt: skip
+        help="log the memory plan of the graph; show a traceback after an internal error")  # fmt: skip
     add("--import", action="append", default=[], dest="modules", metavar="MODULE",
-        help="import a Python module first, such as one that registers names of yours; as with "
-        "python -m, the current folder is searched first; can be repeated")  # fmt: skip
-    add("-h", "--help", action="help", help="show this help and exit")
+        help="import a Python module first, such as one that registers your own names; the current "
+        "folder is searched first, as with python -m; can be repeated")  # fmt: skip
+    add("-h", "--help", action="help", help="show this help message and exit")
 
 
 def allowed() -> dict[str, Sequence[str]]:
-    """The values of options that are one of a few names."""
+    """The names that are allowed, by option."""
     return {
         **{family: names(family) for family in ("method", "kernel", "forward", "reverse", "metric")},
         **{family: ["auto", *names(family)] for family in ("engine", "backend")},
@@ -66,29 +65,29 @@ def allowed() -> dict[str, Sequence[str]]:
 
 
 def add_out(add: Add, suffixes: Sequence[str]) -> None:
-    """The file that a command is for."""
+    """The file that the command writes."""
     add("--out", required=True, metavar="FILE", help=f"where to write: {' '.join(suffixes)}")
 
 
 def add_json(add: Add) -> None:
-    """A summary besides."""
+    """An option to print a summary."""
     add("--json", action="store_true", default=False, help="print a summary for programs on stdout")
 
 
 def add_messages(add: Add) -> None:
     """The options of :data:`METHOD` that are about messages and classes."""
     add("--balance", metavar="NAME",
-        help=f"{', '.join(BALANCES)}: seats of the classes (default proportional)")  # fmt: skip
+        help=f"how classes share the budget: {', '.join(BALANCES)} (default proportional)")  # fmt: skip
     add("--min-per-class", type=whole, metavar="N",
         help="seats each class gets first (default 0)")  # fmt: skip
     add("--kernel", metavar="NAME",
-        help=f"{', '.join(names('kernel'))} (default rbf)")  # fmt: skip
+        help=f"weight of an edge by distance: {', '.join(names('kernel'))} (default rbf)")  # fmt: skip
     add("--update", metavar="NAME",
-        help=f"{', '.join(UPDATES)} (default sum; without scores none)")  # fmt: skip
+        help=f"forward step: {', '.join(UPDATES)} (default sum; without scores none)")  # fmt: skip
     add("--forward", metavar="NAME",
-        help=f"{', '.join(names('forward'))} (default weighted)")  # fmt: skip
+        help=f"forward layer: {', '.join(names('forward'))} (default weighted)")  # fmt: skip
     add("--reverse", metavar="NAME",
-        help=f"{', '.join(names('reverse'))} (default weighted)")  # fmt: skip
+        help=f"reverse message: {', '.join(names('reverse'))} (default weighted)")  # fmt: skip
 
 
 def add_graph(add: Add) -> None:
@@ -97,36 +96,36 @@ def add_graph(add: Add) -> None:
     add("--scale", type=_scale, metavar="S",
         help="distances are divided by: median, local, none or a number (default median)")  # fmt: skip
     add("--flow", metavar="NAME",
-        help=f"{FLOWS[0]}, edges join both samples (default with scores); {FLOWS[1]}, a pick lowers its "
-        f"own k nearest; {FLOWS[2]}, those that have it among theirs (default without "
-        "scores)")  # fmt: skip
+        help=f"direction of messages: {FLOWS[0]}, an edge joins both samples (default with scores); "
+        f"{FLOWS[1]}, a pick lowers its own k nearest; {FLOWS[2]}, a pick lowers the samples "
+        "that have it among their k nearest (default without scores)")  # fmt: skip
     add_backend(add)
 
 
 def add_metric(add: Add) -> None:
-    """How near two samples are."""
-    add("--metric", metavar="NAME", help=f"{', '.join(names('metric'))} (default euclidean)")
+    """The distance between samples."""
+    add("--metric", metavar="NAME", help=f"distance: {', '.join(names('metric'))} (default euclidean)")
 
 
 def add_backend(add: Add) -> None:
-    """How neighbors are searched."""
+    """The kNN search."""
     add("--backend", metavar="NAME",
-        help=f"kNN: auto, {', '.join(names('backend'))} (default auto)")  # fmt: skip
+        help=f"kNN search: auto, {', '.join(names('backend'))} (default auto)")  # fmt: skip
 
 
 def add_engine(add: Add) -> None:
-    """How picks are found."""
+    """The engine of the greedy loop."""
     add("--engine", metavar="NAME",
-        help=f"selection: auto, {', '.join(names('engine'))} (default auto)")  # fmt: skip
+        help=f"greedy loop: auto, {', '.join(names('engine'))} (default auto)")  # fmt: skip
 
 
 def add_device(add: Add) -> None:
-    """Where a command computes."""
-    add("--device", metavar="NAME", help="cpu, cuda, cuda:1, ... (default cpu)")
+    """The device to compute on."""
+    add("--device", metavar="NAME", help="where to compute: cpu, cuda, cuda:1, ... (default cpu)")
 
 
 def add_progress(add: Add) -> None:
-    """Whether bars are shown."""
+    """Whether to show progress bars."""
     add("--progress", action=argparse.BooleanOptionalAction, default=None,
         help="show progress bars (default: on a terminal)")  # fmt: skip
 

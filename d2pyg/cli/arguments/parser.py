@@ -23,13 +23,13 @@ _OPTION = re.compile(r"--?[^\W\d]\S*$")  # no negative number, and no text with 
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The arguments, of which ``command`` is the name of the command to run with them."""
+    """The parsed arguments. ``command`` is the name of the command to run."""
     _import_modules(argv)
     parser = _Parser(
         prog="d2pyg",
-        description="Keep the part of a training set worth training on.",
-        epilog="exit status: 0 if all went well, 2 if an argument or a file is wrong, 1 for a fault of "
-        "d2pyg itself, 130 or 143 if interrupted or terminated",
+        description="Keep the part of a training set that is worth training on.",
+        epilog="exit status: 0 for success, 2 if an argument or a file is wrong, 1 for an internal "
+        "error, 130 if interrupted, 143 if terminated",
     )
     parser.add_argument("--version", action="version", version=f"d2pyg {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND")
@@ -47,7 +47,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _check_names(arguments: argparse.Namespace) -> None:
-    """Names that options do not have are errors before anything is read."""
+    """Refuses unknown names, before any file is read."""
     for option, names in {**allowed(), **getattr(arguments, "names", {})}.items():
         value = getattr(arguments, option, None)
         if value is not None:
@@ -56,7 +56,7 @@ def _check_names(arguments: argparse.Namespace) -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, and say what may have been meant."""
+    """A parser whose errors are one line, with a suggestion."""
 
     commands: Sequence[str] = ()
 
@@ -65,7 +65,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USAGE_STATUS)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """A word that is mistyped is told before any that is missing because of it."""
+        """Reports a mistyped word before one that is missing because of it."""
         known = self._option_string_actions
         for word in args:
             if self.commands and not word.startswith("-"):
@@ -81,12 +81,12 @@ class _Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """Help and version, which argparse would print past what becomes of stdout."""
+        """Prints help and version through streams, because argparse ignores errors of stdout."""
         streams.say(message.rstrip("\n"))
 
 
 def _import_modules(argv: Sequence[str]) -> None:
-    """Imports what ``--import`` names, before any help lists the names that are registered.
+    """Imports the modules of ``--import``, before help lists the registered names.
 
     The current folder is the first on the path, as with ``python -m``.
     """
@@ -96,7 +96,7 @@ def _import_modules(argv: Sequence[str]) -> None:
     for module in modules:
         try:
             importlib.import_module(module)
-        except (Exception, SystemExit) as error:  # a stranger's code can raise any
+        except (Exception, SystemExit) as error:  # the module can raise anything
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise ImportError(
                 f"Expected 'import' to name a Python module that can be imported (got {module!r}: "

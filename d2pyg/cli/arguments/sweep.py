@@ -14,20 +14,20 @@ examples:
   Nine settings at two sizes, from one graph; all sizes of a setting come from one run:
     d2pyg sweep embeddings.npy --scores scores.npy --keep 0.1 0.3 --k 1 5 15 \\
         --gamma-reverse 0 0.1 1 --out sweep.csv
-  How much of the hardest to drop, class by class:
+  Four cutoffs, class by class:
     d2pyg sweep embeddings.npy --scores scores.npy --labels labels.npy --keep 0.3 \\
         --cutoff 0 0.1 0.2 0.3 --out sweep.csv
-  From a graph that was built before:
+  From a saved graph:
     d2pyg sweep graph.pt --scores scores.npy --budget 1000 --no-clamp --clamp --out sweep.csv
-  Then, with the setting you chose:
+  Then select with the settings you chose:
     d2pyg select embeddings.npy --scores scores.npy --keep 0.3 --k 15 --out coreset.npz
 
-columns, a row a combination:
+columns, one row per combination:
   keep, prune or budget, k, gamma_forward, gamma_reverse, clamp, cutoff
-                  the setting
+                  the settings
   kept            number of samples kept
   coverage_radius largest distance of any sample to its nearest kept one; lower covers better;
-                  empty where only a graph was given
+                  empty if only a graph was given
   score_entropy   entropy of the kept samples' scores in 50 bins, in nats; higher is a wider mix
   overlap         share of the samples in common with the first row (of the smaller coreset)
   seconds         time the selection took, shared by the sizes of one run
@@ -40,7 +40,7 @@ columns, a row a combination:
 
 
 class _EachFlag(argparse.BooleanOptionalAction):
-    """A flag and its opposite, each a value to try, in the order given."""
+    """A flag and its opposite. Each one given is a value to try, in that order."""
 
     def __call__(
         self,
@@ -59,7 +59,7 @@ def add_to(commands: Any) -> None:
     parser = options.add_command(
         commands,
         "sweep",
-        help="many settings on one graph, a table of measures out",
+        help="try many settings on one graph, and measure each coreset",
         description="Try every combination of settings on one graph, and measure each coreset.",
         epilog=options.FILES + options.GRAPHS + _EPILOG,
         argument_default=argparse.SUPPRESS,
@@ -67,8 +67,9 @@ def add_to(commands: Any) -> None:
     add = parser.add_argument_group("input").add_argument
     add("embeddings", metavar="EMBEDDINGS", help="file or folder of N x d floats, or a graph")
     add("--scores", metavar="FILE",
-        help="difficulty, N numbers >= 0, higher is harder (default: all alike)")  # fmt: skip
-    add("--labels", metavar="FILE", help="N integers: a graph and a budget a class")
+        help="difficulty, N numbers >= 0, higher is harder (default: nearly equal, in a random "
+        "order)")  # fmt: skip
+    add("--labels", metavar="FILE", help="N integers, the classes; each has its own graph and budget")
 
     add = parser.add_argument_group("budget (exactly one)").add_argument
     add("--keep", type=options.real, nargs="+", metavar="F", help="fractions kept")
@@ -81,7 +82,7 @@ def add_to(commands: Any) -> None:
 
     add = parser.add_argument_group("tried in every combination").add_argument
     add("--k", type=options.whole, nargs="+", metavar="K",
-        help=f"neighbors a sample (default {defaults.K}, or all that a graph has)")  # fmt: skip
+        help=f"neighbors per sample (default {defaults.K}, or all that a graph has)")  # fmt: skip
     add("--gamma-forward", type=options.real, nargs="+", metavar="G",
         help="decays of forward messages with distance (default "
         f"{defaults.GAMMA_FORWARD:g})")  # fmt: skip
@@ -91,7 +92,7 @@ def add_to(commands: Any) -> None:
     add("--cutoff", type=options.real, nargs="+", metavar="F",
         help="fractions of the hardest samples dropped first (default 0.0)")  # fmt: skip
     add("--clamp", action=_EachFlag,
-        help="picks at or below 0 send no message; with --no-clamp besides, both are tried")  # fmt: skip
+        help="picks at or below 0 send no message; pass --no-clamp as well to try both")  # fmt: skip
 
     options.add_messages(parser.add_argument_group("method, for all").add_argument)
     options.add_graph(parser.add_argument_group("graph, for all").add_argument)
