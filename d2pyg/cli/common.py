@@ -19,9 +19,9 @@ from d2pyg.graph.files import graph_in
 from d2pyg.scores.recorder import Recorder
 from d2pyg.scores.state import NotARecorderError
 from d2pyg.sources.description import described
-from d2pyg.sources.opening import open_spec, path_of, read_column, split
 from d2pyg.sources.pt import Pt
 from d2pyg.sources.source import Source
+from d2pyg.sources.spec import open_spec, path_of, read_column, split
 
 
 def given(arguments: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from d2pyg.cli import common, streams
 from d2pyg.coreset.coreset import Coreset
 from d2pyg.evaluate.comparison import compare, duplicate_threshold
 from d2pyg.plot import plot_coresets
-from d2pyg.sources.opening import read_array
+from d2pyg.sources.spec import read_array
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -22,7 +22,7 @@ from d2pyg.cli.common import in_words_of_options
 from d2pyg.coreset.coreset import Coreset
 from d2pyg.scores.recorder import Recorder
 from d2pyg.selection.initial import as_initial, named
-from d2pyg.sources.opening import path_of, read_array
+from d2pyg.sources.spec import path_of, read_array
 
 _NAME = "initial"
 _EITHER = "Pass names in a .txt or .json file, or indices in a coreset's, such as .npz."

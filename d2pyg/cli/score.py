@@ -16,7 +16,7 @@ from d2pyg._base.outputs import check_output, replacing
 from d2pyg.cli import common, streams
 from d2pyg.cli.arguments.score import FROM_EMBEDDINGS, FROM_LOSSES, FROM_TRAINING
 from d2pyg.scores.recorder import Recorder
-from d2pyg.sources.opening import open_spec, read_array
+from d2pyg.sources.spec import open_spec, read_array
 
 _RECORDERS = ("window", "el2n_epochs", "margin")  # options a recorder got when it was made
 _PARAMETERS = {"el2n_epochs": "epochs", "prototypes": "num_prototypes"}

@@ -14,7 +14,7 @@ import torch
 
 from d2pyg._base import content
 from d2pyg._base.arrays import as_tensor
-from d2pyg.sources.opening import read_array
+from d2pyg.sources.spec import read_array
 
 
 @pytest.fixture

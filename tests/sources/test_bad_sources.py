@@ -13,7 +13,7 @@ import source_cases as made
 
 import d2pyg
 from d2pyg.cli import main
-from d2pyg.sources.opening import read_array
+from d2pyg.sources.spec import read_array
 
 pytest.importorskip("pyarrow")
 
