@@ -9,7 +9,7 @@ import numpy as np
 
 from d2pyg._base.located import Located
 from d2pyg._base.names import Names
-from d2pyg.sources.table import Array, Table
+from d2pyg.sources.table import Array, Table, named
 from d2pyg.sources.values import column_of, names_of
 
 _log = logging.getLogger("d2pyg")
@@ -67,7 +67,7 @@ class Shards(Located):
         shard = int(np.searchsorted(self._starts, row, side="right")) - 1
         if len(self._tables) == 1:
             return f"{row} of {self._tables[0]}"
-        return f"{row}, which is row {row - int(self._starts[shard])} of {self._tables[shard]}"
+        return f"{row}, row {row - int(self._starts[shard])} of {named(self._tables[shard].path.name)}"
 
     def _in(self, table: Table, column: str) -> str:
         """The column, which the shard has to have."""

@@ -130,4 +130,4 @@ class Table(ABC):
 
 def named(path: Path | str) -> str:
     """A path in an error; of a long one, both ends."""
-    return repr(one_line(str(path), 100))
+    return repr(one_line(str(path), 60))

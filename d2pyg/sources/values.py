@@ -123,7 +123,7 @@ def _check_once(array: Names, table: Table, column: str, place_of: Place) -> Non
     seen: dict[Any, int] = {}
     for row, name in enumerate(names):
         if seen.setdefault(name, row) != row:
-            rows = f"{place_of(seen[name])} and {place_of(row)}"
+            rows = f"{place_of(seen[name])}, and {place_of(row)}"
             got = f"{repeated} repeated, the first {name!r:.40} in rows {rows}"
             remedy = "Name another column of ids, or pass ids=None (--ids none)."
             raise table.misfit(column, "name each sample once", got, remedy)

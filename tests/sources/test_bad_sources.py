@@ -119,12 +119,12 @@ def test_nan_and_infinity():
     source = d2pyg.open(".")
     with pytest.raises(
         ValueError,
-        match=r"NaN or infinity in 2 of 7 rows, the first at row 4, which is row 1 of '2.parquet'\)",
+        match=r"NaN or infinity in 2 of 7 rows, the first at row 4, row 1 of '2.parquet'\)",
     ):
         d2pyg.select(source, budget=2)
     with pytest.raises(
         ValueError,
-        match=r"column 'loss' .* NaN or infinity in 2 rows, the first row 5, which is row 2 of '2.parquet'",
+        match=r"column 'loss' .* NaN or infinity in 2 rows, the first row 5, row 2 of '2.parquet'",
     ):
         source["loss"]
     with pytest.raises(ValueError, match=r"the first at row 1 of '2.parquet'\)"):
@@ -169,8 +169,8 @@ def test_ids_twice(capsys):
     write("1.parquet", emb=[[1.0, 2.0]] * 3, uid=["a", "b", "c"])
     write("2.parquet", emb=[[1.0, 2.0]] * 3, uid=["d", "b", "a"])
     match = (
-        r"column 'uid' of '1.parquet' to name each sample once \(got 2 repeated, the first 'b' in rows 1, which is "
-        r"row 1 of '1.parquet' and 4, which is row 1 of '2.parquet'\). Name another .* ids=None"
+        r"column 'uid' of '1.parquet' to name each sample once \(got 2 repeated, the first 'b' in rows 1, "
+        r"row 1 of '1.parquet', and 4, row 1 of '2.parquet'\). Name another .* ids=None"
     )
     with pytest.raises(ValueError, match=match):
         d2pyg.select(d2pyg.open("."), budget=2)
