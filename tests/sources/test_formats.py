@@ -34,6 +34,10 @@ def table(rng):
     return made.rows(rng)
 
 
+def run(words):
+    assert main(words.split()) == 0
+
+
 def is_mapped(array):
     while isinstance(array, np.ndarray):
         array = array.base
@@ -155,41 +159,29 @@ def test_columns_on_the_command_line(table, tmp_path, monkeypatch, capsys):
     name = str(table["uid"][expected.index[0]])
     assert main(["explain", "c.csv", name]) == 0
     assert f"({name}): pick" in capsys.readouterr().out
-    for ids, names in ("none", None), (":loss2", None):
-        status = main([*words.split(), "--ids", ids])
-        if ids == "none":
-            assert status == 0
-            assert d2pyg.Coreset.load("c.csv").ids is names
-        else:
-            assert status == 2
-            assert "to have a column 'loss2' (got emb, loss, source, uid)" in capsys.readouterr().err
-    assert main(["graph", "pool:emb", "--labels", ":source", "--k", "3", "--out", "g.pt"]) == 0
-    assert (
-        main(["duplicates", "pool/*.parquet", "--threshold", "0.5", "--out", "d.csv", "--kept", "k.txt"])
-        == 0
-    )
+    run(f"{words} --ids none")
+    assert d2pyg.Coreset.load("c.csv").ids is None
+    assert main([*words.split(), "--ids", ":loss2"]) == 2
+    assert "to have a column 'loss2' (got emb, loss, source, uid)" in capsys.readouterr().err
+    (tmp_path / "two.txt").write_text("\n".join(table["uid"][[40, 7]]))
+    run("select pool --initial two.txt --budget 3 --out i.npz")
+    assert d2pyg.Coreset.load("i.npz").settings["initial"] == [40, 7]
+
+
+def test_every_command_reads_shards(table, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pool").mkdir()
+    made.write_parquet(tmp_path / "pool", table)
+    run("graph pool:emb --labels :source --k 3 --out g.pt")
+    assert d2pyg.load_graph("g.pt").num_nodes == made.N
+    run("duplicates pool/*.parquet --threshold 0.5 --out d.csv --kept k.txt")
     assert set((tmp_path / "k.txt").read_text().split()) <= set(table["uid"])
-    assert (
-        main(["score", "neighbor_distance", "--embeddings", "pool", "--k", "3", "--out", "s.npy"]) == 0
-    )
-    assert (
-        main(["sweep", "pool", "--scores", ":loss", "--keep", "0.1", "--k", "3", "--out", "t.csv"]) == 0
-    )
-    assert (
-        main(
-            [
-                "compare",
-                "c.csv",
-                "--embeddings",
-                "pool",
-                "--scores",
-                "pool:loss",
-                "--labels",
-                "pool:source",
-            ]
-        )
-        == 0
-    )
+    run("score neighbor_distance --embeddings pool --k 3 --out s.npy")
+    expected = d2pyg.scores.neighbor_distance(table["emb"], k=3)
+    assert np.array_equal(np.load("s.npy"), expected)
+    run("sweep pool --scores :loss --keep 0.1 --k 3 --out t.csv")
+    run("select pool --scores :loss --keep 0.1 --out c.npz")
+    run("compare c.npz --embeddings pool --scores pool:loss --labels pool:source")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz", pytest.param(".csv.zst", marks=EXTENSIONS)])
