@@ -147,9 +147,11 @@ class Source(Shards):
                         "Make the vectors again, all by one model.",
                     )
                 row += len(block)
-                yield block
-            if row < high:
-                raise table.misfit(column, f"have {rows} rows", f"{row}", "Get the file again.")
+                if row <= high:
+                    yield block
+            if row != high:
+                rule = f"have the {high - low} rows from {low} on that it says it has"
+                raise table.misfit(column, rule, f"{row - low}", "Get the file again.")
 
 
 def _kind(block: Array) -> str:
