@@ -99,6 +99,12 @@ def _of_path(path: Any, argument: str, formats: list[Format]) -> list[Table]:
 def _of_folder(path: Path, argument: str, formats: list[Format]) -> list[Table]:
     """The shards of a path that a format claims, or else of what is in the folder."""
     claims = [own for own in formats if own.claims(path)]
+    if len(claims) > 1:
+        names = ", ".join(map(name_of, claims))
+        raise ValueError(
+            f"Expected {argument!r} to be of one format (got {named(path)}, which {names} claim). Pass "
+            f"format=, or register a format with a suffix of its own."
+        )
     if claims:
         return claims[0].tables(path, argument)
     if not path.is_dir():

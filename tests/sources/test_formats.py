@@ -405,6 +405,9 @@ def test_a_format_of_your_own(tmp_path):
     assert np.asarray(source)[:, 0].tolist() == [0, 0, 1, 1, 2, 2]
     assert source.ids.tolist() == ["0a", "0b", "1a", "1b", "2a", "2b"]
     assert len(d2pyg.open(tmp_path, format="ours")) == len(d2pyg.open(tmp_path, format=Ours)) == 6
+    d2pyg.register("source", "theirs")(type("Theirs", (Ours,), {}))
+    with pytest.raises(ValueError, match=r"of one format \(got .*0.ours', which ours, theirs claim\)"):
+        d2pyg.open(tmp_path)
     with pytest.raises(ValueError, match=r"'source' to be one of .* \(got 'our'\)"):
         d2pyg.open(tmp_path, format="our")
 
