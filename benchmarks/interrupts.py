@@ -60,6 +60,7 @@ COMMANDS = {  # arguments, and the files that are written
         "duplicates x.npy --threshold 0.5 --out t.csv --kept kept.npy",
         ("t.csv", "kept.npy"),
     ),
+    "take": ("take given.npz rows.jsonl --out few.jsonl", ("few.jsonl",)),
     "explain": ("explain given.npz 3", ()),
 }
 SIGNALS = {"kills": signal.SIGKILL, "interrupts": signal.SIGINT, "terminations": signal.SIGTERM}
@@ -73,6 +74,7 @@ def make_files(folder):
     np.save(folder / "x.npy", rng.normal(size=(2000, 16)).astype(np.float32))
     np.save(folder / "s.npy", rng.random(2000))
     np.save(folder / "random.npy", rng.permutation(2000)[:600])
+    (folder / "rows.jsonl").write_text("".join(f'{{"text": "row {i}"}}\n' for i in range(2000)))
     (folder / "ids.txt").write_text("".join(f"image {i}.png\n" for i in range(2000)))
     start(folder, "select x.npy --scores s.npy --keep 0.3 --out given.npz").communicate()
 

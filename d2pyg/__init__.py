@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from d2pyg.coreset.coreset import Coreset
     from d2pyg.data.dataset import prune_dataset, take
     from d2pyg.data.embedding import embed
+    from d2pyg.data.files.take import take_files
     from d2pyg.data.indexed import WithIndex
     from d2pyg.data.sampler import CoresetSampler
     from d2pyg.evaluate.comparison import compare
@@ -52,6 +53,7 @@ _HOME = {
     "select": "selection.select",
     "sweep": "evaluate.sweeping",
     "take": "data.dataset",
+    "take_files": "data.files.take",
 }
 
 __all__ = [
@@ -80,6 +82,7 @@ __all__ = [
     "sources",
     "sweep",
     "take",
+    "take_files",
     "transforms",
 ]
 

@@ -59,7 +59,7 @@ intersphinx_mapping = {
 
 nitpicky = True  # a reference that leads nowhere is a warning, and make docs takes warnings as errors
 nitpick_ignore_regex = [
-    ("py:.*", r"(torch|torch_geometric|numpy|lightning|abc|sklearn|transformers)\..*"),
+    ("py:.*", r"(torch|torch_geometric|numpy|lightning|abc|pathlib|sklearn|transformers)\..*"),
     ("py:exc", r"[A-Z]\w+Error(, [A-Z]\w+Error)*"),
     ("py:class", r"d2pyg\.greedy\.trace\.Trace"),  # what Coreset.explain reads, and no user
 ]

@@ -195,7 +195,10 @@ BAD = [
     ("x.npy --keep 0.5 --out c.npz --kee 3", "unrecognized arguments: --kee"),
     ("x.npy --keep 0.5 --out c.doc", "'out' to end in one of .npy, .npz"),
     ("x.npy --keep 0.5 --out no/c.npz", "'out' to be in a folder that exists"),
-    ("x.npy --keep 0.5 --out c.npz --removed r.md", "'removed' to end in one of .npy, .txt, .json"),
+    (
+        "x.npy --keep 0.5 --out c.npz --removed r.md",
+        "'removed' to end in one of .npy, .txt, .json, .parquet",
+    ),
     ("x.npy --keep 0.5 --out c.npy --removed ./c.npy", "'removed' to differ from 'out'"),
     ("none.npy --keep 0.5 --out c.npz", "'embeddings' to be a file that exists"),
     ("s.npz --keep 0.5 --out c.npz", "'embeddings' to name one of the arrays in 's.npz': el2n, other"),
@@ -251,14 +254,14 @@ def test_errors_are_one_line_with_status_2_and_leave_files_alone(
     assert all((tmp_path / name).read_bytes() == b"old" for name in ("c.npz", "c.npy", "r.txt"))
 
 
-@pytest.mark.parametrize("part", ["write", "name_list"])
+@pytest.mark.parametrize("part", ["formats.write", "lists.name_list"])
 def test_a_failed_write_leaves_both_outputs_alone(part, files, tmp_path, monkeypatch, capsys):
     def full(*_):
         raise OSError("No space left on device")
 
     for name in "c.npz", "r.txt":
         (tmp_path / name).write_bytes(b"old")
-    monkeypatch.setattr(f"d2pyg.coreset.formats.{part}", full)
+    monkeypatch.setattr(f"d2pyg.coreset.{part}", full)
     assert main(["select", "x.npy", "--keep", "0.5", "--out", "c.npz", "--removed", "r.txt"]) == 2
     assert "d2pyg: error: No space left on device" in capsys.readouterr().err
     assert all((tmp_path / name).read_bytes() == b"old" for name in ("c.npz", "r.txt"))

@@ -47,7 +47,25 @@ def test_graph_equals_knn_graph(files, capsys):
     assert summary.pop("seconds") > 0
     assert summary == {
         "out": "g.pt", "nodes": 80, "edges": 1200, "k": 15, "metric": "euclidean", "backend": "torch",
+        "recall": None,
     }  # fmt: skip
+
+
+def test_recall_goes_with_cells(files, capsys):
+    run("graph x.npy --k 7 --backend cells --recall 0.9 --out g.pt --json")
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["backend"] == "cells"
+    assert summary["recall"]["asked"] == 0.9
+    assert summary["recall"]["value"] == 1  # of so few samples all pairs are compared
+    run("select x.npy --scores s.npy --keep 0.3 --backend cells --recall 0.9 --out c.npz")
+    assert Coreset.load("c.npz").settings["recall"]["asked"] == 0.9
+    assert (
+        main(
+            ["select", "g.pt", "--scores", "s.npy", "--keep", "0.3", "--recall", "0.9", "--out", "c.npz"]
+        )
+        == 2
+    )
+    assert "'recall' to be left out with a graph" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("labels", ["", " --labels y.pt"])

@@ -16,7 +16,7 @@ from d2pyg.cli import main, notices
 from d2pyg.cli.arguments import catalog, methods
 from d2pyg.coreset import duplicates, formats
 
-COMMANDS = ("select", "graph", "sweep", "score", "explain", "compare", "duplicates", "demo")
+COMMANDS = ("select", "take", "graph", "sweep", "score", "explain", "compare", "duplicates", "demo")
 PROGRAM = """
 import sys
 from d2pyg.cli import main
@@ -48,10 +48,10 @@ def test_help_needs_no_torch(words):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("selct x.npy", "'COMMAND' to be one of select, graph, .*(got 'selct'). Did you mean 'select'?"),
+        ("selct x.npy", "'COMMAND' to be one of select, take, graph, .*(got 'selct'). Did you mean 'select'?"),
         ("--versoin", "unrecognized arguments: --versoin. Did you mean --version? (see d2pyg --help)"),
-        ("select x.npy --kep 0.3", "unrecognized arguments: --kep. Did you mean --keep? (see d2pyg select"),
-        ("select x.npy --kep=0.3", "unrecognized arguments: --kep=0.3. Did you mean --keep?"),
+        ("select x.npy --kee 0.3", "unrecognized arguments: --kee. Did you mean --keep? (see d2pyg select"),
+        ("select x.npy --kee=0.3", "unrecognized arguments: --kee=0.3. Did you mean --keep?"),
         ("select x.npy -k 3", "unrecognized arguments: -k. Did you mean --k? (see d2pyg select --help)"),
         ("graph x.npy --out g.pt --metrik cosine", "--metrik. Did you mean --metric?"),
         ("sweep x.npy --out t.csv --gama-forward 1", "--gama-forward. Did you mean --gamma-forward?"),
@@ -60,6 +60,8 @@ def test_help_needs_no_torch(words):
         ("compare c.npz --embedings x.npy", "--embedings. Did you mean --embeddings?"),
         ("duplicates x.npy --treshold 1", "--treshold. Did you mean --threshold?"),
         ("demo --seed 3", "--seed. Did you mean --seeds?"),
+        ("tak c.npz x.jsonl --out y.jsonl", "(got 'tak'). Did you mean 'take'?"),
+        ("take c.npz x.jsonl --out y.jsonl --remove", "--remove. Did you mean --removed?"),
         ("select x.npy --xyzzy 3", "unrecognized arguments: --xyzzy (see d2pyg select --help)"),
         ("select x.npy --keep 1 --out c.npz --method kcenter", "(got 'kcenter'). Did you mean 'k_center'?"),
         ("select x.npy --keep 1 --out c.npz --kernel lapacian", "'kernel' to be one of laplacian, rbf (got 'lapac"),

@@ -1,5 +1,6 @@
 """Every code block of the README and of CONTRIBUTING is executed, in order."""
 
+import gzip
 import os
 import re
 import subprocess
@@ -39,6 +40,7 @@ def test_code_blocks_run(name, tmp_path, monkeypatch):
     x = np.random.default_rng(0).normal(size=(1797, 4))
     np.save("embeddings.npy", x)
     np.save("scores.npy", np.abs(x[:, 0]))
+    (tmp_path / "rows.jsonl.gz").write_bytes(gzip.compress(b'{"text": "..."}\n' * len(x)))
     names = {}
     printed = ""
     for language, code in code_blocks(ROOT / name):
@@ -61,6 +63,7 @@ def test_code_blocks_run(name, tmp_path, monkeypatch):
         assert (tmp_path / "venv" / "bin" / "d2pyg").exists()
         assert len(names["coreset"]) == 539
         assert (tmp_path / "coreset.csv").stat().st_size > 10_000
+        assert gzip.decompress((tmp_path / "few.jsonl.gz").read_bytes()).count(b"\n") == 539
         assert len((tmp_path / "delete.txt").read_text().splitlines()) == 1258
         assert (tmp_path / "demo-output" / "coreset.png").stat().st_size > 10_000
         # The demo's output in the README has the lines that it prints today, numbers apart.

@@ -14,7 +14,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,7 @@ def rename(moves: Sequence[Move], journals: Sequence[Journal]) -> None:
         for journal in journals:
             journal.write(run, moves)
         if journals:
-            _sync(moves)
+            sync({move.target.parent for move in moves})
         for move in moves[:-1]:
             _keep_old(move)
         for move in moves:
@@ -78,7 +78,7 @@ def rename(moves: Sequence[Move], journals: Sequence[Journal]) -> None:
             move.old.unlink(missing_ok=True)
         for journal in journals:
             journal.remove()
-    _sync(moves)
+    sync({move.target.parent for move in moves})
 
 
 def settle(path: str | os.PathLike[str]) -> None:
@@ -241,9 +241,9 @@ def _named(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
         return [Path(entry.path) for entry in entries if pattern.fullmatch(entry.name)]
 
 
-def _sync(moves: Sequence[Move]) -> None:
-    """Brings the names in the folders to the disk, where a folder can be asked to."""
-    for folder in {move.target.parent for move in moves}:
+def sync(folders: Iterable[Path]) -> None:
+    """Brings the names in folders to the disk, where a folder can be asked to."""
+    for folder in folders:
         with suppress(OSError):
             descriptor = os.open(folder, os.O_RDONLY)
             try:

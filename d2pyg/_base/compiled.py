@@ -16,11 +16,14 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 SWITCH = "D2PYG_COMPILE_CACHE"
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
+_ANY_ORDER = {"reassoc", "contract", "nsz"}
 
-def compiled(loop: Loop) -> Loop:
+
+def compiled(loop: Loop, reorders: bool = False) -> Loop:
     """Compiles a function at its first call, and stores the code for later runs.
 
-    Other threads can run while the function runs.
+    Other threads can run while the function runs. With ``reorders``, its sums may be added in any order.
+    That is several times faster, and differs in the last bits from machine to machine: for bounds alone.
 
     numba stores it in ``NUMBA_CACHE_DIR`` if that is set, else in ``__pycache__`` beside the file, else
     in the user's cache folder. These files are pickles: code, like the ``.pyc`` files beside them. A
@@ -28,7 +31,7 @@ def compiled(loop: Loop) -> Loop:
     code is compiled again. Code that cannot be stored is compiled in every run. The environment variable
     ``D2PYG_COMPILE_CACHE=0`` turns storing and reading off.
     """
-    made = numba.njit(loop, nogil=True)
+    made = numba.njit(loop, nogil=True, fastmath=_ANY_ORDER if reorders else False)
     if os.environ.get(SWITCH) != "0":
         with suppress(RuntimeError, OSError):  # there is no folder for it
             cache = _Cache(loop)

@@ -10,6 +10,9 @@ CORESET_SUFFIXES = (".npz", ".pt", ".json", ".csv", ".parquet")  # of files that
 DUPLICATES_SUFFIXES = (".csv", ".parquet", ".json")
 GRAPH_SUFFIXES = (".pt",)
 FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
-LIST_SUFFIXES = (".npy", ".txt", ".json")  # of names or indices
+LIST_SUFFIXES = (".npy", ".txt", ".json", ".parquet")  # of names or indices
+ROWS_SUFFIXES = (".csv", ".parquet")  # of tables with a row a sample, in order
 TABLE_SUFFIXES = (".csv",)
 ARRAY_SUFFIXES = (".npy",)
+
+GROUP_ROWS = 25_000  # rows of a Parquet row group that is written, at most

@@ -6,7 +6,7 @@ import os
 import signal
 import stat
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -64,7 +64,7 @@ def replacing_all(*paths: str | os.PathLike[str]) -> Iterator[list[IO[bytes]]]:
     try:
         for target in targets:
             files.append(Temporary(target))
-        with _failed_writes(files):
+        with failed_writes(files):
             yield cast(list[IO[bytes]], files)
             for file in files:
                 file.finish()
@@ -74,8 +74,7 @@ def replacing_all(*paths: str | os.PathLike[str]) -> Iterator[list[IO[bytes]]]:
             for file in files:
                 file.decide()
             rename(moves, journals)
-            for record in _RECORDS:
-                record.extend(map(Path, paths))
+            put_in_place(map(Path, paths))
     finally:
         for file in files:
             file.discard()
@@ -102,6 +101,13 @@ def recorded() -> Iterator[list[Path]]:
         _RECORDS[:] = [other for other in _RECORDS if other is not record]
 
 
+def put_in_place(paths: Iterable[Path]) -> None:
+    """Tells every :func:`recorded` list."""
+    named = [*paths]
+    for record in _RECORDS:
+        record.extend(named)
+
+
 @contextmanager
 def signals_deferred() -> Iterator[None]:
     """SIGINT, SIGTERM and SIGHUP wait until the block has ended, in the main thread."""
@@ -123,7 +129,7 @@ def signals_deferred() -> Iterator[None]:
 
 
 @contextmanager
-def _failed_writes(files: list[Temporary]) -> Iterator[None]:
+def failed_writes(files: Sequence[Temporary]) -> Iterator[None]:
     """Raises the first write that failed as what it was."""
     try:
         yield
@@ -162,11 +168,7 @@ def check_output(name: str, path: str | os.PathLike[str], allowed: Iterable[str]
             f"Expected {name!r} to be a path that can be written to (got {_short(path)}: "
             f"{_reason(error)}). Choose another name."
         ) from error
-    if not target.parent.is_dir():
-        raise MissingPathError(
-            f"Expected {name!r} to be in a folder that exists (got {_short(path)}). "
-            f"Make the folder first."
-        )
+    check_place(name, path, target)
     if status is not None and stat.S_ISDIR(status.st_mode):
         raise ValueError(
             f"Expected {name!r} to be a file (got the folder {_short(path)}). Name a file in it."
@@ -175,11 +177,6 @@ def check_output(name: str, path: str | os.PathLike[str], allowed: Iterable[str]
         raise ValueError(
             f"Expected {name!r} to be a regular file (got {_short(path)}, a pipe, socket or device). "
             f"Name another file."
-        )
-    if not os.access(target.parent, os.W_OK):
-        raise PermissionError(
-            f"Expected {name!r} to be in a folder that can be written to (got {_short(path)}). "
-            f"Choose another folder."
         )
     if status is not None and not (os.access(target, os.W_OK) and _is_replaceable(target, status)):
         raise PermissionError(
@@ -194,6 +191,20 @@ def check_output(name: str, path: str | os.PathLike[str], allowed: Iterable[str]
             f"{_reason(error)}). Choose another folder."
         ) from error
     return Path(path)
+
+
+def check_place(name: str, path: str | os.PathLike[str], target: Path) -> None:
+    """The folder that a path is in is there, and can be written to."""
+    if not target.parent.is_dir():
+        raise MissingPathError(
+            f"Expected {name!r} to be in a folder that exists (got {_short(path)}). "
+            f"Make the folder first."
+        )
+    if not os.access(target.parent, os.W_OK):
+        raise PermissionError(
+            f"Expected {name!r} to be in a folder that can be written to (got {_short(path)}). "
+            f"Choose another folder."
+        )
 
 
 def _is_replaceable(target: Path, status: os.stat_result) -> bool:

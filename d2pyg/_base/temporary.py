@@ -7,6 +7,7 @@ import io
 import os
 import re
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -65,14 +66,14 @@ class Temporary(io.RawIOBase):
 
     def decide(self) -> None:
         """From here on :func:`discard_temporary` leaves the file: it is being put in place."""
-        _OPEN.pop(self.path, None)
+        decided(self.path)
 
     def discard(self) -> None:
         """Closes the file, and removes what was not put in place."""
         self._file.raw.close()  # without what is still to be written
         with suppress(OSError):
             self.path.unlink()
-        _OPEN.pop(self.path, None)
+        decided(self.path)
 
     @contextmanager
     def _remembered(self) -> Iterator[None]:
@@ -83,10 +84,22 @@ class Temporary(io.RawIOBase):
             raise
 
 
+def begun(path: Path) -> None:
+    """From here on :func:`discard_temporary` removes this file or folder."""
+    _OPEN[path] = os.getpid()
+
+
+def decided(path: Path) -> None:
+    """From here on it leaves it."""
+    _OPEN.pop(path, None)
+
+
 def discard_temporary() -> None:
-    """Removes the temporary files of this process: for a program that is about to exit at once."""
+    """Removes the temporary files and folders of this process, which is about to exit at once."""
     for path, process in list(_OPEN.items()):
         if process == os.getpid():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
             with suppress(OSError):
                 path.unlink()
 
@@ -168,12 +181,12 @@ def _create(target: Path) -> tuple[Path, int, bool]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
     while True:
         path = new_name(target, ".tmp")
-        _OPEN[path] = os.getpid()
+        begun(path)
         try:
             with naming(target):
                 descriptor = os.open(path, flags, 0o666 if status is None else 0o600)
         except OSError:
-            del _OPEN[path]
+            decided(path)
             raise
         is_locked, is_taken = True, False
         try:
@@ -185,7 +198,7 @@ def _create(target: Path) -> tuple[Path, int, bool]:
         if not is_taken and is_at(path, descriptor):
             break
         os.close(descriptor)
-        del _OPEN[path]
+        decided(path)
     if status is not None and fcntl is not None:
         _permit(descriptor, status)
     return path, descriptor, is_locked

@@ -6,11 +6,10 @@ import argparse
 import json
 import time
 
-from d2pyg._base.options import LIST_SUFFIXES
 from d2pyg._base.outputs import check_output, replacing_all
 from d2pyg.cli import common, streams
 from d2pyg.coreset.duplicates import WRITERS
-from d2pyg.coreset.formats import name_list
+from d2pyg.coreset.lists import check_target, name_list
 from d2pyg.selection.duplicates import duplicates
 
 _INPUTS = ("embeddings", "scores", "labels", "ids")
@@ -20,9 +19,10 @@ def run(arguments: argparse.Namespace) -> None:
     """Runs the command."""
     started = time.perf_counter()
     out = check_output("out", arguments.out, WRITERS)
-    kept = None if arguments.kept is None else check_output("kept", arguments.kept, LIST_SUFFIXES)
+    asked = {"kept": arguments.kept, "removed": arguments.removed}
+    listed = {name: check_target(name, path) for name, path in asked.items() if path is not None}
     given = common.given(arguments, _INPUTS)
-    common.check_files(given, {"out": out, "kept": kept})
+    common.check_files(given, {"out": out, **listed})
     files = common.read_inputs(given, named=True).values
     found = duplicates(
         files.pop("embeddings"),
@@ -31,16 +31,16 @@ def run(arguments: argparse.Namespace) -> None:
         **common.given(arguments, ("metric", "backend", "device")),
         progress=common.progress(arguments),
     )
-    with replacing_all(*(path for path in (out, kept) if path)) as targets:
-        WRITERS[out.suffix](found, targets[0])
-        if kept:
-            index = found.index.numpy()
+    with replacing_all(out, *listed.values()) as (target, *others):
+        WRITERS[out.suffix](found, target)
+        for (name, path), file in zip(listed.items(), others, strict=True):
+            index = (found.index if name == "kept" else found.removed).numpy()
             names = index if found.ids is None else found.ids[index]
-            targets[1].write(name_list(names, kept.suffix))
+            file.write(name_list(name, names, path.suffix))
     sizes = found.representative.bincount()
     summary = {
         "out": str(out),
-        "kept": None if kept is None else str(kept),
+        "kept": arguments.kept,
         "samples": len(found.mask),
         "removed": len(found.removed),
         "groups": int((sizes > 1).sum()),

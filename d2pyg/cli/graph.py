@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> None:
         embeddings,
         arguments.k,
         batch=None if labels is None else as_labels("labels", labels, len(embeddings)),
-        **common.given(arguments, ("metric", "backend", "device", "memory")),
+        **common.given(arguments, ("metric", "backend", "recall", "device", "memory")),
         progress=common.progress(arguments),
     )
     save_graph(graph, out)
@@ -37,6 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
         "k": graph.k,
         "metric": graph.metric,
         "backend": graph.backend,
+        "recall": graph.get("recall"),
         "seconds": round(time.perf_counter() - started, 3),
     }
     streams.tell(

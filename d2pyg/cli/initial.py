@@ -20,6 +20,7 @@ from d2pyg._base.names import Names, as_ids
 from d2pyg._base.options import CORESET_SUFFIXES
 from d2pyg.cli.common import in_words_of_options
 from d2pyg.coreset.coreset import Coreset
+from d2pyg.coreset.lists import read_list
 from d2pyg.scores.recorder import Recorder
 from d2pyg.selection.initial import as_initial, named
 from d2pyg.sources.spec import path_of, read_array
@@ -77,6 +78,12 @@ def _content(spec: str, path: Path) -> Coreset | list[Any] | Names:
         if isinstance(entries, list):
             _check_entries(entries, path)
             return entries
+    if path.suffix == ".parquet":
+        check_input(_NAME, path, CORESET_SUFFIXES)
+        with readable(_NAME, path):
+            listed = read_list(path)
+        if listed is not None:
+            return listed
     if path.suffix in (".npz", ".pt"):
         with suppress(ValueError, TypeError):  # a coreset file holds several arrays
             return np.asarray(read_array(_NAME, spec))

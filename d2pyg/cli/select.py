@@ -5,21 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from d2pyg._base.checks import as_tensor
-from d2pyg._base.options import LIST_SUFFIXES
-from d2pyg._base.outputs import check_output, replacing_all
+from d2pyg._base.outputs import replacing_all
 from d2pyg._base.registry import look_up
 from d2pyg.cli import common, methods, streams
 from d2pyg.cli.arguments.methods import parameters
 from d2pyg.cli.arguments.select import INPUTS, OPTIONS
 from d2pyg.cli.initial import read_initial
-from d2pyg.coreset import formats
-from d2pyg.coreset.coreset import Coreset, write
+from d2pyg.coreset import formats, lists, row_tables
+from d2pyg.coreset.coreset import Coreset, list_of, row_columns, write
 from d2pyg.metrics import class_counts
 from d2pyg.selection.difficulty import difficulty_of
 from d2pyg.selection.initial import as_initial
@@ -30,15 +30,13 @@ def run(arguments: argparse.Namespace) -> None:
     """Runs the command."""
     started = time.perf_counter()
     out = formats.check_target("out", arguments.out)
-    removed = (
-        None if arguments.removed is None else check_output("removed", arguments.removed, LIST_SUFFIXES)
-    )
+    besides = _outputs_besides(arguments)
     name = arguments.method
     method = look_up("method", name)
     options = common.given(arguments, (*INPUTS, *OPTIONS, *arguments.more))
     methods.check_options(name, method, options)
     given = {key: file for key, file in options.items() if key in (*INPUTS, *arguments.files)}
-    common.check_files(given, {"out": out, "removed": removed})
+    common.check_files(given, {"out": out, **besides})
     inputs = common.read_inputs(
         {key: file for key, file in given.items() if key != "initial"}, named="ids" in parameters(method)
     )
@@ -58,16 +56,29 @@ def run(arguments: argparse.Namespace) -> None:
         score = as_tensor("scores", difficulty_of(files.get("scores"), total).scores).double()
     summary = {"out": str(out), **_summary(coreset, score, files.get("labels"), method is select)}
 
-    with replacing_all(*(path for path in (out, removed) if path)) as targets:
-        write(coreset, targets[0], out.suffix)
-        if removed:
-            index = coreset.removed.numpy()
-            left_out = index if coreset.ids is None else coreset.ids[index]
-            targets[1].write(formats.name_list(left_out, removed.suffix))
+    with replacing_all(out, *besides.values()) as (target, *others):
+        write(coreset, target, out.suffix)
+        for (name, path), file in zip(besides.items(), others, strict=True):
+            if name == "rows":
+                row_tables.write_rows(row_columns(coreset), file, path.suffix)
+            else:
+                file.write(list_of(coreset, name, path.suffix, name == "removed", name == "datacomp"))
     summary["seconds"] = round(time.perf_counter() - started, 3)
     _report(summary, "scores" in files)
     if arguments.json:
         streams.say(json.dumps({**summary, "settings": coreset.settings}))
+
+
+def _outputs_besides(arguments: argparse.Namespace) -> dict[str, Path]:
+    """The files that were asked for besides the coreset."""
+    asked = {name: getattr(arguments, name) for name in ("kept", "removed", "datacomp", "rows")}
+    return {
+        name: row_tables.check_target(name, path)
+        if name == "rows"
+        else lists.check_target(name, path, name == "datacomp")
+        for name, path in asked.items()
+        if path is not None
+    }
 
 
 def _summary(coreset: Coreset, score: Tensor, labels: Tensor | None, messages: bool) -> dict[str, Any]:

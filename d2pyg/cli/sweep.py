@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> None:
     given = common.given(arguments, _INPUTS)
     common.check_files(given, {"out": out})
     files = common.read_inputs(given).values
-    names = (*_SWEPT, *METHOD, "backend", "engine", "device")
+    names = (*_SWEPT, *METHOD, "backend", "recall", "engine", "device")
     options = common.given(arguments, names)
     rows = sweep(files.pop("embeddings"), **files, **options, progress=common.progress(arguments))
     with replacing(out) as file:

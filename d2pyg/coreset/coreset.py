@@ -16,10 +16,11 @@ from d2pyg._base.checks import ArrayLike, as_count, as_index
 from d2pyg._base.io import check_input, readable
 from d2pyg._base.no_values import NoValues
 from d2pyg._base.outputs import replacing
-from d2pyg.coreset import formats, tables
+from d2pyg.coreset import formats, lists, row_tables, tables
 from d2pyg.coreset.explanation import Explanation, explain
 from d2pyg.coreset.integrity import Fields
 from d2pyg.coreset.settings import of_first
+from d2pyg.greedy.strongest import strongest
 from d2pyg.greedy.trace import Trace
 
 if TYPE_CHECKING:
@@ -233,6 +234,60 @@ class Coreset(NoValues):
         with replacing(path) as file:
             write(self, file, path.suffix)
 
+    def save_ids(
+        self, path: str | os.PathLike[str], *, removed: bool = False, datacomp: bool = False
+    ) -> None:
+        """Writes your names of what is kept, in pick order; indices, if the coreset has no names.
+
+        The suffix says the format: ``.npy``; ``.txt``, one a line; ``.json``, a list; ``.parquet``, one
+        column ``id`` (needs pyarrow), as the removal step of NeMo Curator reads it.
+
+        Args:
+            path: Where to write.
+            removed: List what is not kept instead, in the order of the samples.
+            datacomp: Write a ``.npy`` file of dtype ``u8,u8``, sorted, as DataComp's resharder reads it.
+                Names have to be DataComp's uids, of 32 hex digits.
+
+        Raises:
+            ValueError: If the suffix is unknown, or the format cannot hold the names.
+            FileNotFoundError: If the folder does not exist.
+            ImportError: If pyarrow is needed and not installed.
+
+        Example:
+            >>> import pathlib, tempfile
+            >>> path = pathlib.Path(tempfile.mkdtemp()) / "delete.txt"
+            >>> coreset = d2pyg.select(torch.eye(3), [1, 3, 2], budget=1, k=1, ids=["a", "b", "c"])
+            >>> coreset.save_ids(path, removed=True)
+            >>> path.read_text().split()
+            ['a', 'c']
+        """
+        path = lists.check_target("path", path, datacomp)
+        with replacing(path) as file:
+            file.write(list_of(self, "path", path.suffix, removed, datacomp))
+
+    def save_rows(self, path: str | os.PathLike[str]) -> None:
+        """Writes a table that is aligned with the data set: row i is sample i. ``.csv`` or ``.parquet``.
+
+        Columns, empty or null where there is no value:
+
+        - ``index``, ``id`` (if there are ids), ``kept``;
+        - ``rank``: place in pick order; ``pick_score``, ``score``: as :meth:`save` has them;
+        - ``lowered_by``: the pick that lowered the sample most before it was picked, the first of
+          equals, or one of ``initial``; ``lowered_by_id``, its id; ``lowered_by_distance``, between the
+          two; with ``scale="local"``, in its units. Coresets that were loaded from a file, and those
+          of methods without messages, lack these columns.
+
+        Parquet files (need pyarrow) have row groups of at most 25,000 rows.
+
+        Raises:
+            ValueError: If the suffix is unknown.
+            FileNotFoundError: If the folder does not exist.
+            ImportError: If pyarrow is needed and not installed.
+        """
+        path = row_tables.check_target("path", path)
+        with replacing(path) as file:
+            row_tables.write_rows(row_columns(self), file, path.suffix)
+
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Coreset:
         """Reads a file of :meth:`save`, except ``.npy``, which holds only the index.
@@ -257,6 +312,25 @@ def write(coreset: Coreset, file: IO[bytes], suffix: str) -> None:
         ValueError: If the attributes do not fit together, so the file could not be read.
     """
     formats.write(_fields(coreset), file, suffix)
+
+
+def list_of(
+    coreset: Coreset, name: str, suffix: str, removed: bool = False, datacomp: bool = False
+) -> bytes:
+    """What :meth:`Coreset.save_ids` writes; ``name`` is the argument that the file is for."""
+    index = (coreset.removed if removed else coreset.index).cpu().numpy()
+    names = None if coreset.ids is None else coreset.ids[index]
+    if datacomp:
+        return lists.datacomp_list(name, names)
+    return lists.name_list(name, index if names is None else names, suffix)
+
+
+def row_columns(coreset: Coreset) -> tables.Columns:
+    """The columns that :meth:`Coreset.save_rows` writes, of all samples."""
+    lowered = None
+    if coreset.trace is not None:
+        lowered = strongest(coreset.trace, coreset.index, coreset.pick_scores)
+    return row_tables.columns_of(_fields(coreset), lowered)
 
 
 def _fields(coreset: Coreset) -> Fields:

@@ -15,6 +15,7 @@ from torch import Tensor
 from d2pyg._base.extras import require
 from d2pyg._base.names import Names
 from d2pyg._base.outputs import check_output, replacing
+from d2pyg.coreset.duplicates_file import read_json
 from d2pyg.coreset.tables import csv_bytes, text_column, write_table
 
 
@@ -90,6 +91,16 @@ class Duplicates:
             require("pyarrow", "pyarrow")
         with replacing(path) as file:
             WRITERS[path.suffix](self, file)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Duplicates:
+        """Reads what :meth:`save` wrote as ``.json``. Tables do not say what is kept.
+
+        Raises:
+            ValueError: If the file is of another kind, or damaged.
+            FileNotFoundError: If there is no such file.
+        """
+        return cls(*read_json(path))
 
     def _columns(self) -> dict[str, np.ndarray[Any, Any]]:
         removed = self.removed

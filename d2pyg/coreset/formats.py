@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import operator
@@ -60,37 +59,6 @@ def check_target(name: str, path: str | os.PathLike[str]) -> Path:
     if target.suffix == ".parquet":
         require("pyarrow", "pyarrow")
     return target
-
-
-def name_list(names: Names, suffix: str) -> bytes:
-    """A file of names or indices: ``.npy``, ``.json``, or ``.txt`` with one per line.
-
-    Raises:
-        ValueError: If the format cannot hold them.
-    """
-    is_text = names.dtype.kind in "UO"
-    if suffix == ".json":
-        return json.dumps(names.tolist()).encode()
-    if suffix == ".npy":
-        array = as_text(names.tolist()) if is_text else names
-        if array.dtype.kind == "O":
-            raise _unfit(suffix, "names of very different lengths", max(array, key=len), ".txt or .json")
-        buffer = io.BytesIO()
-        np.save(buffer, array)
-        return buffer.getvalue()
-    if not is_text:
-        return "".join(f"{name}\n" for name in names.tolist()).encode()
-    for name in names.tolist():
-        if len(f"{name}.".splitlines()) > 1 or name.startswith("\ufeff"):  # a mark that readers drop
-            raise _unfit(suffix, "names that are not one line of text", name, ".json or .npy")
-    return b"".join(name + b"\n" for name in encoded(names))
-
-
-def _unfit(suffix: str, what: str, name: str, others: str) -> ValueError:
-    return ValueError(
-        f"Expected 'removed' to be a {others} file for {what} (got {suffix} and {name!a:.60}). Choose "
-        f"another suffix."
-    )
 
 
 def _write_npy(fields: Fields, file: IO[bytes]) -> None:

@@ -16,12 +16,14 @@ from d2pyg._base.content import check_size
 from d2pyg._base.extras import require
 from d2pyg._base.long_fields import long_fields
 from d2pyg._base.names import encoded
+from d2pyg._base.options import GROUP_ROWS
 from d2pyg.coreset.integrity import Fields, checksum
 
 if TYPE_CHECKING:
     import pandas
 
 Array = np.ndarray[Any, Any]
+Columns = dict[str, tuple[Array, Array]]  # values by name, and where there are any
 Parts = tuple[
     Any, Any, Any, Any, Any, Any
 ]  # fields that are not checked yet, and their checksum or None
@@ -32,18 +34,19 @@ _LONG = 1 << 31  # bytes of text, more than 32-bit offsets hold
 
 def write_csv(fields: Fields, file: IO[bytes]) -> None:
     """UTF-8. Names that are not UTF-8 keep their original bytes."""
-    columns = {
-        name: values if name == "id" else _with_none(values, is_there)
-        for name, (values, is_there) in _columns(fields).items()
-    }
-    total = len(fields.scores)
-    columns["d2pyg"] = np.full(total, "", dtype=object)
-    columns["d2pyg"][:1] = json.dumps(_meta(fields, "U"))
-    head: list[Any] = [list(columns)]
-    for start in range(0, total, _ROWS):
-        parts = [values[start : start + _ROWS].tolist() for values in columns.values()]
-        file.write(csv_bytes([*head, *zip(*parts, strict=True)]))
-        head = []
+    columns = _columns(fields)
+    meta = np.full(len(fields.scores), "", dtype=object)
+    meta[:1] = json.dumps(_meta(fields, "U"))
+    write_csv_table({**columns, "d2pyg": (meta, columns["kept"][1])}, file)
+
+
+def write_csv_table(columns: Columns, file: IO[bytes]) -> None:
+    """Columns with a header; empty where there is no value."""
+    filled = [_with_none(*column) for column in columns.values()]
+    file.write(csv_bytes([columns]))
+    for start in range(0, len(filled[0]), _ROWS):
+        parts = [values[start : start + _ROWS].tolist() for values in filled]
+        file.write(csv_bytes(zip(*parts, strict=True)))
 
 
 def csv_bytes(rows: Iterable[Iterable[Any]]) -> bytes:
@@ -94,14 +97,26 @@ def frame(fields: Fields) -> pandas.DataFrame:
 
 def write_parquet(fields: Fields, file: IO[bytes]) -> None:
     """One row per sample."""
+    arrays, kind = _arrow(_columns(fields))
+    write_table(arrays, json.dumps(_meta(fields, kind)), file)
+
+
+def write_parquet_table(columns: Columns, file: IO[bytes]) -> None:
+    """Columns, null where there is no value."""
+    write_table(_arrow(columns)[0], "{}", file)
+
+
+def _arrow(columns: Columns) -> tuple[dict[str, Any], str]:
+    """Arrays of Arrow by name, and the kind of the last text."""
     arrow = require("pyarrow", "pyarrow")
-    columns, kind = {}, "U"
-    for name, (values, is_there) in _columns(fields).items():
+    arrays, kind = {}, "U"
+    for name, (values, is_there) in columns.items():
         if values.dtype.kind in "UO":
-            columns[name], kind = text_column(values)
+            text, kind = text_column(values)
+            arrays[name] = text.take(arrow.array(np.arange(len(values)), mask=~is_there))
         else:
-            columns[name] = arrow.array(values, mask=~is_there)
-    write_table(columns, json.dumps(_meta(fields, kind)), file)
+            arrays[name] = arrow.array(values, mask=~is_there)
+    return arrays, kind
 
 
 def text_column(values: Array) -> tuple[Any, str]:
@@ -117,7 +132,7 @@ def text_column(values: Array) -> tuple[Any, str]:
 def write_table(columns: dict[str, Any], meta: str, file: IO[bytes]) -> None:
     """Writes a Parquet table: arrays by name, and as metadata all that has no column."""
     table = require("pyarrow", "pyarrow").table(columns).replace_schema_metadata({"d2pyg": meta})
-    require("pyarrow.parquet", "pyarrow").write_table(table, file)
+    require("pyarrow.parquet", "pyarrow").write_table(table, file, row_group_size=GROUP_ROWS)
 
 
 def read_parquet(path: Path) -> Parts:
@@ -144,7 +159,7 @@ def read_parquet(path: Path) -> Parts:
     )
 
 
-def _columns(fields: Fields) -> dict[str, tuple[Array, Array]]:
+def _columns(fields: Fields) -> Columns:
     """The values of each column, and a mask of the rows that have one."""
     picks, total = fields.index.numpy(), len(fields.scores)
     rest = np.ones(total, dtype=bool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sized
 from typing import Any
 
@@ -152,6 +153,8 @@ def _size(name: str, dataset: Any) -> int:
         remedy = "Take the samples coreset.index of it yourself."
         if isinstance(dataset, Mapping):
             remedy = f"Pass one of its splits, such as {name}['train']."
+        elif isinstance(dataset, str | os.PathLike):
+            remedy = "For files of a data set, call d2pyg.take_files."
         raise TypeError(
             f"Expected {name!r} to be a data set of PyG, torch or Hugging Face, a frame, a table, an "
             f"array, a list, or a tuple or dict of these, of known length (got "

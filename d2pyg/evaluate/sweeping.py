@@ -28,7 +28,6 @@ from d2pyg.evaluate.trial import silent, try_out, warn_of_all, without_edges
 from d2pyg.graph.cover import covering_radii
 from d2pyg.graph.edges import own_k
 from d2pyg.graph.given import Given, k_of
-from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, build_graph, points_of
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.graph.parts import nearest_graph
@@ -56,6 +55,7 @@ def sweep(
     labels: ArrayLike | None = None,
     metric: str | Metric | PairwiseMetric | None = None,
     backend: str = "auto",
+    recall: float | None = None,
     device: str | torch.device | None = None,
     progress: bool = False,
     **fixed: Any,
@@ -80,7 +80,7 @@ def sweep(
         cutoff: Fractions of the hardest samples that are dropped first.
         labels: Classes [N], integers >= 0.
         metric: As for :func:`d2pyg.select`. Leave it out with a graph.
-        backend: As for :func:`d2pyg.select`. Leave it out with a graph.
+        backend, recall: As for :func:`d2pyg.select`. Leave it out with a graph.
         device: Where to compute; default: where ``embeddings`` are.
         progress: Show progress bars of rows and settings.
         fixed: Arguments that all settings share: any other argument of :func:`d2pyg.select` except
@@ -122,7 +122,7 @@ def sweep(
             f"{tuple(as_tensor('scores', scores).shape)}). For a forward layer that takes several, call "
             f"select for each setting."
         )
-    start = Given.of(embeddings, metric, backend)
+    start = Given.of(embeddings, metric, backend, recall)
     given, ready, num_samples = start.data, start.ready, len(start)
     place = as_device(device, start.device)
     score = as_scores(difficulty_of(scores, num_samples).scores, num_samples)
@@ -135,7 +135,7 @@ def sweep(
     others = _combinations(gamma_forward=gamma_forward, gamma_reverse=gamma_reverse, clamp=clamp)
     shared = {"labels": labels, "device": device, **fixed}
     if ready is not None:
-        shared |= {"metric": metric, "backend": backend}  # for select to refuse
+        shared |= {"metric": metric, "backend": backend, "recall": recall}  # for select to refuse
     for setting in _combinations(cutoff=cutoffs, k=many_k):
         try_out(without_edges(num_samples, most), score, max(budgets), setting, others, shared)
 
@@ -149,7 +149,7 @@ def sweep(
             whole = given
             if not isinstance(given, Data):
                 pool = after_cutoff(score.to(place), dropped)
-                whole = _graph(given, pool, most, metric, backend, groups, place, progress)
+                whole = _graph(start, pool, most, groups, place, progress)
                 if points is None and not isinstance(as_metric(metric or "euclidean"), PairwiseMetric):
                     points = points_of(given, metric or "euclidean", place)
             for neighbors in many_k:
@@ -219,25 +219,24 @@ def _budgets(num_samples: int, many: dict[str, Any]) -> tuple[list[dict[str, Any
 
 
 def _graph(
-    embeddings: Tensor | Joined,
+    given: Given,
     pool: Tensor,
     k: int,
-    metric: str | Metric | PairwiseMetric | None,
-    backend: str,
     groups: Tensor | None,
     place: torch.device,
     progress: bool,
 ) -> Data:
     """The kNN graph of the pool, with all nodes. Dropped nodes have no edges."""
     graph = build_graph(
-        embeddings,
+        given.data,
         k,
-        metric or "euclidean",
-        backend,
+        given.metric or "euclidean",
+        given.backend,
         None if groups is None else groups.to(place)[pool],
         place,
         progress,
         pool=pool,
+        recall=given.recall,
     )
-    graph.edge_index, graph.num_nodes = pool[graph.edge_index], len(embeddings)
+    graph.edge_index, graph.num_nodes = pool[graph.edge_index], len(given)
     return graph

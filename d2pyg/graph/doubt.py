@@ -16,7 +16,14 @@ _LEAST = 2.0**-300  # above 0, where all else is 0
 _MARGINS = (2.0**-40, 2.0**-20, 1.0)  # above a squared distance; the first that is enough
 
 
-def settle(points: Points, rows: Tensor, neighbor: Tensor, distance: Tensor, unsure: Tensor) -> None:
+def settle(
+    points: Points,
+    rows: Tensor,
+    neighbor: Tensor,
+    distance: Tensor,
+    unsure: Tensor,
+    among: Tensor | None = None,
+) -> None:
     """Finds the exact neighbors of the rows in doubt, from k others of each, in place.
 
     Args:
@@ -25,14 +32,22 @@ def settle(points: Points, rows: Tensor, neighbor: Tensor, distance: Tensor, uns
         neighbor: int64 [C, k], different points; -1 for none.
         distance: float64 [C, k], how far they are, ascending by (distance, index); infinite for none.
         unsure: bool [C], which rows are in doubt.
+        among: int64 [M], ascending, the points that are looked at; default: all.
     """
     together = int(max(1, min(_ROWS, points.beside / 2 // points.finest.column_bytes)))
     place = unsure.nonzero().flatten()
     for part in place.split(together) if len(place) else ():
-        _settle(points, rows[part], part, neighbor, distance)
+        _settle(points, rows[part], part, neighbor, distance, among)
 
 
-def _settle(points: Points, rows: Tensor, place: Tensor, neighbor: Tensor, distance: Tensor) -> None:
+def _settle(
+    points: Points,
+    rows: Tensor,
+    place: Tensor,
+    neighbor: Tensor,
+    distance: Tensor,
+    among: Tensor | None,
+) -> None:
     """The same for rows that are searched together, ``neighbor[place]`` being theirs.
 
     Columns are visited in ascending order, in blocks that grow. So where ties abound, the first blocks
@@ -43,34 +58,38 @@ def _settle(points: Points, rows: Tensor, place: Tensor, neighbor: Tensor, dista
     room = points.beside / 4
     most = int(max(1, min(_PAIRS, room // _PAIR_BYTES) // len(rows)))
     most = max(1, min(most, int(room // table.column_bytes)))
-    highest, tie = _limits(points, rows, neighbor[place, -1], distance[place, -1])
+    highest, tie = limits(points, rows, neighbor[place, -1], distance[place, -1])
+    total = len(points) if among is None else len(among)
     start, width = 0, min(_FIRST_COLUMNS, most)
-    while start < len(points):
-        stop = min(start + width, len(points))
-        right = table.rows(slice(start, stop))
+    while start < total:
+        stop = min(start + width, total)
+        columns = slice(start, stop) if among is None else among[start:stop]
+        right = table.rows(columns)
         product = table.products(left, right)
         bound = right[:, table.dim] - 2 * product + base
         del right  # before the next are made
         known = neighbor[place]
-        later = known[:, -1] < start  # of what ties, only a lower index could come in
+        lowest = start if isinstance(columns, slice) else columns[0]
+        later = known[:, -1] < lowest  # of what ties, only a lower index could come in
         possible = bound <= torch.where(later, tie, highest).unsqueeze(1)
         if points.apart is not None:
             worst = distance[place, -1]
             nearer = (points.apart < worst) | ((points.apart == worst) & ~later)
             possible = torch.where(product == 0, nearer.unsqueeze(1), possible)
-        possible &= ~_among(possible, torch.cat([rows.unsqueeze(1), known], dim=1) - start)
+        possible &= ~_marked(possible, torch.cat([rows.unsqueeze(1), known], dim=1), columns)
         row, column = possible.nonzero(as_tuple=True)
         if len(row):
             touched, row = row.unique_consecutive(return_inverse=True)
-            here, column = place[touched], column + start
+            here = place[touched]
+            column = column + start if isinstance(columns, slice) else columns[column]
             exact = of_pairs(points, rows[touched][row], column)
             nearest, far = merge(neighbor[here], distance[here], row, column, exact)
             neighbor[here], distance[here] = nearest, far
-            highest[touched], tie[touched] = _limits(points, rows[touched], nearest[:, -1], far[:, -1])
+            highest[touched], tie[touched] = limits(points, rows[touched], nearest[:, -1], far[:, -1])
         start, width = stop, min(4 * width, most)
 
 
-def _limits(points: Points, rows: Tensor, last: Tensor, worst: Tensor) -> tuple[Tensor, Tensor]:
+def limits(points: Points, rows: Tensor, last: Tensor, worst: Tensor) -> tuple[Tensor, Tensor]:
     """Above which bounds [C] a column is farther than ``worst``, and above which at least as far.
 
     Args:
@@ -88,8 +107,13 @@ def _limits(points: Points, rows: Tensor, last: Tensor, worst: Tensor) -> tuple[
     return highest, torch.where(worst <= points.least, -torch.inf, tie)
 
 
-def _among(possible: Tensor, columns: Tensor) -> Tensor:
-    """Which columns of [C, W] are among a few [C, M] of their row; those outside are left out."""
-    inside = columns.clamp(0, possible.shape[1] - 1)
+def _marked(possible: Tensor, points: Tensor, columns: slice | Tensor) -> Tensor:
+    """Which of the columns [C, W] are among a few points [C, M] of their row."""
+    if isinstance(columns, slice):
+        inside = (points - columns.start).clamp(0, possible.shape[1] - 1)
+        here = inside == points - columns.start
+    else:
+        inside = torch.searchsorted(columns, points).clamp(max=len(columns) - 1)
+        here = columns[inside] == points
     found = torch.zeros_like(possible, dtype=torch.uint8)
-    return found.scatter_reduce_(1, inside, (inside == columns).to(found), "amax").bool()
+    return found.scatter_reduce_(1, inside, here.to(found), "amax").bool()

@@ -26,6 +26,7 @@ class Given:
     ready: Edges | None  # of a graph
     metric: str | Metric | PairwiseMetric | None
     backend: str
+    recall: float | None = None
 
     @classmethod
     def of(
@@ -33,6 +34,7 @@ class Given:
         embeddings: Embeddings | Data,
         metric: str | Metric | PairwiseMetric | None,
         backend: str = "auto",
+        recall: float | None = None,
     ) -> Given:
         """Kernels weigh distances, so no other metric will do."""
         if isinstance(embeddings, Data):
@@ -47,9 +49,9 @@ class Given:
                 f"Use 'cosine', or normalize the embeddings and use 'euclidean'."
             )
         if isinstance(embeddings, Data):
-            return cls(embeddings, edges_of(embeddings), metric, backend)
+            return cls(embeddings, edges_of(embeddings), metric, backend, recall)
         data = as_embedded(embeddings, "euclidean" if metric is None else metric)
-        return cls(data, None, metric, backend)
+        return cls(data, None, metric, backend, recall)
 
     def __len__(self) -> int:
         return len(self.data) if self.ready is None else self.ready.num_nodes
@@ -67,7 +69,7 @@ class Given:
         place: torch.device,
         progress: bool,
     ) -> tuple[Edges, dict[str, Any]]:
-        """The edges among a pool, and k, metric and backend as used.
+        """The edges among a pool, and k, metric, backend and recall as used.
 
         Args:
             k: As asked for; None is what a graph has, or else ``default``, less if there are fewer.
@@ -89,9 +91,20 @@ class Given:
         if len(pool) == 0:
             measure = self.data.metric if isinstance(self.data, Joined) else metric
             edges = Edges(pool[:0], pool[:0], torch.empty(0, dtype=torch.float64, device=place), 0)
-            return edges, {"k": k, "metric": name_of(measure), "backend": None}
-        graph = build_graph(self.data, k, metric, self.backend, group[pool], place, progress, pool=pool)
-        return edges_of(graph), {"k": k, "metric": graph.metric, "backend": graph.backend}
+            return edges, {"k": k, "metric": name_of(measure), "backend": None, "recall": None}
+        graph = build_graph(
+            self.data,
+            k,
+            metric,
+            self.backend,
+            group[pool],
+            place,
+            progress,
+            pool=pool,
+            recall=self.recall,
+        )
+        used = {"metric": graph.metric, "backend": graph.backend, "recall": graph.get("recall")}
+        return edges_of(graph), {"k": k, **used}
 
     def _given(
         self, edges: Edges, k: int | None, pool: Tensor, group: Tensor, place: torch.device
@@ -99,7 +112,7 @@ class Given:
         """The pool's part of a graph that was built before."""
         auto = isinstance(self.backend, str) and self.backend == "auto"
         backend = None if auto else self.backend
-        for name, value in (("metric", self.metric), ("backend", backend)):
+        for name, value in (("metric", self.metric), ("backend", backend), ("recall", self.recall)):
             if value is not None:
                 raise ValueError(
                     f"Expected {name!r} to be left out with a graph, which was built with its own "
@@ -118,7 +131,9 @@ class Given:
         if len(pool) < edges.num_nodes:
             edges = induced(edges, pool)
         used = {name: _named(graph, name) for name in ("metric", "backend")}
-        return edges, {"k": most if k is None else k, **used}
+        recall = graph.get("recall")
+        found = recall if isinstance(recall, dict) else None
+        return edges, {"k": most if k is None else k, **used, "recall": found}
 
 
 def _named(graph: Data, name: str) -> str | None:

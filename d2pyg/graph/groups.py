@@ -17,8 +17,13 @@ from d2pyg.graph.metric import Metric, PairwiseMetric
 from d2pyg.graph.packed import Pack, packable, packs
 from d2pyg.graph.pairwise import pairwise_neighbors
 from d2pyg.graph.points import Points
+from d2pyg.graph.recall import Survey
 
-Backend: TypeAlias = Callable[[Points, int, Progress], tuple[Tensor, Tensor]]
+# Neighbors int64 [N, k] and distances float64 [N, k]. An approximate backend says so by `exact = False`,
+# and may give the number of pairs that it compared too.
+Backend: TypeAlias = Callable[
+    [Points, int, Progress], tuple[Tensor, Tensor] | tuple[Tensor, Tensor, int]
+]
 Found: TypeAlias = tuple[Tensor, Tensor, Tensor]  # nodes [M], their neighbors [M, k], the distances
 
 
@@ -32,6 +37,7 @@ class Search:
     pool: Tensor
     memory: float
     packs: bool  # whether small groups are searched together
+    survey: Survey | None = None  # of a search that may miss neighbors
 
     def groups(self, order: Tensor, sizes: Tensor, k: int, bar: Progress) -> Iterator[Found]:
         """The nearest of each node in its group: k, or all others.
@@ -49,41 +55,45 @@ class Search:
         in_small = small.repeat_interleave(sizes)
         for nodes in order[~in_small].split(sizes[~small].tolist()):
             if len(nodes) > 1:
-                inside, distance = self._one(self.pool[nodes], min(k, len(nodes) - 1), bar)
+                inside, distance = self._one(nodes, min(k, len(nodes) - 1), bar)
                 yield nodes, nodes[inside], distance
         if isinstance(self.metric, Metric):
             # Half for the groups, half for those of their rows that have to be redone.
             for member, most in packs(order[in_small], sizes[small], k, dim, half):
                 pack = Pack(self.embeddings, self.metric, self.pool, member, half)
                 yield pack.neighbors(most)
+                if self.survey is not None:
+                    self.survey.was_exact(member)
                 bar.update(int(pack.here.sum()))
 
-    def _one(self, rows: Tensor, k: int, bar: Progress) -> tuple[Tensor, Tensor]:
+    def _one(self, nodes: Tensor, k: int, bar: Progress) -> tuple[Tensor, Tensor]:
         """One group by itself, the places in it of its neighbors."""
-        place = self.pool.device
+        place, rows = self.pool.device, self.pool[nodes]
         if type(self.metric) is InnerProductMetric:
-            return self._found(Products(self.embeddings, place, rows, self.memory), k, bar)
+            return self._found(Products(self.embeddings, place, rows, self.memory), nodes, k, bar)
         if isinstance(self.metric, PairwiseMetric):
             return pairwise_neighbors(self.embeddings, self.metric, place, rows, k, bar, self.memory)
-        return self._found(Points(self.embeddings, self.metric, place, rows, self.memory), k, bar)
+        return self._found(Points(self.embeddings, self.metric, place, rows, self.memory), nodes, k, bar)
 
-    def _found(self, points: Points, k: int, bar: Progress) -> tuple[Tensor, Tensor]:
+    def _found(self, points: Points, nodes: Tensor, k: int, bar: Progress) -> tuple[Tensor, Tensor]:
         """What the backend finds, in the form that all backends give."""
         found: Any = made("backend", self.find, points, k, bar)
         name, size = f"{name_of(self.find):.40}", len(points)
-        form = _form(found if isinstance(found, tuple) else (found,))
+        form = _form(found if isinstance(found, tuple) else (found,)).removesuffix(", int")
         if form != f"int64 {(size, k)}, float64 {(size, k)}":
             raise TypeError(
                 f"Expected 'backend' to give neighbors int64 and distances float64, both of shape "
                 f"{(size, k)} (got {form:.80} from {name}). Use 'auto', or return two such tensors."
             )
-        neighbor, distance = found
+        neighbor, distance, *compared = found
         low, high = map(int, neighbor.aminmax())
         if low < 0 or high >= size:
             raise ValueError(
                 f"Expected 'backend' to give neighbors in 0 to {size - 1} (got {low} to {high} from "
                 f"{name}). Number them as the points are."
             )
+        if self.survey is not None:
+            self.survey.ask(points, nodes, neighbor, *(compared or [None]))
         return neighbor, distance
 
 

@@ -56,11 +56,11 @@ class Products(Points):
         return distance * (2 / self.scale**2)
 
     def distance(self, rows: Tensor, others: Tensor) -> Tensor:
-        return -row_sum(self._given(rows) * self._given(others))
+        return -row_sum(self.given(rows) * self.given(others))
 
     def _origin(self, drawn: Tensor) -> Tensor:
         """Products are not the same about another point."""
-        largest = self._in_parts(lambda part: self._given(part).abs().amax(dim=1))
+        largest = self._in_parts(lambda part: self.given(part).abs().amax(dim=1))
         wrong = (~in_range(largest)).nonzero().flatten().tolist()
         if wrong:
             raise ValueError(

@@ -13,25 +13,21 @@ from torch_geometric.data import Data
 from d2pyg._base.checks import ArrayLike, as_count, as_device, as_embeddings, shown
 from d2pyg._base.labels import as_labels
 from d2pyg._base.progress import progress_bar
-from d2pyg._base.registry import look_up, name_of
+from d2pyg._base.registry import name_of
 from d2pyg._base.rows import as_rows
-from d2pyg.graph import (  # noqa: F401  # they register themselves
-    faiss_backend,
-    pyg_lib_backend,
-    pynndescent_backend,
-    torch_backend,
-    torch_cluster_backend,
-)
-from d2pyg.graph.groups import Backend, Search, dim_of
+from d2pyg.graph.backends import as_backend, backend_name
+from d2pyg.graph.groups import Search, dim_of
 from d2pyg.graph.joined import Joined, are_several
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.graph.plan import bytes_held, out_of_memory, plan
 from d2pyg.graph.points import Points
+from d2pyg.graph.preflight import warn_if_long
+from d2pyg.graph.recall import Survey
 from d2pyg.sources.source import Source
 
-AUTO_BACKEND = "torch"  # as fast as faiss on the CPU or faster, and runs on any device
 Embeddings: TypeAlias = ArrayLike | Joined
 
+_PACKED = ("torch", "cells")  # small groups are searched many at a time
 _log = logging.getLogger("d2pyg")
 
 
@@ -41,6 +37,7 @@ def knn_graph(
     *,
     metric: str | Metric | PairwiseMetric = "euclidean",
     backend: str = "auto",
+    recall: float | None = None,
     batch: ArrayLike | None = None,
     device: str | torch.device | None = None,
     memory: float | None = None,
@@ -63,8 +60,11 @@ def knn_graph(
             ``"inner_product"`` (nearest is the largest product), a :class:`~d2pyg.graph.Metric` or, for
             dissimilarities without a Euclidean space, a :class:`~d2pyg.graph.PairwiseMetric`.
         backend: ``"torch"``; ``"faiss"``, ``"torch_cluster"`` or ``"pyg_lib"``, which give the same
-            graph from that package's candidates; ``"pynndescent"``, which is approximate; or
-            ``"auto"``, which is ``"torch"``.
+            graph from that package's candidates; ``"cells"``, which finds most neighbors, for a million
+            samples and more; ``"pynndescent"``, which is approximate too; or ``"auto"``, which is
+            ``"torch"``.
+        recall: With ``backend="cells"``, the share of the true neighbors to find, above 0 to 1; default
+            0.95. With 1 the graph is exact.
         batch: [N] integers >= 0, the group of each sample. Only samples of one group are joined.
         device: Where to compute; default: the device of ``embeddings``. The graph stays there.
         memory: Bytes that the search may use beyond its input and the graph; default: a quarter of the
@@ -74,7 +74,10 @@ def knn_graph(
     Returns:
         A directed graph. ``edge_index`` int64 [2, E] goes from source j to target i, where j is a
         neighbor of i, sorted by target and then distance. ``edge_attr`` float64 [E] holds the
-        distances. ``num_nodes``, ``k``, ``metric`` and ``backend`` are attributes.
+        distances. ``num_nodes``, ``k``, ``metric`` and ``backend`` are attributes. After an approximate
+        search there is ``recall``, a dict of what it found: ``value``, the share of the true neighbors
+        of ``drawn`` samples; ``low`` and ``high``, the ends of its 95% interval; ``products``, the share
+        of all pairs that were compared; and ``asked``, the argument ``recall``.
 
     Raises:
         ValueError, TypeError: If an argument breaks its rule; the message says which and how to go on.
@@ -93,7 +96,7 @@ def knn_graph(
     groups = None if batch is None else as_labels("batch", batch, len(given))
     place = as_device(device, given.device)
     k = check_k(k, len(given))
-    return build_graph(given, k, metric, backend, groups, place, progress, memory=memory)
+    return build_graph(given, k, metric, backend, groups, place, progress, memory=memory, recall=recall)
 
 
 def as_embedded(embeddings: Any, metric: str | Metric | PairwiseMetric) -> Tensor | Joined:
@@ -145,29 +148,32 @@ def build_graph(
     progress: bool,
     pool: Tensor | None = None,
     memory: float | None = None,
+    recall: float | None = None,
 ) -> Data:
     """:func:`knn_graph` for arguments that have been checked; k may exceed N - 1.
 
     Nodes are the rows ``pool`` (ascending) of the embeddings, and ``groups`` theirs.
     """
     measure = embeddings.metric if isinstance(embeddings, Joined) else as_metric(metric)
-    backend = AUTO_BACKEND if isinstance(backend, str) and backend == "auto" else backend
-    find: Backend = look_up("backend", backend)
+    find, name = as_backend(backend, recall), backend_name(backend)
     if isinstance(measure, PairwiseMetric):
-        check_backend(backend, measure)
+        check_backend(name, measure)
     elif isinstance(embeddings, Tensor):
         measure = measure.fit(embeddings, place)
     pool = torch.arange(len(embeddings), device=place) if pool is None else pool.to(place)
     total = len(pool)
     order, sizes = _by_group(groups, total, place)
+    if isinstance(backend, str) and backend == "auto":
+        warn_if_long(sizes, embeddings.shape[1], place)
     held = bytes_held(find, int(sizes.max()), dim_of(embeddings, measure, place), k, place)
-    takes = plan(total, k, place, memory, name_of(backend), held)
+    takes = plan(total, k, place, memory, name, held)
     _log.info(
         "kNN graph of %d samples, %d coordinates, k %d, %s, %s on %s: %.3g operations; %s",
-        total, embeddings.shape[1], k, name_of(measure), backend, place,
+        total, embeddings.shape[1], k, name_of(measure), name, place,
         2.0 * total * total * embeddings.shape[1], takes,
     )  # fmt: skip
-    search = Search(embeddings, measure, find, pool, takes.memory - held, backend == "torch")
+    survey = None if getattr(find, "exact", True) else Survey(total, place)
+    search = Search(embeddings, measure, find, pool, takes.memory - held, name in _PACKED, survey)
     bars = progress_bar(total, "kNN graph", "rows", progress)
     with torch.no_grad(), out_of_memory(takes), bars as bar:
         neighbor = torch.full((total, k), -1, dtype=torch.int64, device=place)
@@ -181,7 +187,10 @@ def build_graph(
             edge_attr=distance[target, column],
             num_nodes=total,
         )
-    graph.k, graph.backend = k, name_of(backend)
+        found = None if survey is None else survey.result()
+    graph.k, graph.backend = k, name
+    if found is not None:
+        graph.recall = {"asked": getattr(find, "recall", None), **found}
     graph.metric = name_of(measure if isinstance(embeddings, Joined) else metric)
     return graph
 

@@ -57,8 +57,8 @@ class Points:
         self._loop: Rows | None = None
         if isinstance(embeddings, Tensor) and device.type == "cpu":
             self._loop = looped(metric, embeddings, index)
-        self.dim = metric.embed(self._given(slice(0, 1))).shape[1]  # coordinates of a mapped sample
-        memory = search_bytes(device) if memory is None else memory
+        self.dim = metric.embed(self.given(slice(0, 1))).shape[1]  # coordinates of a mapped sample
+        memory = self.memory = search_bytes(device) if memory is None else memory
         self.chunk = chunk_elements(device, memory)
         self.together = max(1, self.chunk // max(self.dim, embeddings.shape[1]))
         self.parts = self.split(slice(0, self._size))
@@ -89,6 +89,11 @@ class Points:
 
     def __len__(self) -> int:
         return self._size
+
+    def only(self, some: Tensor) -> Points:
+        """Some of these points, in the order given, as points of their own."""
+        index = some if self.index is None else self.index[some]
+        return Points(self.embeddings, self.metric, self.device, index, self.memory)
 
     def split(self, rows: slice | Tensor) -> list[slice | Tensor]:
         """Points in parts of ``together``, as many as are mapped at a time."""
@@ -151,7 +156,7 @@ class Points:
             if self.index is not None:
                 rows, others = self.index[rows], self.index[others]
             return self._loop.distance(rows, others)
-        return self.metric.distance(self._given(rows), self._given(others))
+        return self.metric.distance(self.given(rows), self.given(others))
 
     def _keep_places(self, memory: float) -> int:
         """Keeps what takes long to map, if it fits; returns the bytes that this takes."""
@@ -223,7 +228,8 @@ class Points:
             made[part] = of_part(part)
         return made
 
-    def _given(self, rows: slice | Tensor) -> Tensor:
+    def given(self, rows: slice | Tensor) -> Tensor:
+        """Float64 [C, d], the embeddings of these points."""
         if self.index is not None:
             rows = self.index[rows]
         if isinstance(rows, Tensor):
@@ -231,7 +237,7 @@ class Points:
         return self.embeddings[rows].to(self.device).double()
 
     def _mapped(self, rows: slice | Tensor) -> Tensor:
-        return self.metric.embed(self._given(rows)) if self._places is None else self._places[rows]
+        return self.metric.embed(self.given(rows)) if self._places is None else self._places[rows]
 
 
 def tile_elements(device: torch.device) -> int:

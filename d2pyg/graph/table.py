@@ -176,6 +176,10 @@ class Table(Rounded):
         """The rounded samples [C, width] of these points."""
         return self._kept[rows] if self.keeps else self._made(rows)
 
+    def release(self) -> None:
+        """Frees what is kept. It is made anew where it is asked for again."""
+        self.__dict__.pop("_kept", None)
+
     def columns_beside(self, rows: int, copied: bool = False) -> int:
         """With how many points so many rows are compared together; a range of the table is no copy."""
         column_bytes = self.column_bytes if copied or not self.keeps else 0

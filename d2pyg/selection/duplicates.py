@@ -14,6 +14,7 @@ from d2pyg._base.names import as_ids
 from d2pyg._base.registry import name_of
 from d2pyg.coreset.duplicates import Duplicates
 from d2pyg.coreset.settings import versions
+from d2pyg.graph.backends import as_backend, backend_name
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded, build_graph, points_of
 from d2pyg.graph.metric import Metric
@@ -80,9 +81,10 @@ def duplicates(
     within = as_real("threshold", threshold, remedy)
     if within < 0:
         raise ValueError(f"Expected 'threshold' to be at least 0 (got {within:g}). {remedy}")
-    if isinstance(backend, str) and backend == "pynndescent":
+    if not getattr(as_backend(backend), "exact", True):
         raise ValueError(
-            "Expected 'backend' to be exact (got 'pynndescent', which may miss pairs). Leave it out."
+            f"Expected 'backend' to be exact (got {backend_name(backend)!r:.60}, which may miss pairs). "
+            f"Leave it out."
         )
     score = torch.zeros(total) if scores is None else as_scores(scores, total, signed=True).cpu()
     names = None if ids is None else as_ids(ids, total)

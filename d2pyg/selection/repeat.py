@@ -45,6 +45,7 @@ _NEEDED: dict[str, tuple[type, ...]] = {
     "k": (int,),
     "metric": (str, _NONE),
     "backend": (str, _NONE),
+    "recall": (dict, _NONE),
     "num_samples": (int,),
     "num_classes": (int, _NONE),
 }
@@ -180,6 +181,7 @@ def _graph_options(settings: dict[str, Any], embeddings: Any) -> dict[str, Any]:
     options = {"k": None if settings["num_samples"] == 1 else k}
     if settings["backend"] is not None:  # None: of a graph that says none, or nothing was left to search
         options["backend"] = settings["backend"]
+        options["recall"] = (settings["recall"] or {}).get("asked")
     if isinstance(embeddings, Joined):
         return options
     metric = settings["metric"]

@@ -54,6 +54,7 @@ def select(
     ids: ArrayLike | None = None,
     metric: str | Metric | PairwiseMetric | None = None,
     backend: str = "auto",
+    recall: float | None = None,
     engine: str = "auto",
     device: str | torch.device | None = None,
     debug: bool = False,
@@ -143,7 +144,7 @@ def select(
             files. Default: those of :func:`d2pyg.open`, if the embeddings are from there.
         metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`. A graph has its
             own, so leave this out then.
-        backend: See :func:`d2pyg.knn_graph`. Leave it out with a graph.
+        backend, recall: See :func:`d2pyg.knn_graph`. Leave it out with a graph.
         engine: See :func:`d2pyg.greedy_select`.
         device: Where to compute; default: where ``embeddings`` are. MPS has no float64, so selection
             then runs on the CPU.
@@ -167,7 +168,7 @@ def select(
         >>> select(x, scores=[1, 9, 1, 1, 2, 1], budget=3, k=2, labels=[0, 0, 0, 1, 1, 1]).index
         tensor([1, 4, 0])
     """
-    given = Given.of(embeddings, metric, backend)
+    given = Given.of(embeddings, metric, backend, recall)
     found = difficulty_of(
         scores, len(given), gamma_forward=gamma_forward, update=update, forward=forward, flow=flow
     )

@@ -9,7 +9,7 @@ import torch
 from d2pyg._base.checks import as_count, as_name
 from d2pyg._base.defaults import K
 from d2pyg._base.labels import as_labels
-from d2pyg._base.registry import look_up
+from d2pyg.graph.backends import as_backend
 from d2pyg.graph.knn import as_embedded, build_graph
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.transforms.nodes import Nodes, NodeTransform, check_names
@@ -25,7 +25,7 @@ class EmbeddingKNNGraph(NodeTransform):
         k: Neighbors per node; in a graph of n nodes, min(k, n - 1).
         metric: As in :func:`d2pyg.knn_graph`. ``"mahalanobis"`` estimates one covariance from all nodes
             of the data, also in a Batch.
-        backend: As in :func:`d2pyg.knn_graph`.
+        backend, recall: As in :func:`d2pyg.knn_graph`.
         attr: The attribute with the embeddings [N, d], floating.
         labels: The attribute with the classes [N], integers >= 0. Then only nodes of the same class are
             joined.
@@ -53,6 +53,7 @@ class EmbeddingKNNGraph(NodeTransform):
         *,
         metric: str | Metric | PairwiseMetric = "euclidean",
         backend: str = "auto",
+        recall: float | None = None,
         attr: str = "x",
         labels: str | None = None,
         edge_index: str = "edge_index",
@@ -61,8 +62,7 @@ class EmbeddingKNNGraph(NodeTransform):
     ) -> None:
         self.k = as_count("k", k, 1, None, "", "It is the number of neighbors of a node.")
         as_metric(metric)
-        if not isinstance(backend, str) or backend != "auto":
-            look_up("backend", backend)
+        as_backend(backend, recall)
         if "edge_index" not in as_name("edge_index", edge_index, "It names an attribute of the edges."):
             raise ValueError(
                 f"Expected 'edge_index' to be a name with 'edge_index' in it, which PyG shifts when it "
@@ -70,6 +70,7 @@ class EmbeddingKNNGraph(NodeTransform):
             )
         self.metric = metric
         self.backend = backend
+        self.recall = recall
         self.attr = attr
         self.labels = labels
         self.edge_index = edge_index
@@ -87,7 +88,9 @@ class EmbeddingKNNGraph(NodeTransform):
             both = torch.stack([batch, as_labels(self.labels, label, len(x), "nodes").to(x.device)])
             group = both.unique(dim=1, return_inverse=True)[1]
         k = min(self.k, max(1, len(x) - 1))
-        graph = build_graph(x, k, self.metric, self.backend, group, x.device, progress=False)
+        graph = build_graph(
+            x, k, self.metric, self.backend, group, x.device, progress=False, recall=self.recall
+        )
         counts = nodes.count(batch[graph.edge_index[1]])
         nodes.write(nodes.edge_key, self.edge_index, graph.edge_index, counts, nodes.count(batch))
         nodes.write(nodes.edge_key, self.edge_attr, graph.edge_attr, counts)

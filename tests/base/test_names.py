@@ -9,7 +9,7 @@ import torch
 
 import d2pyg
 from d2pyg._base.names import as_ids, as_text, decoded, encoded
-from d2pyg.coreset.formats import name_list
+from d2pyg.coreset.lists import name_list
 
 
 def objects(names):
@@ -104,13 +104,13 @@ def test_explained_by_name():
 
 def test_lists_of_names(tmp_path):
     names = np.array(["b", os.fsdecode(b"caf\xe9"), "", "c d"])
-    assert name_list(names, ".txt") == b"b\ncaf\xe9\n\nc d\n"
-    assert json.loads(name_list(names, ".json")) == names.tolist()
-    (tmp_path / "x.npy").write_bytes(name_list(names, ".npy"))
+    assert name_list("removed", names, ".txt") == b"b\ncaf\xe9\n\nc d\n"
+    assert json.loads(name_list("removed", names, ".json")) == names.tolist()
+    (tmp_path / "x.npy").write_bytes(name_list("removed", names, ".npy"))
     assert np.load(tmp_path / "x.npy").tolist() == names.tolist()
-    assert name_list(np.array([3, 1]), ".txt") == b"3\n1\n"
-    assert json.loads(name_list(np.array([3, 1]), ".json")) == [3, 1]
-    assert name_list(np.array([], dtype=np.int64), ".txt") == b""
+    assert name_list("removed", np.array([3, 1]), ".txt") == b"3\n1\n"
+    assert json.loads(name_list("removed", np.array([3, 1]), ".json")) == [3, 1]
+    assert name_list("removed", np.array([], dtype=np.int64), ".txt") == b""
 
 
 BREAKS = ["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
@@ -123,17 +123,17 @@ def test_a_list_of_lines_refuses_names_that_are_none(line_break):
         with pytest.raises(
             ValueError, match=r"'removed' to be a .json or .npy file .*got .txt and 'a|.got"
         ):
-            name_list(names, ".txt")
+            name_list("removed", names, ".txt")
         for suffix in ".json", ".npy":
-            assert name_list(names, suffix)
+            assert name_list("removed", names, suffix)
 
 
 def test_lists_refuse_what_they_cannot_hold():
     with pytest.raises(
         ValueError, match=r"names that are not one line of text .got .txt and '\\ufeffa'"
     ):
-        name_list(np.array(["\ufeffa"]), ".txt")
+        name_list("removed", np.array(["\ufeffa"]), ".txt")
     long = objects([*map(str, range(2000)), "x" * 10**6])
     with pytest.raises(ValueError, match=r"a .txt or .json file for names of very different lengths"):
-        name_list(long, ".npy")
-    assert name_list(long[:-1], ".npy")
+        name_list("removed", long, ".npy")
+    assert name_list("removed", long[:-1], ".npy")

@@ -313,6 +313,7 @@ def test_graphs_by_the_mean_of_their_nodes():
             TypeError,
             r"'dataset' to be a data set .* of known length \(got .*Endless\).*coreset.index",
         ),
+        ("rows.jsonl", TypeError, r"got builtins.str\). For files of a data set, call d2pyg.take_files"),
         (Unsized(), TypeError, r"of known length \(got .*Unsized"),
         (graph(N, 0), TypeError, r"got torch_geometric.data.data.Data"),
         ("text", TypeError, r"got builtins.str"),

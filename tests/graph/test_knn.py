@@ -315,7 +315,7 @@ class TestErrors:
         names = "cosine, euclidean, inner_product, mahalanobis"
         self.refused(f"'metric' to be one of {names}", np.eye(4), metric="l1")
         self.refused(
-            "'backend' to be one of faiss, pyg_lib, pynndescent, torch, torch_cluster",
+            "'backend' to be one of cells, faiss, pyg_lib, pynndescent, torch, torch_cluster",
             np.eye(4),
             backend="annoy",
         )

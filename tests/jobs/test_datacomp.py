@@ -45,10 +45,15 @@ def test_filter_a_pool(shards, tmp_path):
     low = np.argsort(similarity)[: len(similarity) // 20]
     assert not set(low) & set(kept.index.tolist())
 
-    # What DataComp's training reads: pairs of integers, sorted.
-    halves = np.array([(int(uid[:16], 16), int(uid[16:], 16)) for uid in subset], dtype="u8,u8")
-    np.save("subset.npy", np.sort(halves))
-    assert len(np.load("subset.npy")) == 48
+    # What DataComp's resharder reads: pairs of integers, sorted.
+    kept.save_ids("subset.npy", datacomp=True)
+    halves = [(int(uid[:16], 16), int(uid[16:], 16)) for uid in subset]
+    assert np.load("subset.npy").tolist() == halves
+
+    # Or the metadata itself, shard by shard.
+    d2pyg.take_files("0*.parquet", kept, "few")
+    few = shards.read_table([f"few/{name}.parquet" for name in names])
+    assert few.equals(rows)
 
 
 def test_the_command_on_one_shard(shards):

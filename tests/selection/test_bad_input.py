@@ -81,7 +81,7 @@ ONES = np.ones(10)
         ({"reverse": "x"}, ValueError, r"'reverse' to be one of absolute, weighted"),
         ({"balance": "even"}, ValueError, r"'balance' to be one of proportional, uniform"),
         ({"metric": "l1"}, ValueError, r"'metric' to be one of cosine, euclidean"),
-        ({"backend": "x"}, ValueError, r"'backend' to be one of faiss, pyg_lib, pynndescent, torch, torch_cluster"),
+        ({"backend": "x"}, ValueError, r"'backend' to be one of cells, faiss, pyg_lib, pynndescent, torch, torch_cluster"),
         ({"engine": "x"}, ValueError, r"'engine' to be one of heap, rounds, sequential"),
         ({"engine": X}, TypeError, r"'engine' to be a name or an object of that kind \(got ndarray"),
         ({"engine": lambda problem, bar: None}, TypeError, r"'engine' to give Picks \(got NoneType from <lambda>"),

@@ -140,3 +140,46 @@ def test_refuses():
         d2pyg.duplicates(x, 0.1, metric="inner_product")
     with pytest.raises(ValueError, match="'path' to end in one of"):
         d2pyg.duplicates(x, 0.1).save("d.npz")
+
+
+@pytest.mark.parametrize("names", [None, [f"ü {i}" for i in range(40)], [2**62 + i for i in range(40)]])
+def test_json_is_read_back(names, tmp_path):
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    x[30:] = x[:10] + 1e-9
+    found = d2pyg.duplicates(x, 1e-6, ids=names, metric="euclidean")
+    found.save(tmp_path / "d.json")
+    again = d2pyg.coreset.duplicates.Duplicates.load(tmp_path / "d.json")
+    assert again.representative.equal(found.representative)
+    assert again.distance.equal(found.distance)
+    assert again.settings == found.settings
+    assert names is None if again.ids is None else again.ids.tolist() == names
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"kept": [0, 2]}, "its samples are not 0, 1, 2"),
+        (
+            {"kept": [0, 1], "removed": {"index": [2], "duplicate_of": [2], "distance": [0.1]}},
+            "not kept",
+        ),
+        ({"removed": {}}, "it has no 'index'"),
+        ({"kept_ids": ["a"]}, "it has no 'id'"),
+        ({"kept": "x"}, "Expected 'path' to be a complete .json file"),
+    ],
+)
+def test_json_that_was_changed(change, told, tmp_path):
+    path = tmp_path / "d.json"
+    d2pyg.duplicates(np.array([[0.0], [5.0], [0.1]]), 1.0, metric="euclidean").save(path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(ValueError, match=told):
+        d2pyg.coreset.duplicates.Duplicates.load(path)
+
+
+def test_json_of_another_kind(tmp_path):
+    path = tmp_path / "c.json"
+    d2pyg.select(np.eye(3), budget=1, k=1).save(path)
+    with pytest.raises(
+        ValueError, match=r"a file of d2pyg.duplicates .* which lists nothing kept and removed"
+    ):
+        d2pyg.coreset.duplicates.Duplicates.load(path)

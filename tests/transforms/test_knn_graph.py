@@ -92,7 +92,7 @@ def test_a_batch_of_one_node_type():
     [
         ({"k": 0}, ValueError, r"'k' to be at least 1 \(got 0\)"),
         ({"metric": "l1"}, ValueError, r"'metric' to be one of cosine"),
-        ({"backend": "x"}, ValueError, r"'backend' to be one of faiss"),
+        ({"backend": "x"}, ValueError, r"'backend' to be one of cells, faiss"),
         (
             {"edge_index": "near"},
             ValueError,

@@ -61,7 +61,8 @@ def add_to(commands: Any) -> None:
     options.add_out(add, DUPLICATES_SUFFIXES)
     add("--kept", default=None, metavar="FILE",
         help="write the samples kept, as names, or as indices without --ids: "
-        f"{' '.join(LIST_SUFFIXES)}")  # fmt: skip
+        f"{' '.join(LIST_SUFFIXES)} (one column id)")  # fmt: skip
+    add("--removed", default=None, metavar="FILE", help="write the other samples, in the same formats")
     options.add_json(add)
 
     add = parser.add_argument_group("graph").add_argument

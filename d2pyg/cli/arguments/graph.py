@@ -26,6 +26,7 @@ examples:
   k              neighbors per sample
   metric         the metric used
   backend        the backend used
+  recall         of an approximate search: what it found, measured on drawn samples; else null
   seconds        time taken, reading and writing included
 """
 
@@ -53,6 +54,7 @@ def add_to(commands: Any) -> None:
         help="neighbors per sample (default %(default)s)")  # fmt: skip
     options.add_metric(add)
     options.add_backend(add)
+    options.add_recall(add)
 
     add = parser.add_argument_group("expert").add_argument
     add("--memory", type=options.real, metavar="BYTES",

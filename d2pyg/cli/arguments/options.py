@@ -100,6 +100,7 @@ def add_graph(add: Add) -> None:
         f"{FLOWS[1]}, a pick lowers its own k nearest; {FLOWS[2]}, a pick lowers the samples "
         "that have it among their k nearest (default without scores)")  # fmt: skip
     add_backend(add)
+    add_recall(add)
 
 
 def add_metric(add: Add) -> None:
@@ -111,6 +112,12 @@ def add_backend(add: Add) -> None:
     """The kNN search."""
     add("--backend", metavar="NAME",
         help=f"kNN search: auto, {', '.join(names('backend'))} (default auto)")  # fmt: skip
+
+
+def add_recall(add: Add) -> None:
+    """How many neighbors an approximate search has to find."""
+    add("--recall", type=real, metavar="R",
+        help="with --backend cells: share of the neighbors to find (default 0.95)")  # fmt: skip
 
 
 def add_engine(add: Add) -> None:

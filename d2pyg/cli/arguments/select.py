@@ -6,22 +6,25 @@ import argparse
 from typing import Any
 
 from d2pyg._base import defaults
-from d2pyg._base.options import ARRAY_SUFFIXES, CORESET_SUFFIXES, LIST_SUFFIXES
+from d2pyg._base.options import ARRAY_SUFFIXES, CORESET_SUFFIXES, LIST_SUFFIXES, ROWS_SUFFIXES
 from d2pyg.cli.arguments import methods, options
 from d2pyg.cli.arguments.catalog import names
 
 INPUTS = ("embeddings", "scores", "labels", "initial", "ids")
 OPTIONS = (
     "keep", "prune", "budget", "k", "gamma_forward", "gamma_reverse", "clamp", "cutoff",
-    *options.METHOD, "backend", "engine", "device",
+    *options.METHOD, "backend", "recall", "engine", "device",
 )  # fmt: skip
-_OWN = ("command", "files", "help", "import", "json", "method", "modules", "more", "out", "progress",
-        "removed", "verbose")  # of the command itself, never a method's  # fmt: skip
+_OWN = ("command", "datacomp", "files", "help", "import", "json", "kept", "method", "modules", "more",
+        "out", "progress", "removed", "rows", "verbose")  # never of a method  # fmt: skip
 
 _EPILOG = """
 examples:
   Keep the 30% that are hard and diverse, class by class:
     d2pyg select embeddings.npy --scores scores.npy --labels labels.npy --keep 0.3 --out coreset.npz
+  DataComp: its subset file, and of each sample the pick that stood in its way:
+    d2pyg select clip.npz:l14_img --scores clip.npy --ids uid.txt --metric cosine --keep 0.3 \\
+        --out coreset.npz --datacomp subset.npy --rows rows.parquet
   Prune 70% without scores or labels, and list what to delete:
     d2pyg select run.npz:features --prune 0.7 --out kept.npy --removed delete.txt
   With a recorder's file, without samples that the model took for another class:
@@ -89,9 +92,16 @@ def add_to(commands: Any) -> None:
 
     add = parser.add_argument_group("output").add_argument
     options.add_out(add, (*ARRAY_SUFFIXES, *CORESET_SUFFIXES))
+    add("--kept", default=None, metavar="FILE",
+        help="write the samples kept, in pick order, as names, or as indices without --ids: "
+        f"{' '.join(LIST_SUFFIXES)} (one column id)")  # fmt: skip
     add("--removed", default=None, metavar="FILE",
-        help="write the samples not kept, as names, or as indices without --ids: "
-        f"{' '.join(LIST_SUFFIXES)}")  # fmt: skip
+        help="write the samples not kept, in the same formats")  # fmt: skip
+    add("--datacomp", default=None, metavar="FILE",
+        help="write the samples kept for DataComp's resharder; --ids are its uids: .npy")  # fmt: skip
+    add("--rows", default=None, metavar="FILE",
+        help="write a table with one row per sample, in order: whether it is kept, its rank and scores, "
+        f"and the pick that lowered it most: {' '.join(ROWS_SUFFIXES)}")  # fmt: skip
     options.add_json(add)
 
     add = parser.add_argument_group("method").add_argument

@@ -1,0 +1,1 @@
+"""The backend "cells": neighbors from near cells, then from neighbors of neighbors."""
