@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from d2pyg.data.sampler import CoresetSampler
     from d2pyg.evaluate.comparison import compare
     from d2pyg.evaluate.sweeping import sweep
-    from d2pyg.graph import knn_graph, load_graph, save_graph
+    from d2pyg.graph import extend_graph, knn_graph, load_graph, save_graph, shrink_graph
     from d2pyg.selection.duplicates import duplicates
     from d2pyg.selection.greedy_select import greedy_select
     from d2pyg.selection.repeat import repeat
@@ -42,6 +42,7 @@ _HOME = {
     "compare": "evaluate.comparison",
     "duplicates": "selection.duplicates",
     "embed": "data.embedding",
+    "extend_graph": "graph",
     "greedy_select": "selection.greedy_select",
     "knn_graph": "graph",
     "load_graph": "graph",
@@ -51,6 +52,7 @@ _HOME = {
     "repeat": "selection.repeat",
     "save_graph": "graph",
     "select": "selection.select",
+    "shrink_graph": "graph",
     "sweep": "evaluate.sweeping",
     "take": "data.dataset",
     "take_files": "data.files.take",
@@ -65,6 +67,7 @@ __all__ = [
     "compare",
     "duplicates",
     "embed",
+    "extend_graph",
     "graph",
     "greedy_select",
     "knn_graph",
@@ -79,6 +82,7 @@ __all__ = [
     "save_graph",
     "scores",
     "select",
+    "shrink_graph",
     "sources",
     "sweep",
     "take",

@@ -43,6 +43,15 @@ def test_ready_speed(run):
     assert "\n| clusters | 600 | 3000 |" in table
 
 
+def test_extend_speed(run):
+    result, table = run("extend_speed.py", "--sizes", "400+20x8", "--repeats", "1", "--k", "5")
+    (row,) = result["rows"]
+    assert (row["old"], row["new"], row["dim"], row["k"]) == (400, 20, 8, 5)
+    assert row["graph_s"] > 0 < row["extend_s"]
+    assert 0 < row["pairs"] < 0.1 > row["lost"] > 0
+    assert "| 400 | 20 | 8 | 5 | 1 |" in table
+
+
 def test_knn_speed(run):
     result, table = run("knn_speed.py", "--sizes", "400x8", "--repeats", "1", "--k", "5")
     rows = {row["backend"]: row for row in result["rows"]}

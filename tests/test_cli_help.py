@@ -16,7 +16,19 @@ from d2pyg.cli import main, notices
 from d2pyg.cli.arguments import catalog, methods
 from d2pyg.coreset import duplicates, formats
 
-COMMANDS = ("select", "take", "graph", "sweep", "score", "explain", "compare", "duplicates", "demo")
+COMMANDS = (
+    "select",
+    "take",
+    "graph",
+    "extend",
+    "shrink",
+    "sweep",
+    "score",
+    "explain",
+    "compare",
+    "duplicates",
+    "demo",
+)
 PROGRAM = """
 import sys
 from d2pyg.cli import main
@@ -54,6 +66,8 @@ def test_help_needs_no_torch(words):
         ("select x.npy --kee=0.3", "unrecognized arguments: --kee=0.3. Did you mean --keep?"),
         ("select x.npy -k 3", "unrecognized arguments: -k. Did you mean --k? (see d2pyg select --help)"),
         ("graph x.npy --out g.pt --metrik cosine", "--metrik. Did you mean --metric?"),
+        ("extend g.pt x.npy n.npy --out h.pt --label y.npy", "--label. Did you mean --labels?"),
+        ("shrink g.pt x.npy c.npz --out h.pt --memry 1e9", "--memry. Did you mean --memory?"),
         ("sweep x.npy --out t.csv --gama-forward 1", "--gama-forward. Did you mean --gamma-forward?"),
         ("score aum --logit l.npy --out s.npy", "--logit. Did you mean --logits?"),
         ("explain c.npz 1 --idx", "--idx. Did you mean --index?"),

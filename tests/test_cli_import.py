@@ -57,7 +57,19 @@ def test_names_of_a_module_in_the_current_folder(folder):
 
 
 @pytest.mark.parametrize(
-    "command", ["select", "graph", "sweep", "score", "explain", "compare", "duplicates", "take"]
+    "command",
+    [
+        "select",
+        "graph",
+        "extend",
+        "shrink",
+        "sweep",
+        "score",
+        "explain",
+        "compare",
+        "duplicates",
+        "take",
+    ],
 )
 def test_every_command_has_it_and_help_lists_the_names(command, folder, capsys):
     with pytest.raises(SystemExit):

@@ -4,13 +4,13 @@ import argparse
 
 import pytest
 
-from d2pyg.cli.arguments import compare, explain, graph, score, select, sweep
+from d2pyg.cli.arguments import compare, explain, extend, graph, score, select, shrink, sweep
 
 
 def actions():
     """The options of all commands, by name: the command and the action."""
     commands = argparse.ArgumentParser().add_subparsers()
-    for command in (select, graph, sweep, score, explain, compare):
+    for command in (select, graph, extend, shrink, sweep, score, explain, compare):
         command.add_to(commands)
     found = {}
     for name, parser in commands.choices.items():

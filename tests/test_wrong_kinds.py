@@ -17,6 +17,7 @@ N = 12
 RNG = np.random.default_rng(0)
 X, SCORES, LABELS = RNG.normal(size=(N, 3)), RNG.random(N), np.arange(N) % 3
 GRAPH = d2pyg.knn_graph(X, 3)
+GROUPED = d2pyg.knn_graph(X, 3, batch=LABELS)
 CORESET = d2pyg.select(X, SCORES, budget=4)
 NODES = Data(
     x=torch.as_tensor(X),
@@ -127,6 +128,27 @@ CALLS = {
     "select, keep": (d2pyg.select, {"embeddings": X, "keep": 0.4, "forward": "weighted"}),
     "select, prune": (d2pyg.select, {"embeddings": GRAPH, "prune": 0.4, "k": 2}),
     "knn_graph": (d2pyg.knn_graph, {"embeddings": X, "k": 3, "batch": LABELS, "memory": 1e9}),
+    "extend_graph": (
+        d2pyg.extend_graph,
+        {
+            "graph": GRAPH,
+            "embeddings": X,
+            "new": X,
+            "batch": None,
+            "metric": None,
+            "device": None,
+            "memory": 1e9,
+            "progress": False,
+        },
+    ),
+    "extend_graph, batch": (
+        d2pyg.extend_graph,
+        {"graph": GROUPED, "embeddings": X, "new": X, "batch": LABELS},
+    ),
+    "shrink_graph": (
+        d2pyg.shrink_graph,
+        {"graph": GRAPH, "embeddings": X, "keep": [1, 2, 3], "metric": None},
+    ),
     "greedy_select": (
         d2pyg.greedy_select,
         {"scores": SCORES, "graph": GRAPH, "budget": 4, "reverse": "weighted", "initial": [1]},
@@ -321,3 +343,20 @@ def test_wrong_attributes_of_graphs(name):
         graph[name] = value
         attempt(what, d2pyg.select, graph, SCORES, budget=2)
         attempt(what, d2pyg.greedy_select, SCORES, graph, 2)
+
+
+KEPT = ["edge_index", "edge_attr", "num_nodes", "k", "metric", "backend", "metric_state", "group"]
+
+
+@pytest.mark.filterwarnings("ignore:Unable to accurately infer")
+@pytest.mark.parametrize("name", [*KEPT, "group_names"])
+def test_wrong_attributes_of_graphs_that_grow(name):
+    for what, value in WRONG.items():
+        if name == "num_nodes" and what == "sparse":
+            continue  # an error of PyG
+        for before in GRAPH, GROUPED:
+            graph = before.clone()
+            graph[name] = value
+            batch = None if before is GRAPH else LABELS
+            attempt(what, d2pyg.extend_graph, graph, X, X, batch)
+            attempt(what, d2pyg.shrink_graph, graph, X, [1, 2, 3])

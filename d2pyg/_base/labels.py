@@ -50,6 +50,20 @@ def as_labels(name: str, labels: ArrayLike, num_samples: int, what: str = "sampl
     return _numbers(name, array, num_samples, what)
 
 
+def as_groups(name: str, groups: ArrayLike, num_samples: int) -> tuple[Tensor, list[str] | None]:
+    """Groups as :func:`as_labels`, and the names of 0, 1, ... where they are text.
+
+    Example:
+        >>> as_groups("batch", ["b", "a", "b"], 3), as_groups("batch", [7, 3], 2)
+        ((tensor([1, 0, 1]), ['a', 'b']), (tensor([7, 3]), None))
+    """
+    array, text = _read(name, groups)
+    if text is None:
+        return _numbers(name, array, num_samples), None
+    code, names = _named(name, text, num_samples)
+    return code, names
+
+
 def as_targets(name: str, labels: ArrayLike, num_samples: int, num_columns: int) -> Tensor:
     """The column of logits of each sample's class, int64 [N]. Names are in sorted order.
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from pathlib import Path
 
-from d2pyg._base.labels import as_labels
+from torch_geometric.data import Data
+
 from d2pyg._base.options import GRAPH_SUFFIXES
 from d2pyg._base.outputs import check_output
 from d2pyg.cli import common, streams
@@ -21,15 +23,20 @@ def run(arguments: argparse.Namespace) -> None:
     given = common.given(arguments, ("embeddings", "labels"))
     common.check_files(given, {"out": out})
     files = common.read_inputs(given).values
-    embeddings, labels = files["embeddings"], files.get("labels")
-    graph = knn_graph(
-        embeddings,
-        arguments.k,
-        batch=None if labels is None else as_labels("labels", labels, len(embeddings)),
-        **common.given(arguments, ("metric", "backend", "recall", "device", "memory")),
-        progress=common.progress(arguments),
-    )
+    with common.in_words_of_options({"batch": "labels"}):
+        graph = knn_graph(
+            files["embeddings"],
+            arguments.k,
+            batch=files.get("labels"),
+            **common.given(arguments, ("metric", "backend", "recall", "device", "memory")),
+            progress=common.progress(arguments),
+        )
     save_graph(graph, out)
+    tell_graph(graph, out, started, "joined", arguments.json)
+
+
+def tell_graph(graph: Data, out: Path, started: float, done: str, as_json: bool) -> None:
+    """Says what was done, for people and, if asked for, for programs."""
     summary = {
         "out": str(out),
         "nodes": graph.num_nodes,
@@ -41,8 +48,8 @@ def run(arguments: argparse.Namespace) -> None:
         "seconds": round(time.perf_counter() - started, 3),
     }
     streams.tell(
-        f"joined {summary['nodes']} samples by {summary['edges']} edges in "
-        f"{summary['seconds']:.1f} s -> {out}",
+        f"{done} {summary['nodes']} samples by {summary['edges']} edges in "
+        f"{summary['seconds']:.1f} s -> {out}"
     )
-    if arguments.json:
+    if as_json:
         streams.say(json.dumps(summary))

@@ -59,15 +59,19 @@ def _num_samples(files: Mapping[str, Any]) -> int:
 
 
 def _of_file(spec: str, total: int, ids: Names | None) -> Tensor:
-    path = path_of(spec)
-    content = _content(spec, path)
+    return of_content(content_of(spec), total, ids)
+
+
+def of_content(content: Coreset | list[Any] | Names, total: int, ids: Names | None) -> Tensor:
+    """The samples that it names, in its order."""
     if isinstance(content, list):
         return _of_list(content, total, ids)
     return as_initial(content, total, ids, _EITHER)
 
 
-def _content(spec: str, path: Path) -> Coreset | list[Any] | Names:
+def content_of(spec: str) -> Coreset | list[Any] | Names:
     """A coreset, an array, or a list. A list holds names if samples have names."""
+    path = path_of(spec)
     if path.suffix == ".txt":
         entries = read_array(_NAME, spec).tolist()
         return [] if entries == [""] else entries

@@ -10,12 +10,15 @@ from d2pyg.graph.table import Table
 _BLOCKS = 32
 
 
-def candidates(table: Table, rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The ``count`` lowest bounds of each row, ascending, and their columns, a tile at a time."""
+def candidates(table: Table, rows: Tensor, count: int, first: int = 0) -> tuple[Tensor, Tensor]:
+    """The ``count`` lowest bounds of each row, ascending, and their columns, a tile at a time.
+
+    Columns are the points from ``first`` on.
+    """
     points, left = table.points, table.rows(rows)
     width = table.columns_beside(len(rows))
     found: list[tuple[Tensor, Tensor]] = []
-    for start in range(0, len(points), width):
+    for start in range(first, len(points), width):
         bound = table.bounds(left, table.rows(slice(start, min(start + width, len(points)))))
         put_out(bound, (rows - start).unsqueeze(1))  # never its own neighbor
         value, column = smallest(bound, min(count, bound.shape[1]))

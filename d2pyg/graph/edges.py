@@ -57,8 +57,8 @@ class SortedEdges(Edges):
     ptr: Tensor = field(kw_only=True)  # int64 [N + 1], the edges into i are ptr[i]:ptr[i + 1]
 
 
-def edges_of(graph: Data) -> Edges:
-    """The checked edges of a PyG graph with distances in ``edge_attr``."""
+def edges_of(graph: Data, signed: bool = False) -> Edges:
+    """The checked edges of a PyG graph with distances in ``edge_attr``, below 0 only if ``signed``."""
     if not isinstance(graph, Data):
         raise TypeError(
             f"Expected 'graph' to be a torch_geometric.data.Data (got {type(graph).__name__}). "
@@ -101,7 +101,7 @@ def edges_of(graph: Data) -> Edges:
                 f"(got {low if low < 0 else high}). Check graph.num_nodes."
             )
         check_finite("edge_attr", distance)
-        if float(distance.min()) < 0:
+        if not signed and float(distance.min()) < 0:
             raise ValueError(
                 f"Expected 'edge_attr' to hold distances of at least 0 "
                 f"(got {float(distance.min()):g}). Convert similarities to distances first."

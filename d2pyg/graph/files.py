@@ -77,8 +77,13 @@ def load_graph(path: str | os.PathLike[str]) -> Data:
         ValueError: If the file is damaged or holds no graph.
         FileNotFoundError: If there is no such file.
     """
-    path = check_input("path", path, GRAPH_SUFFIXES)
-    return _graph("path", path, Pt(path).content)
+    return read_graph("path", path)
+
+
+def read_graph(name: str, path: str | os.PathLike[str]) -> Data:
+    """The same, for the argument ``name``."""
+    path = check_input(name, path, GRAPH_SUFFIXES)
+    return _graph(name, path, Pt(path, name).content)
 
 
 def graph_in(name: str, file: Pt) -> Data | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import torch
 from torch import Tensor
@@ -12,12 +12,12 @@ from torch import Tensor
 from d2pyg._base.progress import Progress
 from d2pyg._base.registry import made, name_of
 from d2pyg.graph.inner_product import InnerProductMetric, Products
-from d2pyg.graph.joined import Joined
 from d2pyg.graph.metric import Metric, PairwiseMetric
 from d2pyg.graph.packed import Pack, packable, packs
 from d2pyg.graph.pairwise import pairwise_neighbors
 from d2pyg.graph.points import Points
 from d2pyg.graph.recall import Survey
+from d2pyg.graph.stacked import Embedded
 
 # Neighbors int64 [N, k] and distances float64 [N, k]. An approximate backend says so by `exact = False`,
 # and may give the number of pairs that it compared too.
@@ -31,7 +31,7 @@ Found: TypeAlias = tuple[Tensor, Tensor, Tensor]  # nodes [M], their neighbors [
 class Search:
     """What neighbors are looked for in, and how. Node i is row ``pool[i]`` of the embeddings."""
 
-    embeddings: Tensor | Joined
+    embeddings: Embedded
     metric: Metric | PairwiseMetric  # fitted
     find: Backend
     pool: Tensor
@@ -69,11 +69,15 @@ class Search:
     def _one(self, nodes: Tensor, k: int, bar: Progress) -> tuple[Tensor, Tensor]:
         """One group by itself, the places in it of its neighbors."""
         place, rows = self.pool.device, self.pool[nodes]
-        if type(self.metric) is InnerProductMetric:
-            return self._found(Products(self.embeddings, place, rows, self.memory), nodes, k, bar)
-        if isinstance(self.metric, PairwiseMetric):
+        if is_compared(self.metric):
             return pairwise_neighbors(self.embeddings, self.metric, place, rows, k, bar, self.memory)
-        return self._found(Points(self.embeddings, self.metric, place, rows, self.memory), nodes, k, bar)
+        return self._found(self.points(rows), nodes, k, bar)
+
+    def points(self, rows: Tensor) -> Points:
+        """The samples of these rows, with products for metrics that have such."""
+        if isinstance(self.metric, Metric):
+            return Points(self.embeddings, self.metric, self.pool.device, rows, self.memory)
+        return Products(self.embeddings, self.pool.device, rows, self.memory)
 
     def _found(self, points: Points, nodes: Tensor, k: int, bar: Progress) -> tuple[Tensor, Tensor]:
         """What the backend finds, in the form that all backends give."""
@@ -107,7 +111,20 @@ def _form(values: tuple[Any, ...]) -> str:
     )
 
 
-def dim_of(embeddings: Tensor | Joined, metric: Metric | PairwiseMetric, place: torch.device) -> int:
+def by_group(groups: Tensor | None, total: int, place: torch.device) -> tuple[Tensor, Tensor]:
+    """The samples, group after group, ascending inside, and the sizes of the groups."""
+    if groups is None:
+        return torch.arange(total, device=place), torch.tensor([total], device=place)
+    groups = groups.to(place)
+    return groups.argsort(stable=True), groups.unique(return_counts=True)[1]
+
+
+def is_compared(metric: Metric | PairwiseMetric) -> TypeGuard[PairwiseMetric]:
+    """Whether all that is known of a metric are the values of pairs."""
+    return isinstance(metric, PairwiseMetric) and type(metric) is not InnerProductMetric
+
+
+def dim_of(embeddings: Embedded, metric: Metric | PairwiseMetric, place: torch.device) -> int:
     """Coordinates of a sample in the metric's space."""
     if isinstance(metric, PairwiseMetric):
         return embeddings.shape[1]

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from d2pyg._base.registry import register
-from d2pyg.graph.joined import Joined
 from d2pyg.graph.lengths import in_range, row_sum
 from d2pyg.graph.metric import EuclideanMetric, PairwiseMetric
 from d2pyg.graph.points import Points
+from d2pyg.graph.stacked import Embedded
 
 
 @register("metric", "inner_product")
@@ -39,9 +39,7 @@ class Products(Points):
     share = 0.0
     least = -math.inf
 
-    def __init__(
-        self, embeddings: Tensor | Joined, device: torch.device, index: Tensor, memory: float
-    ) -> None:
+    def __init__(self, embeddings: Embedded, device: torch.device, index: Tensor, memory: float) -> None:
         self._rows = index
         super().__init__(embeddings, EuclideanMetric(), device, index, memory)
 

@@ -11,18 +11,20 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from d2pyg._base.checks import ArrayLike, as_count, as_device, as_embeddings, shown
-from d2pyg._base.labels import as_labels
+from d2pyg._base.labels import as_groups
 from d2pyg._base.progress import progress_bar
 from d2pyg._base.registry import name_of
 from d2pyg._base.rows import as_rows
 from d2pyg.graph.backends import as_backend, backend_name
-from d2pyg.graph.groups import Search, dim_of
+from d2pyg.graph.built import empty_table, graph_of
+from d2pyg.graph.groups import Search, by_group, dim_of
 from d2pyg.graph.joined import Joined, are_several
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.graph.plan import bytes_held, out_of_memory, plan
 from d2pyg.graph.points import Points
 from d2pyg.graph.preflight import warn_if_long
 from d2pyg.graph.recall import Survey
+from d2pyg.graph.record import record, set_groups
 from d2pyg.sources.source import Source
 
 Embeddings: TypeAlias = ArrayLike | Joined
@@ -74,7 +76,9 @@ def knn_graph(
     Returns:
         A directed graph. ``edge_index`` int64 [2, E] goes from source j to target i, where j is a
         neighbor of i, sorted by target and then distance. ``edge_attr`` float64 [E] holds the
-        distances. ``num_nodes``, ``k``, ``metric`` and ``backend`` are attributes. After an approximate
+        distances. ``num_nodes``, ``k``, ``metric`` and ``backend`` are attributes. So is what
+        :func:`d2pyg.extend_graph` needs: ``metric_state``, the metric as fitted, and with ``batch``
+        ``group``, with ``group_names`` where groups have names. After an approximate
         search there is ``recall``, a dict of what it found: ``value``, the share of the true neighbors
         of ``drawn`` samples; ``low`` and ``high``, the ends of its 95% interval; ``products``, the share
         of all pairs that were compared; and ``asked``, the argument ``recall``.
@@ -93,10 +97,13 @@ def knn_graph(
         tensor([1., 1., 2.], dtype=torch.float64)
     """
     given = as_embedded(embeddings, metric)
-    groups = None if batch is None else as_labels("batch", batch, len(given))
+    groups, names = (None, None) if batch is None else as_groups("batch", batch, len(given))
     place = as_device(device, given.device)
     k = check_k(k, len(given))
-    return build_graph(given, k, metric, backend, groups, place, progress, memory=memory, recall=recall)
+    graph = build_graph(given, k, metric, backend, groups, place, progress, memory=memory, recall=recall)
+    if groups is not None:
+        set_groups(graph, groups.to(place), names)
+    return graph
 
 
 def as_embedded(embeddings: Any, metric: str | Metric | PairwiseMetric) -> Tensor | Joined:
@@ -162,7 +169,7 @@ def build_graph(
         measure = measure.fit(embeddings, place)
     pool = torch.arange(len(embeddings), device=place) if pool is None else pool.to(place)
     total = len(pool)
-    order, sizes = _by_group(groups, total, place)
+    order, sizes = by_group(groups, total, place)
     if isinstance(backend, str) and backend == "auto":
         warn_if_long(sizes, embeddings.shape[1], place)
     held = bytes_held(find, int(sizes.max()), dim_of(embeddings, measure, place), k, place)
@@ -176,22 +183,17 @@ def build_graph(
     search = Search(embeddings, measure, find, pool, takes.memory - held, name in _PACKED, survey)
     bars = progress_bar(total, "kNN graph", "rows", progress)
     with torch.no_grad(), out_of_memory(takes), bars as bar:
-        neighbor = torch.full((total, k), -1, dtype=torch.int64, device=place)
-        distance = torch.zeros(total, k, dtype=torch.float64, device=place)
+        neighbor, distance = empty_table(total, k, place)
         for nodes, inside, values in search.groups(order, sizes, k, bar):
             neighbor[nodes, : inside.shape[1]] = inside
             distance[nodes, : inside.shape[1]] = values
-        target, column = (neighbor >= 0).nonzero(as_tuple=True)
-        graph = Data(
-            edge_index=torch.stack([neighbor[target, column], target]),
-            edge_attr=distance[target, column],
-            num_nodes=total,
-        )
+        graph = graph_of(neighbor, distance)
         found = None if survey is None else survey.result()
     graph.k, graph.backend = k, name
     if found is not None:
         graph.recall = {"asked": getattr(find, "recall", None), **found}
-    graph.metric = name_of(measure if isinstance(embeddings, Joined) else metric)
+    dims = embeddings.metric.dims if isinstance(embeddings, Joined) else [embeddings.shape[1]]
+    record(graph, metric, measure, dims)
     return graph
 
 
@@ -219,11 +221,3 @@ def check_backend(backend: str, metric: PairwiseMetric) -> None:
             f"Expected 'backend' to be 'torch' with a metric that compares pairs (got {backend!r} and "
             f"{name_of(metric)}). Leave 'backend' out."
         )
-
-
-def _by_group(groups: Tensor | None, total: int, place: torch.device) -> tuple[Tensor, Tensor]:
-    """The samples, group after group, ascending inside, and the sizes of the groups."""
-    if groups is None:
-        return torch.arange(total, device=place), torch.tensor([total], device=place)
-    groups = groups.to(place)
-    return groups.argsort(stable=True), groups.unique(return_counts=True)[1]

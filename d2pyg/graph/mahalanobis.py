@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,6 +69,31 @@ class MahalanobisMetric(Metric):
                 fitted.covariance, self.shrinkage, samples=len(embeddings)
             )
         return fitted
+
+    def state(self) -> dict[str, Any] | None:
+        if self._whitening is None or self._centre is None:
+            return None  # not fitted
+        return {
+            "shrinkage": self.shrinkage,
+            "covariance": self.covariance,
+            "whitening": self._whitening,
+            "center": self._centre,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> MahalanobisMetric:
+        metric = cls(shrinkage=state["shrinkage"])
+        metric.covariance = state["covariance"].double()
+        metric._whitening = state["whitening"].double()
+        metric._centre = state["center"].double()
+        dim = len(metric._whitening)
+        shapes = metric.covariance.shape, metric._whitening.shape, metric._centre.shape
+        if shapes != ((dim, dim), (dim, dim), (dim,)):
+            raise ValueError(
+                f"Expected 'state' to be of {dim} coordinates (got shapes {[*map(tuple, shapes)]}). Fit "
+                f"the metric again."
+            )
+        return metric
 
     def embed(self, x: Tensor) -> Tensor:
         return self._white(x if self._centre is None else x - self._centre.to(x))

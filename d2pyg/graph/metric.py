@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +13,24 @@ from d2pyg.graph.lengths import length
 from d2pyg.graph.pairs import Rows, between, can_loop
 
 
-class Metric(ABC):
+class Kept:
+    """What graphs keep of their metric, so that they can grow and shrink."""
+
+    def state(self) -> dict[str, Any] | None:
+        """What :meth:`from_state` makes this metric of: tensors and plain values.
+
+        None where that is not known, as with attributes of your own:
+        :func:`d2pyg.extend_graph` then wants the metric again.
+        """
+        return None if vars(self) else {}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Any:
+        """The metric as fitted. By default, the class takes what is in ``state`` as arguments."""
+        return cls(**state)
+
+
+class Metric(Kept, ABC):
     """A distance between embeddings with the same order as the Euclidean distance in some space.
 
     Subclass it and override :meth:`embed`, the map into that space. If the distance is an increasing
@@ -44,6 +62,9 @@ class Metric(ABC):
     def fit(self, embeddings: Tensor, device: torch.device) -> Metric:
         """The metric fitted to embeddings [N, d] of any float type, or itself if it needs no data."""
         return self
+
+    def state(self) -> dict[str, Any] | None:
+        return super().state() if type(self).fit is Metric.fit else None
 
     def from_euclidean(self, distance: Tensor) -> Tensor:
         """The metric's distance, from the Euclidean ``distance`` between mapped samples."""
@@ -125,7 +146,7 @@ def looped(metric: Metric, given: Tensor, index: Tensor | None = None) -> Rows |
     return None
 
 
-class PairwiseMetric(ABC):
+class PairwiseMetric(Kept, ABC):
     """A dissimilarity between pairs, for those without a Euclidean space. The lowest values are nearest.
 
     Subclass it and override :meth:`pairwise`. Only the backend ``"torch"`` supports it. It compares all

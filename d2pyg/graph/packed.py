@@ -9,11 +9,11 @@ from torch import Tensor
 
 from d2pyg.graph.candidates import smallest
 from d2pyg.graph.exact import EXTRA, nearest_of
-from d2pyg.graph.joined import Joined
 from d2pyg.graph.lengths import check_range
 from d2pyg.graph.metric import Metric, looped
 from d2pyg.graph.points import Points, chunk_elements, tile_elements
 from d2pyg.graph.ranking import rank
+from d2pyg.graph.stacked import Embedded
 from d2pyg.graph.table import BOUND_BYTES, Rounded, precisions
 
 _SAMPLE_BYTES = 48  # a coordinate of a sample
@@ -24,7 +24,7 @@ class Pack:
 
     def __init__(
         self,
-        embeddings: Tensor | Joined,
+        embeddings: Embedded,
         metric: Metric,
         pool: Tensor,
         member: Tensor,

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from d2pyg._base.progress import Progress
-from d2pyg.graph.joined import Joined
 from d2pyg.graph.metric import PairwiseMetric
+from d2pyg.graph.ranking import empty
+from d2pyg.graph.stacked import Embedded
 
 _TILE_ELEMENTS = 1 << 21  # float64 values of pairs held together, 16 MiB
 _TILE_BYTES = 64  # a value, with what finds the lowest of its row
@@ -17,21 +18,29 @@ _DIFFERENCE_BYTES = 16  # a coordinate of a pair: a difference, and its absolute
 
 
 def pairwise_neighbors(
-    embeddings: Tensor | Joined,
+    embeddings: Embedded,
     metric: PairwiseMetric,
     device: torch.device,
     index: Tensor,
     k: int,
     bar: Progress,
     memory: float,
+    rows: Tensor | None = None,
+    first: int = 0,
+    known: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The k lowest of each row, by (value, index), among the samples ``index`` (ascending).
 
     A quarter of ``memory`` is for rows and columns, a quarter for values, half for the function: enough
     for float64 [C, M, d] twice, as it takes differences of all pairs and then their absolute values.
 
+    Args:
+        rows: int64 [C], places in ``index`` of the samples that ask; default: all.
+        first: The place of the first sample that they ask about.
+        known: [C, k], the k lowest of those before, in order, and their values.
+
     Returns:
-        Neighbors int64 [N, k], as places in ``index``, and values float64 [N, k].
+        Neighbors int64 [C, k], as places in ``index``, and values float64 [C, k].
     """
 
     def given(places: Tensor) -> Tensor:
@@ -44,21 +53,21 @@ def pairwise_neighbors(
     together = int(max(1, min(_ROWS_TOGETHER, room, len(index), pairs)))
     width = int(max(1, min(pairs // together, room)))
     neighbors, values = [], []
-    for rows in place.split(together):
-        left = given(rows)
-        column = torch.empty(len(rows), 0, dtype=torch.int64, device=device)
-        value = torch.empty(len(rows), 0, dtype=torch.float64, device=device)
-        for columns in place.split(width):
-            found = _checked(metric, metric.pairwise(left, given(columns)), (len(rows), len(columns)))
-            found = found.masked_fill(rows.unsqueeze(1) == columns, torch.inf)
-            column = torch.cat([column, columns.expand(len(rows), -1)], dim=1)
+    rows = place if rows is None else rows
+    start = empty(len(rows), 0, device) if known is None else known
+    for here, column, value in zip(*(t.split(together) for t in (rows, *start)), strict=True):
+        left = given(here)
+        for columns in place[first:].split(width):
+            found = _checked(metric, metric.pairwise(left, given(columns)), (len(here), len(columns)))
+            found = found.masked_fill(here.unsqueeze(1) == columns, torch.inf)
+            column = torch.cat([column, columns.expand(len(here), -1)], dim=1)
             value = torch.cat([value, found], dim=1)
             kept = lowest(value, min(k, value.shape[1]))
             column, value = column.gather(1, kept), value.gather(1, kept)
         value, order = value.sort(dim=1, stable=True)
         neighbors.append(column.gather(1, order))
         values.append(value)
-        bar.update(len(rows))
+        bar.update(len(here))
     return torch.cat(neighbors), torch.cat(values)
 
 

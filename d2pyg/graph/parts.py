@@ -12,6 +12,7 @@ from d2pyg._base.grouping import rank_in_group
 from d2pyg._base.pages import picked
 from d2pyg.graph.edges import Edges, edges_of, own_k
 from d2pyg.graph.order import by_target
+from d2pyg.graph.record import copy_record
 
 
 def nearest(edges: Edges, k: int, most: int) -> Edges:
@@ -47,10 +48,7 @@ def nearest_graph(graph: Data, k: int) -> Data:
     few = nearest(edges, k, own_k(graph, edges))
     result = Data(edge_index=few.edge_index, edge_attr=few.distance, num_nodes=few.num_nodes)
     result.k = int(k)
-    for name in ("metric", "backend"):
-        if name in graph:
-            result[name] = graph[name]
-    return result
+    return copy_record(graph, result, "group", "group_names")
 
 
 def induced(edges: Edges, nodes: Tensor) -> Edges:

@@ -110,7 +110,7 @@ def out_of_memory(takes: Plan) -> Iterator[None]:
             f"Expected {size_of(takes.memory)} to search with, of {size_of(takes.free)} that were free "
             f"at the start (got less). "
             + (
-                f"Pass memory={smaller} to d2pyg.knn_graph."
+                f"Pass memory={smaller}."
                 if takes.memory > least
                 else "Use fewer samples, or a smaller k."
             )

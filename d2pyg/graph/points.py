@@ -8,11 +8,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from d2pyg.graph.joined import Joined
 from d2pyg.graph.lengths import check_range, length
-from d2pyg.graph.metric import CosineMetric, EuclideanMetric, Metric, looped
-from d2pyg.graph.pairs import Rows
+from d2pyg.graph.metric import CosineMetric, EuclideanMetric, Metric
 from d2pyg.graph.plan import search_bytes
+from d2pyg.graph.stacked import Embedded, loops_of
 from d2pyg.graph.table import BOUND_BYTES, Table, precisions
 
 _CHUNK_ELEMENTS = {"cpu": 1 << 18, "cuda": 1 << 22}  # of float64, mapped or subtracted together
@@ -42,7 +41,7 @@ class Points:
 
     def __init__(
         self,
-        embeddings: Tensor | Joined,
+        embeddings: Embedded,
         metric: Metric,
         device: torch.device,
         index: Tensor | None = None,
@@ -54,9 +53,7 @@ class Points:
         self.index = index  # the rows of `embeddings` that these points are; all of them
         self._size = len(embeddings) if index is None else len(index)
         self._places: Tensor | None = None
-        self._loop: Rows | None = None
-        if isinstance(embeddings, Tensor) and device.type == "cpu":
-            self._loop = looped(metric, embeddings, index)
+        self._loop = loops_of(embeddings, metric, index) if device.type == "cpu" else None
         self.dim = metric.embed(self.given(slice(0, 1))).shape[1]  # coordinates of a mapped sample
         memory = self.memory = search_bytes(device) if memory is None else memory
         self.chunk = chunk_elements(device, memory)

@@ -33,10 +33,17 @@ class Tiles:
     other way, for those of J, so each pair is multiplied once. A row's limit is the highest of its
     lowest bounds so far. What is not below the limit of either end is passed over, and that is nearly
     all. Limits start from a drawn sample, so that in no order of the points many pairs are below them.
+
+    Args:
+        table: The rounded samples.
+        count: Bounds a row.
+        limit: [F], for the first F points: the limits that they start from, of pairs with later ones.
+            Their pairs with each other are left out.
     """
 
-    def __init__(self, table: Table, count: int) -> None:
+    def __init__(self, table: Table, count: int, limit: Tensor | None = None) -> None:
         self.table, self.total = table, len(table.points)
+        self.first = 0 if limit is None else len(limit)
         self.value = torch.full((self.total, count), torch.inf, dtype=table.dtype)
         self.column = torch.full((self.total, count), -1, dtype=torch.int32)
         room = table.points.beside / 4
@@ -48,7 +55,11 @@ class Tiles:
         if not table.keeps:
             self.side = min(self.side, self.most_made)
             self.panel = self.most_made - self.most_made % self.side
-        self._locks = [Lock() for _ in range(0, self.total, self.side)]
+        parts = slice(0, self.first), slice(self.first, self.total)
+        self.panels = [rows for part in parts for rows in _blocks(part, self.panel)]
+        self._locks = {rows.start: Lock() for part in parts for rows in _blocks(part, self.side)}
+        if limit is not None:
+            self.value[: self.first] = limit.unsqueeze(1)
 
     def find(self, bar: Progress) -> tuple[Tensor, Tensor]:
         """Bounds [N, count], the highest first, else in no order; columns int32 [N, count], -1 for none.
@@ -57,11 +68,12 @@ class Tiles:
         rounding of that bound.
         """
         self._start()
-        panels = _blocks(slice(0, self.total), self.panel)
-        all_pairs, done = len(panels) * (len(panels) + 1) // 2, 0
-        for number, here in enumerate(panels):
+        old = sum(rows.start < self.first for rows in self.panels)
+        count, done = len(self.panels), 0
+        all_pairs = (count * (count + 1) - old * (old + 1)) // 2
+        for number, here in enumerate(self.panels):
             left = self.table.rows(here)
-            for there in panels[number:]:
+            for there in self.panels[max(number, old) :]:
                 # No name holds what is made for one panel while the next is made.
                 self._compare(left, here, left if there == here else self.table.rows(there), there)
                 done += 1
@@ -85,8 +97,8 @@ class Tiles:
             two = right[columns.start - there.start : columns.stop - there.start]
             product = self._product(one, two, room)
             with ExitStack() as held:  # ascending, so that no two threads wait for each other
-                for number in sorted({rows.start // self.side, columns.start // self.side}):
-                    held.enter_context(self._locks[number])
+                for start in sorted({rows.start, columns.start}):
+                    held.enter_context(self._locks[start])
                 keep_lowest_of_both(
                     product,
                     self._own(one),
@@ -115,11 +127,13 @@ class Tiles:
                 product = self._product(rows, part, room)
                 keep_lowest(product, self._own(rows), self._own(part), *self._lowest(here), 0)
 
-        for panel in _blocks(slice(0, self.total), self.panel):
+        later = slice(self.first, self.total)
+        for panel in (rows for rows in self.panels if rows.start >= self.first):
             made = self.table.rows(panel).split(self.side)
             self._share_out([*zip(_blocks(panel, self.side), made, strict=True)], compare)
         # In another tile, a pair's bound differs by what is rounded.
-        self.value[:] = self.value[:, :1] + 2 * self.table.error * self.table.points.norm.unsqueeze(1)
+        error = 2 * self.table.error * self.table.points.norm[later].unsqueeze(1)
+        self.value[later] = self.value[later, :1] + error
         self.column.fill_(-1)
 
     def _share_out(self, tasks: Sequence[Task], compare: Callable[[Task, Tensor], None]) -> None:

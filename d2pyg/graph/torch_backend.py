@@ -22,10 +22,15 @@ def torch_neighbors(points: Points, k: int, bar: Progress) -> tuple[Tensor, Tens
     Elsewhere it is 2 N^2 d, a chunk of rows at a time.
     """
     count = min(k + EXTRA, len(points) - 1)
-    if points.device.type == "cpu" and len(points) >= 2 * count and _is_much(points):
+    if by_tiles(points, count):
         table = points.tables[0]
         return certified(points, table, *Tiles(table, count).find(bar), k)
     return nearest_of(points, torch.arange(len(points), device=points.device), k, bar)
+
+
+def by_tiles(points: Points, count: int) -> bool:
+    """Whether tiles serve these points, with so many bounds a row."""
+    return points.device.type == "cpu" and len(points) >= 2 * count and _is_much(points)
 
 
 def _is_much(points: Points) -> bool:

@@ -434,3 +434,29 @@ def test_every_method_has_the_ids_of_a_source(table, tmp_path):
     assert d2pyg.prune_dataset(names, source, source["loss"], budget=3) == [
         names[i] for i in sorted(d2pyg.select(source, table["loss"], budget=3))
     ]
+
+
+@pytest.mark.parametrize("towers", [["l14_img"], ["l14_img", "l14_txt"]])
+def test_a_graph_grows_and_shrinks_by_shards(towers, table, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in "old", "new", "all":
+        (tmp_path / name).mkdir()
+    made.write_datacomp(tmp_path / "all", table)
+    for path in (tmp_path / "all").iterdir():
+        home = "new" if path.stem in made.NAMES[4:] else "old"
+        (tmp_path / home / path.name).write_bytes(path.read_bytes())
+    old, new, both = (d2pyg.open(name, towers) for name in ("old", "new", "all"))
+    graph = d2pyg.knn_graph(old, k=4)
+    if len(towers) == 1:  # of joined embeddings, the scales are those of the first samples
+        grown = d2pyg.extend_graph(graph, old, new)
+        assert torch.equal(grown.edge_attr, d2pyg.knn_graph(both, k=4).edge_attr)
+        run(f"graph old:{towers[0]} --k 4 --out g.pt")
+        run(f"extend g.pt old:{towers[0]} new:{towers[0]} --out more.pt")
+        assert torch.equal(d2pyg.load_graph("more.pt").edge_attr, grown.edge_attr)
+        (tmp_path / "keep.txt").write_text("\n".join(table["uid"][: len(old)]))
+        run(f"shrink more.pt all:{towers[0]} keep.txt --out less.pt")
+        assert torch.equal(d2pyg.load_graph("less.pt").edge_attr, graph.edge_attr)
+    else:
+        grown = d2pyg.extend_graph(graph, old, new)
+        arrays = [[np.asarray(part) for part in source.parts] for source in (old, new)]
+        assert torch.equal(grown.edge_attr, d2pyg.extend_graph(graph, *arrays).edge_attr)

@@ -18,6 +18,9 @@ examples:
   Then select from it:
     d2pyg select graph.pt --scores scores.npy --k 5 --keep 0.3 --out coreset.npz
     d2pyg sweep graph.pt --scores scores.npy --keep 0.1 0.3 --k 1 5 15 --out sweep.csv
+  Add new samples, or keep only some:
+    d2pyg extend graph.pt embeddings.npy new.npy --out larger.pt
+    d2pyg shrink graph.pt embeddings.npy coreset.npz --out smaller.pt
 
 --json prints one object on stdout:
   out            the file written
@@ -57,8 +60,7 @@ def add_to(commands: Any) -> None:
     options.add_recall(add)
 
     add = parser.add_argument_group("expert").add_argument
-    add("--memory", type=options.real, metavar="BYTES",
-        help="bytes for the search, such as 4e9 (default: a quarter of the free memory)")  # fmt: skip
+    options.add_memory(add)
     options.add_device(add)
     options.add_progress(add)
     options.add_last(add)

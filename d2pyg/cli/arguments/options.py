@@ -126,6 +126,12 @@ def add_engine(add: Add) -> None:
         help=f"greedy loop: auto, {', '.join(names('engine'))} (default auto)")  # fmt: skip
 
 
+def add_memory(add: Add) -> None:
+    """Memory of a search."""
+    add("--memory", type=real, metavar="BYTES",
+        help="bytes for the search, such as 4e9 (default: a quarter of the free memory)")  # fmt: skip
+
+
 def add_device(add: Add) -> None:
     """The device to compute on."""
     add("--device", metavar="NAME", help="where to compute: cpu, cuda, cuda:1, ... (default cpu)")

@@ -15,7 +15,19 @@ from d2pyg._base.choice import check_choice, nearest
 from d2pyg._base.registry import FAMILIES, check_name
 from d2pyg._version import __version__
 from d2pyg.cli import streams
-from d2pyg.cli.arguments import compare, demo, duplicates, explain, graph, score, select, sweep, take
+from d2pyg.cli.arguments import (
+    compare,
+    demo,
+    duplicates,
+    explain,
+    extend,
+    graph,
+    score,
+    select,
+    shrink,
+    sweep,
+    take,
+)
 from d2pyg.cli.arguments.options import allowed
 
 USAGE_STATUS = 2
@@ -33,7 +45,19 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"d2pyg {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND")
-    for command in (select, take, graph, sweep, score, explain, compare, duplicates, demo):
+    for command in (
+        select,
+        take,
+        graph,
+        extend,
+        shrink,
+        sweep,
+        score,
+        explain,
+        compare,
+        duplicates,
+        demo,
+    ):
         command.add_to(commands)
     parser.commands = list(commands.choices)
     if not argv:
