@@ -54,8 +54,8 @@ def add_to(commands: Any) -> None:
         help="file of the samples to keep: a coreset, a mask or a list of indices; with --ids, .txt "
         "and .json lists hold names")  # fmt: skip
     add("--ids", metavar="FILE",
-        help="N names of the samples (default: the column id, uid or key beside the embeddings; none: no "
-        "names)")  # fmt: skip
+        help="N names of the samples (default: the column id, uid or key beside the embeddings; "
+        "none: no names)")  # fmt: skip
 
     add = parser.add_argument_group("output").add_argument
     options.add_out(add, GRAPH_SUFFIXES)
