@@ -50,6 +50,7 @@ test-extensions: $(READY_DEV)
 	$(PYTHON) -c 'import pynndescent' 2>/dev/null || $(PYTHON) -m pip install -q -e '.[ann]'
 	$(PYTHON) -c 'import apricot' 2>/dev/null || $(PYTHON) -m pip install -q apricot-select
 	$(PYTHON) -c 'import datasets, pandas, polars' 2>/dev/null || $(PYTHON) -m pip install -q datasets pandas polars
+	$(PYTHON) -c 'import lance' 2>/dev/null || $(PYTHON) -m pip install -q -e '.[lance]'
 	$(PYTHON) -c 'import accelerate, transformers' 2>/dev/null || $(PYTHON) -m pip install -q accelerate transformers
 	$(PYTHON) -c 'import webdataset, zstandard' 2>/dev/null || $(PYTHON) -m pip install -q webdataset zstandard
 	$(PYTHON) -m pytest -m extensions

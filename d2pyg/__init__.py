@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from d2pyg._version import __version__
 
 if TYPE_CHECKING:
-    from d2pyg import baselines, graph, metrics, nn, plot, scores, transforms
+    from d2pyg import baselines, graph, metrics, nn, plot, scores, sources, transforms
     from d2pyg._base.registry import register
     from d2pyg.coreset.coreset import Coreset
     from d2pyg.data.dataset import prune_dataset, take
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from d2pyg.selection.greedy_select import greedy_select
     from d2pyg.selection.repeat import repeat
     from d2pyg.selection.select import select
+    from d2pyg.sources.opening import open  # noqa: A004
 
-_MODULES = ("baselines", "graph", "metrics", "nn", "plot", "scores", "transforms")
+_MODULES = ("baselines", "graph", "metrics", "nn", "plot", "scores", "sources", "transforms")
 _HOME = {
     "Coreset": "coreset.coreset",
     "CoresetSampler": "data.sampler",
@@ -45,6 +46,7 @@ _HOME = {
     "greedy_select": "selection.greedy_select",
     "knn_graph": "graph",
     "load_graph": "graph",
+    "open": "sources.opening",
     "prune_dataset": "data.dataset",
     "register": "_base.registry",
     "repeat": "selection.repeat",
@@ -72,6 +74,7 @@ __all__ = [
     "load_graph",
     "metrics",
     "nn",
+    "open",
     "plot",
     "prune_dataset",
     "register",
@@ -80,6 +83,7 @@ __all__ = [
     "scores",
     "select",
     "shrink_graph",
+    "sources",
     "sweep",
     "take",
     "take_files",

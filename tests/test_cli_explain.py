@@ -126,3 +126,20 @@ def test_help_teaches(capsys):
     shown = capsys.readouterr().out
     for word in "coreset.npz 12 40", "relative paths", "SAMPLE is a name", "score_last":
         assert word in shown
+
+
+def test_files_that_have_changed(files, capsys):
+    x, scores, _ = files
+    run("select x.npy --scores s.npy --budget 20 --out c.npz")
+    for name, values in ("x", x), ("s", scores):
+        np.save(f"{name}.npy", np.flip(values, 0))
+        capsys.readouterr()
+        assert main(["explain", "c.npz", "3"]) == 2
+        message = {"x": "'embeddings'", "s": "'scores'"}[name]
+        err = capsys.readouterr().err
+        assert (
+            f"files of {message} that 'coreset' was selected from (got '{name}.npy' with other content"
+            in err
+        )
+        np.save(f"{name}.npy", values)
+    run("explain c.npz 3")

@@ -49,6 +49,7 @@ def test_extend_and_shrink(by_class, files, capsys):
     assert summary.pop("seconds") > 0
     assert summary == {
         "out": "more.pt", "nodes": 80, "edges": 400, "k": 5, "metric": "cosine", "backend": "torch",
+        "recall": None,
     }  # fmt: skip
     np.save("keep.npy", np.arange(60))
     run("shrink more.pt all.npz:x keep.npy --out less.pt --verbose")

@@ -76,6 +76,8 @@ def test_select_takes_a_graph(labels, files):
     one, two = Coreset.load("one.npz"), Coreset.load("two.npz")
     assert one.settings.pop("files")["embeddings"] == "g.pt"
     assert two.settings.pop("files")["embeddings"] == "x.npy"
+    assert one.settings.pop("read")["embeddings"]["format"] == "pt"
+    assert two.settings.pop("read")["embeddings"]["format"] == "npy"
     assert one.settings == two.settings
     assert one.index.tolist() == two.index.tolist()
 
@@ -133,7 +135,7 @@ BAD = [
     ("graph x.npy --out g.npz", "'out' to end in one of .pt (got 'g.npz')"),
     ("graph x.npy --labels s.npy --out g.pt", "'labels' to be integers"),
     ("graph y.pt --out ./y.pt", "'out' to differ from the inputs"),
-    ("graph old.pt --out g.pt", "'embeddings' to name one of the arrays in 'old.pt': edge_index"),
+    ("graph old.pt --out g.pt", "'embeddings' to be a tensor or an array (got a graph"),
     ("select old.pt --keep 0.1 --metric cosine --out c.npz", "'metric' to be left out with a graph"),
     ("select old.pt --keep 0.1 --k 4 --out c.npz", "'k' to be between 1 and 3, the graph's own k"),
     ("select old.pt --keep 0.1 --labels y.pt --out c.npz", "between samples of different labels"),

@@ -163,7 +163,10 @@ def test_refuses(tmp_path, capsys):
     for words, match in [
         ("--initial names.txt x.npy", "Write it before --initial, which takes all files after it"),
         ("--method hardest --initial names.txt", "'embeddings' or 'scores' with 'initial' (got no"),
-        ("number.npy --initial names.txt", "'embeddings' or 'scores' with 'initial' (got no array"),
+        (
+            "number.npy --initial names.txt",
+            "'number.npy' to be an array with rows (got a single number)",
+        ),
     ]:
         assert main(f"select --budget 3 --out c.npz {words}".split()) == 2
         assert match in capsys.readouterr().err

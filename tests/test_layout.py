@@ -11,6 +11,7 @@ import d2pyg
 # From the ground up. Rooms of one floor do not know each other.
 FLOORS = [
     {"_version", "_base"},
+    {"sources"},
     {"graph"},
     {"nn", "metrics"},
     {"scores", "greedy"},

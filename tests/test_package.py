@@ -67,6 +67,7 @@ def test_what_is_installed_with_it():
         "docs",
         "faiss",
         "io",
+        "lance",
         "notebooks",
         "pandas",
         "zstd",

@@ -20,6 +20,7 @@ MODULES = (
     "plot",
     "scores",
     "scores.lightning",
+    "sources",
     "transforms",
 )
 

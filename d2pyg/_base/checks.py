@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set, ValuesView
+from collections.abc import Callable, Iterator, Sequence, Set, ValuesView
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from d2pyg._base.arrays import ArrayLike, as_array, as_signed, as_tensor, check_unmasked, remedy_for
 from d2pyg._base.choice import check_choice, shown
+from d2pyg._base.located import Located
 from d2pyg._base.no_values import NoValues
 from d2pyg._base.rows import as_rows
 from d2pyg._base.scalars import (
@@ -88,7 +89,7 @@ def as_embeddings(values: ArrayLike, name: str = "embeddings") -> Tensor:
             f"Expected {name!r} to have at least one sample and one feature "
             f"(got shape {tuple(tensor.shape)}). Check that the file or array is complete."
         )
-    check_finite(name, tensor)
+    check_finite(name, tensor, given.place_of if isinstance(given, Located) else str)
     return tensor
 
 
@@ -97,7 +98,7 @@ def is_finite(tensor: Tensor) -> bool:
     return not tensor.numel() or bool(torch.stack(tensor.aminmax()).isfinite().all())
 
 
-def check_finite(name: str, tensor: Tensor) -> None:
+def check_finite(name: str, tensor: Tensor, place_of: Callable[[int], str] = str) -> None:
     """Refuses NaN and infinity, and says how many rows have them and which is the first."""
     rows_together = max(1, _CHECK_ELEMENTS // max(1, tensor[:1].numel()))
     bad_rows, first = 0, -1
@@ -113,7 +114,7 @@ def check_finite(name: str, tensor: Tensor) -> None:
     if bad_rows:
         raise ValueError(
             f"Expected {name!r} to be finite (got NaN or infinity in {bad_rows} of {len(tensor)} "
-            f"rows, the first at row {first}). Repair or leave out these samples."
+            f"rows, the first at row {place_of(first)}). Repair or leave out these samples."
         )
 
 

@@ -44,11 +44,15 @@ class Arrays(Mapping[str, Any]):
         self._content: Any = np.lib.npyio.NpzFile(file, allow_pickle=False)
 
     def __getitem__(self, key: str) -> Any:
+        self.header(key)
+        return self._content[key]
+
+    def header(self, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """The shape and dtype of an array, checked against its size."""
         archive: zipfile.ZipFile = self._content.zip
         info = archive.getinfo(f"{key}.npy" if f"{key}.npy" in archive.namelist() else key)
         with archive.open(info) as file:
-            _check_header(file, info)
-        return self._content[key]
+            return _checked_header(file, info)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._content)
@@ -95,6 +99,8 @@ def explained(path: Path, error: Exception) -> tuple[str, str]:
 
 def _other_kind(path: Path) -> tuple[str, str] | None:
     """What a file is that is not what its suffix says, and what to do."""
+    if path.is_dir():
+        return None
     with path.open("rb") as file:
         head = file.read(256)
     if not head:
@@ -138,7 +144,7 @@ def _reason(path: Path, error: Exception) -> str:
     return text[:120]
 
 
-def _check_header(file: IO[bytes], info: zipfile.ZipInfo) -> None:
+def _checked_header(file: IO[bytes], info: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """An array's header has to say what is there: NumPy takes its memory first, and reads then."""
     version = np.lib.format.read_magic(file)
     read = (
@@ -146,10 +152,11 @@ def _check_header(file: IO[bytes], info: zipfile.ZipInfo) -> None:
     )
     shape, _, dtype = read(file)
     if dtype.hasobject:
-        return  # for NumPy to refuse
+        return shape, dtype  # for NumPy to refuse
     if file.tell() + math.prod(shape) * dtype.itemsize != info.file_size:
         raise ValueError(f"the size of {info.filename!r} is not what its header says")
     check_size(info.file_size, info.compress_size)
+    return shape, dtype
 
 
 def _check_archive(file: IO[bytes]) -> None:

@@ -11,7 +11,7 @@ from d2pyg._base.choice import check_choice, shown
 
 T = TypeVar("T")
 
-FAMILIES = ("kernel", "forward", "reverse", "metric", "backend", "engine", "method")
+FAMILIES = ("kernel", "forward", "reverse", "metric", "backend", "engine", "method", "source")
 _TABLE: dict[str, dict[str, Any]] = {family: {} for family in FAMILIES}
 
 
@@ -22,10 +22,11 @@ def register(family: str, name: str) -> Callable[[T], T]:
     replaces the old one. A different definition cannot use a name that is taken.
 
     Args:
-        family: ``"kernel"``, ``"forward"``, ``"reverse"``, ``"metric"``, ``"backend"``, ``"engine"``
-            or ``"method"`` (of selection; ``d2pyg.select`` is ``"d2"``). d2pyg creates a forward layer
-            with ``gamma``, ``kernel`` and ``update``, a reverse message with ``gamma`` and ``kernel``,
-            and any other class without arguments.
+        family: ``"kernel"``, ``"forward"``, ``"reverse"``, ``"metric"``, ``"backend"``, ``"engine"``,
+            ``"method"`` (of selection; ``d2pyg.select`` is ``"d2"``) or ``"source"`` (a format of files,
+            a :class:`d2pyg.sources.Table`). d2pyg creates a forward layer with ``gamma``, ``kernel`` and
+            ``update``, a reverse message with ``gamma`` and ``kernel``, a source with a path and the
+            name of the argument, and any other class without arguments.
         name: The name to pass, as in ``select(..., kernel=name)``.
 
     Raises:

@@ -20,6 +20,7 @@ from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings, as_embedded
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 from d2pyg.selection.request import Task
+from d2pyg.selection.sourced import sourced
 
 Method = TypeVar("Method", bound=Callable[..., Coreset])
 
@@ -60,7 +61,7 @@ def method(name: str) -> Callable[[Method], Method]:
             for key, default in _DEFAULTS.items()
         ]
         function.__signature__ = signature.replace(parameters=own + shared)  # type: ignore[attr-defined]
-        return register("method", name)(function)
+        return register("method", name)(sourced(function))
 
     return add
 

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from d2pyg._base.io import read_array
 from d2pyg._base.options import FIGURE_SUFFIXES, TABLE_SUFFIXES
 from d2pyg._base.outputs import check_output, replacing_all
 from d2pyg._base.text import printable
@@ -15,6 +14,7 @@ from d2pyg.cli import common, streams
 from d2pyg.coreset.coreset import Coreset
 from d2pyg.evaluate.comparison import compare, duplicate_threshold
 from d2pyg.plot import plot_coresets
+from d2pyg.sources.spec import read_array
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
                 f"--figure."
             )
     coresets = {path: _read(path) for path in arguments.coresets}
-    read = common.read_inputs(given)
+    read = common.read_inputs(given).values
     threshold = arguments.threshold
     if threshold is None and read["embeddings"] is not None:
         bars = common.progress(arguments)

@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> None:
     listed = {name: check_target(name, path) for name, path in asked.items() if path is not None}
     given = common.given(arguments, _INPUTS)
     common.check_files(given, {"out": out, **listed})
-    files = common.read_inputs(given)
+    files = common.read_inputs(given, named=True).values
     found = duplicates(
         files.pop("embeddings"),
         arguments.threshold,

@@ -7,7 +7,7 @@ import json
 
 from d2pyg.cli import common, streams
 from d2pyg.coreset.coreset import Coreset
-from d2pyg.selection.repeat import repeat
+from d2pyg.selection.repeat import check_read, repeat
 
 _INPUTS = ("embeddings", "scores", "labels")
 
@@ -18,14 +18,20 @@ def run(arguments: argparse.Namespace) -> None:
     samples = [_index(coreset, sample, arguments.index) for sample in arguments.samples]
     named = coreset.settings.get("files", {})
     given = {name: getattr(arguments, name) or named.get(name) for name in _INPUTS}
+    moved = [name for name in _INPUTS if getattr(arguments, name)]
+    ids = coreset.settings.get("read", {}).get("embeddings", {}).get("ids")
+    given["ids"] = "none" if ids is None or "embeddings" in moved else f":{ids}"
     if given["embeddings"] is None:
         raise ValueError(
             f"Expected 'embeddings' for a coreset whose file does not say where they are (got "
             f"{arguments.coreset!r}). Pass --embeddings, and --scores and --labels if it had them."
         )
+    inputs = common.read_inputs(given)
+    del inputs.values["ids"]  # the coreset has them; the source's say whether rows are in their order
+    check_read(coreset, {name: read for name, read in inputs.read.items() if name not in moved})
     again = repeat(
         coreset,
-        **common.read_inputs(given),
+        **inputs.values,
         device=arguments.device,
         progress=common.progress(arguments),
     )

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from torch_geometric.data import Data
 
-from d2pyg._base.io import read_array
 from d2pyg._base.options import GRAPH_SUFFIXES
 from d2pyg._base.outputs import check_output
 from d2pyg.cli import common, streams
@@ -23,13 +22,12 @@ def run(arguments: argparse.Namespace) -> None:
     out = check_output("out", arguments.out, GRAPH_SUFFIXES)
     given = common.given(arguments, ("embeddings", "labels"))
     common.check_files(given, {"out": out})
-    embeddings = read_array("embeddings", given["embeddings"])
-    labels = common.read_inputs({"labels": given.get("labels")})["labels"]
+    files = common.read_inputs(given).values
     with common.in_words_of_options({"batch": "labels"}):
         graph = knn_graph(
-            embeddings,
+            files["embeddings"],
             arguments.k,
-            batch=labels,
+            batch=files.get("labels"),
             **common.given(arguments, ("metric", "backend", "recall", "device", "memory")),
             progress=common.progress(arguments),
         )

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from d2pyg._base.choice import shown
-from d2pyg._base.io import check_input, path_of, read_array, readable
+from d2pyg._base.io import check_input, readable
 from d2pyg._base.names import Names, as_ids
 from d2pyg._base.options import CORESET_SUFFIXES
 from d2pyg.cli.common import in_words_of_options
@@ -23,6 +23,7 @@ from d2pyg.coreset.coreset import Coreset
 from d2pyg.coreset.lists import read_list
 from d2pyg.scores.recorder import Recorder
 from d2pyg.selection.initial import as_initial, named
+from d2pyg.sources.spec import path_of, read_array
 
 _NAME = "initial"
 _EITHER = "Pass names in a .txt or .json file, or indices in a coreset's, such as .npz."

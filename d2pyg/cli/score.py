@@ -11,12 +11,12 @@ import numpy as np
 from torch import Tensor
 
 from d2pyg import scores
-from d2pyg._base.io import read_array
 from d2pyg._base.options import ARRAY_SUFFIXES
 from d2pyg._base.outputs import check_output, replacing
 from d2pyg.cli import common, streams
 from d2pyg.cli.arguments.score import FROM_EMBEDDINGS, FROM_LOSSES, FROM_TRAINING
 from d2pyg.scores.recorder import Recorder
+from d2pyg.sources.spec import open_spec, read_array
 
 _RECORDERS = ("window", "el2n_epochs", "margin")  # options a recorder got when it was made
 _PARAMETERS = {"el2n_epochs": "epochs", "prototypes": "num_prototypes"}
@@ -44,11 +44,11 @@ def run(arguments: argparse.Namespace) -> None:
             score = getattr(Recorder.load(arguments.dynamics), name)(**options)
         elif sources == ("embeddings",):
             bars = {"progress": common.progress(arguments)} if name == "neighbor_distance" else {}
-            embeddings = read_array("embeddings", arguments.embeddings)
+            embeddings = open_spec("embeddings", arguments.embeddings, ids=None)
             score = getattr(scores, name)(embeddings, **options, **bars)
         else:
             epochs: list[Any] = [read_array("logits", part) for part in parts]
-            labels = common.read_inputs({"labels": arguments.labels})["labels"]
+            labels = common.read_inputs({"labels": arguments.labels}).values["labels"]
             logits = epochs[0] if len(epochs) == 1 else epochs
             score = getattr(scores, name)(logits, labels, **options)
     with replacing(out) as file:

@@ -37,7 +37,10 @@ def run(arguments: argparse.Namespace) -> None:
     methods.check_options(name, method, options)
     given = {key: file for key, file in options.items() if key in (*INPUTS, *arguments.files)}
     common.check_files(given, {"out": out, **besides})
-    files = common.read_inputs({key: file for key, file in given.items() if key != "initial"})
+    inputs = common.read_inputs(
+        {key: file for key, file in given.items() if key != "initial"}, named="ids" in parameters(method)
+    )
+    files = inputs.values
     if "initial" in given:
         files["initial"] = read_initial(given["initial"], files)
     if "progress" in parameters(method):
@@ -45,6 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
     coreset = method(**{**options, **files})
     initial = as_initial(files.get("initial"), len(coreset.scores), coreset.ids)
     coreset.settings.setdefault("initial", initial.tolist())  # a method of the user's may not record it
+    coreset.settings["read"] = inputs.read
     coreset.settings["files"] = {key: given.get(key) for key in (*INPUTS, *given)}
     total = len(coreset.scores)
     score = torch.ones(total)  # where a method has no use for scores

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import time
 
-from d2pyg._base.io import read_array
 from d2pyg._base.names import as_ids
 from d2pyg._base.options import GRAPH_SUFFIXES
 from d2pyg._base.outputs import check_output
@@ -25,13 +24,14 @@ def run(arguments: argparse.Namespace) -> None:
     common.check_files(given, {"out": out})
     graph = read_graph("graph", given["graph"])
     total = int(graph.num_nodes or 0)
-    ids = as_ids(read_array("ids", given["ids"]), total) if "ids" in given else None
+    files = common.read_inputs(common.given(arguments, ("embeddings", "ids")), named=True).values
+    ids = None if files["ids"] is None else as_ids(files["ids"], total)
     with common.in_words_of_options({"initial": "keep"}):
         content = content_of(given["keep"])
         keep = content if isinstance(content, Coreset) else of_content(content, total, ids)
     less = shrink_graph(
         graph,
-        read_array("embeddings", given["embeddings"]),
+        files["embeddings"],
         keep,
         **common.given(arguments, ("device", "memory")),
         progress=common.progress(arguments),

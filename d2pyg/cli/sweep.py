@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> None:
     out = check_output("out", arguments.out, TABLE_SUFFIXES)
     given = common.given(arguments, _INPUTS)
     common.check_files(given, {"out": out})
-    files = common.read_inputs(given)
+    files = common.read_inputs(given).values
     names = (*_SWEPT, *METHOD, "backend", "recall", "engine", "device")
     options = common.given(arguments, names)
     rows = sweep(files.pop("embeddings"), **files, **options, progress=common.progress(arguments))

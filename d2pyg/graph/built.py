@@ -16,6 +16,7 @@ from d2pyg.graph.joined import Joined, JoinedMetric
 from d2pyg.graph.metric import Metric, PairwiseMetric
 from d2pyg.graph.order import by_target
 from d2pyg.graph.record import ANEW, fitted_metric, groups_of
+from d2pyg.sources.source import Source
 
 _DRAWN, _SEED = 256, 0  # nodes
 _ROUNDING = 2.0**-30  # of the farthest neighbor's distance, between devices; float32 rounds off more
@@ -85,7 +86,7 @@ class Built:
                 f"alone). Pass the embeddings of the samples."
             )
         if isinstance(self.metric, JoinedMetric):
-            given = embeddings.parts if isinstance(embeddings, Joined) else embeddings
+            given = embeddings.parts if isinstance(embeddings, Joined | Source) else embeddings
             if not isinstance(given, list | tuple) or len(given) != len(self.metric.dims):
                 raise ValueError(
                     f"Expected {name!r} to be a list of {len(self.metric.dims)} arrays, as the graph is "

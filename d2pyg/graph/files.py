@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import degree
 
 from d2pyg._base.checks import as_tensor
-from d2pyg._base.content import check_size, load_pt
-from d2pyg._base.io import array_in, check_input, path_of, read_array, readable
+from d2pyg._base.content import check_size
+from d2pyg._base.io import check_input
 from d2pyg._base.options import GRAPH_SUFFIXES
 from d2pyg._base.outputs import check_output, replacing
 from d2pyg.graph.edges import Edges, edges_of
+from d2pyg.sources.pt import Pt
 
 _NEEDED = ("edge_index", "edge_attr", "num_nodes")
 
@@ -83,23 +83,14 @@ def load_graph(path: str | os.PathLike[str]) -> Data:
 def read_graph(name: str, path: str | os.PathLike[str]) -> Data:
     """The same, for the argument ``name``."""
     path = check_input(name, path, GRAPH_SUFFIXES)
-    return _graph(name, path, _content(name, path))
+    return _graph(name, path, Pt(path, name).content)
 
 
-def read_graph_or_array(name: str, spec: str) -> Data | Tensor | np.ndarray[Any, Any]:
-    """The graph of a ``.pt`` file that holds one, or else its array."""
-    path = path_of(spec)
-    if path.suffix not in GRAPH_SUFFIXES or str(path) != str(Path(spec)):
-        return read_array(name, spec)
-    content = _content(name, check_input(name, path, GRAPH_SUFFIXES))
-    if isinstance(content, Mapping) and "edge_index" in content:
-        return _graph(name, path, content)
-    return array_in(name, path, content)
-
-
-def _content(name: str, path: Path) -> Any:
-    with readable(name, path):
-        return load_pt(path)
+def graph_in(name: str, file: Pt) -> Data | None:
+    """The graph of a ``.pt`` file, if it holds one."""
+    content = file.content
+    is_graph = isinstance(content, Mapping) and "edge_index" in content
+    return _graph(name, file.path, content) if is_graph else None
 
 
 def _graph(name: str, path: Path, content: Any) -> Data:

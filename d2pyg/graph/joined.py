@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from d2pyg._base.checks import as_embeddings, as_real, shown
+from d2pyg._base.checks import ArrayLike, as_embeddings, as_real, shown
 from d2pyg.graph.lengths import check_range
 from d2pyg.graph.metric import Metric, PairwiseMetric, as_metric
 
@@ -45,7 +45,7 @@ class Joined:
 
     def __init__(
         self,
-        embeddings: Sequence[Tensor | np.ndarray[Any, Any]],
+        embeddings: Sequence[ArrayLike],
         weights: Sequence[float] | None = None,
         scale: str | Sequence[float] | None = "rms",
         metric: str | Metric | PairwiseMetric | Sequence[str | Metric] = "euclidean",

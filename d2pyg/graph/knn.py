@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
@@ -24,6 +25,7 @@ from d2pyg.graph.points import Points
 from d2pyg.graph.preflight import warn_if_long
 from d2pyg.graph.recall import Survey
 from d2pyg.graph.record import record, set_groups
+from d2pyg.sources.source import Source
 
 Embeddings: TypeAlias = ArrayLike | Joined
 
@@ -53,7 +55,7 @@ def knn_graph(
     Args:
         embeddings: [N, d], any float type; memory-mapped arrays are read in chunks. A list or a column
             of vectors becomes the rows. Several embeddings of the same samples, as a list of [N, d_m]
-            or a :class:`~d2pyg.graph.Joined`, are used together.
+            or a :class:`~d2pyg.graph.Joined`, are used together. Or what :func:`d2pyg.open` returns.
         k: Neighbors per sample, 1 to N - 1. With ``batch``, a group of n samples gives each of them
             min(k, n - 1).
         metric: ``"euclidean"``, ``"cosine"``, ``"mahalanobis"`` (covariance estimated),
@@ -107,9 +109,12 @@ def knn_graph(
 def as_embedded(embeddings: Any, metric: str | Metric | PairwiseMetric) -> Tensor | Joined:
     """Checked embeddings: one tensor, or several joined."""
     if isinstance(embeddings, list | tuple):
-        parts = [as_rows(f"embeddings[{m}]", part) for m, part in enumerate(embeddings)]
+        rows = [np.asarray(part) if isinstance(part, Source) else part for part in embeddings]
+        parts = [as_rows(f"embeddings[{m}]", part) for m, part in enumerate(rows)]
         if are_several(parts):
             return Joined(parts, metric=metric)
+    if isinstance(embeddings, Source) and len(embeddings.parts) > 1:
+        return Joined(embeddings.parts, metric=metric)
     if isinstance(embeddings, Joined):
         if not isinstance(metric, str) or metric != "euclidean":
             raise ValueError(

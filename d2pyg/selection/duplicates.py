@@ -21,8 +21,10 @@ from d2pyg.graph.metric import Metric
 from d2pyg.graph.points import Points
 from d2pyg.graph.ranking import of_pairs
 from d2pyg.graph.within import join_within, joined_by
+from d2pyg.selection.sourced import sourced
 
 
+@sourced
 def duplicates(
     embeddings: Embeddings,
     threshold: float,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch_geometric.data import Data
 
@@ -13,8 +15,11 @@ from d2pyg.coreset.coreset import Coreset
 from d2pyg.graph.edges import edges_of, own_k
 from d2pyg.graph.joined import Joined
 from d2pyg.graph.knn import Embeddings
+from d2pyg.graph.metric import as_metric
 from d2pyg.scores.given import Scores
 from d2pyg.selection.select import select
+from d2pyg.sources.description import changed
+from d2pyg.sources.source import Source
 
 _NUMBER, _NONE = (int, float), type(None)
 _PASSED: dict[str, tuple[type, ...]] = {  # settings that are arguments of select, and what they can be
@@ -71,7 +76,8 @@ def repeat(
 
     Raises:
         ValueError: If the settings are not those of ``select``, are damaged, name Python objects, or
-            give other picks with these inputs.
+            give other picks with these inputs; or if ``embeddings`` are a :func:`d2pyg.open` of files
+            that have changed.
 
     Example:
         >>> import tempfile
@@ -90,6 +96,9 @@ def repeat(
             f"Select again by the method that made it."
         )
     _check_kinds(settings, len(coreset.scores))
+    if isinstance(embeddings, Source):
+        check_read(coreset, {"embeddings": embeddings.description})
+        _check_order(coreset, embeddings)
     classes = settings["num_classes"]
     if (labels is None) != (classes is None):
         made, got = ("without", "some") if classes is None else (f"with {classes} classes of", "none")
@@ -119,6 +128,33 @@ def repeat(
     return again
 
 
+def check_read(coreset: Coreset, read: Mapping[str, dict[str, Any]]) -> None:
+    """The files of each argument are as they were, where the coreset says how they were."""
+    before = coreset.settings.get("read")
+    for name, now in read.items():
+        was = before.get(name) if isinstance(before, dict) else None
+        difference = changed(was, now) if isinstance(was, dict) else None
+        if difference:
+            raise ValueError(
+                f"Expected the files of {name!r} that 'coreset' was selected from (got {difference}). "
+                f"Restore them, or select again."
+            )
+
+
+def _check_order(coreset: Coreset, source: Source) -> None:
+    """Names of a source say whether its rows are in the same order."""
+    if coreset.ids is None or source.ids is None or len(coreset.ids) != len(source):
+        return
+    other = np.flatnonzero(coreset.ids != source.ids)
+    if len(other):
+        row = int(other[0])
+        raise ValueError(
+            f"Expected the rows that 'coreset' was selected from, in their order (got id "
+            f"{source.ids[row]!s:.40} in row {source.place_of(row)}, not {coreset.ids[row]!s:.40}). "
+            f"Restore the order, or select again."
+        )
+
+
 def _check_kinds(settings: dict[str, Any], total: int) -> None:
     """Checks that each setting has a type that ``select`` writes. ``select`` checks the values."""
     for name, kinds in _NEEDED.items():
@@ -146,9 +182,20 @@ def _graph_options(settings: dict[str, Any], embeddings: Any) -> dict[str, Any]:
     if settings["backend"] is not None:  # None: of a graph that says none, or nothing was left to search
         options["backend"] = settings["backend"]
         options["recall"] = (settings["recall"] or {}).get("asked")
-    if isinstance(embeddings, Joined | list | tuple):
+    if isinstance(embeddings, Joined):
         return options
-    return {**options, "metric": settings["metric"]}
+    metric = settings["metric"]
+    if isinstance(metric, str) and metric.startswith("JoinedMetric("):
+        metric = _of_parts(metric)
+    return {**options, "metric": metric}
+
+
+def _of_parts(joined: str) -> str | None:
+    """The name of the metric that all of several embeddings have; None if it has no name."""
+    for name in choices("metric"):
+        if joined.count(f" * {as_metric(name)}") == joined.count(" * "):
+            return name
+    return None
 
 
 def _difference(one: Coreset, two: Coreset) -> str:

@@ -24,9 +24,11 @@ from d2pyg.nn.spread import spread
 from d2pyg.scores.given import Scores
 from d2pyg.selection.difficulty import difficulty_of
 from d2pyg.selection.request import Task
+from d2pyg.selection.sourced import sourced
 
 
 @register("method", "d2")
+@sourced
 def select(
     embeddings: Embeddings | Data,
     scores: Scores = None,
@@ -75,7 +77,8 @@ def select(
             dense in its own type (8 N d bytes for float64; float32 takes half). Integers of tables and
             sparse matrices become float32, or float64 if float32 is not exact. To build the graph once
             for many settings, pass a graph from :func:`d2pyg.knn_graph`. To combine several embeddings
-            of the same samples, pass a list or a :class:`d2pyg.graph.Joined`.
+            of the same samples, pass a list or a :class:`d2pyg.graph.Joined`. For files, pass what
+            :func:`d2pyg.open` returns.
         scores: Difficulty [N], >= 0, higher is harder; floats or integers. If you pass a
             :class:`d2pyg.scores.TrainingDynamics`, its ``borderline()`` scores are used. If you pass a
             :class:`d2pyg.scores.LossDynamics`, its ``mean_loss()`` is used. Default: nearly equal scores
@@ -138,7 +141,7 @@ def select(
             error. Initial samples are taken first, in the order given (a mask: by index), whatever their
             scores. They count as seats of their classes and are not in the result.
         ids: Your own names of the samples [N], integers or strings, all different. They are written to
-            files.
+            files. Default: those of :func:`d2pyg.open`, if the embeddings are from there.
         metric: ``"euclidean"`` (default) or another distance of :func:`d2pyg.knn_graph`. A graph has its
             own, so leave this out then.
         backend, recall: See :func:`d2pyg.knn_graph`. Leave it out with a graph.

@@ -9,8 +9,12 @@ import torch
 from torch_geometric.data import Data
 
 import d2pyg
+from d2pyg.cli.common import read_inputs
 from d2pyg.graph import nearest_graph
-from d2pyg.graph.files import read_graph_or_array
+
+
+def read_graph_or_array(name, spec):
+    return read_inputs({name: spec}).values[name]
 
 
 @pytest.fixture
@@ -215,7 +219,7 @@ def test_refuses_to_save(graph, tmp_path):
 def test_a_file_is_a_graph_or_an_array(graph):
     d2pyg.save_graph(graph, "graph.pt")
     assert_same(read_graph_or_array("embeddings", "./graph.pt"), graph)
-    assert torch.equal(read_graph_or_array("embeddings", "graph.pt:edge_attr"), graph.edge_attr)
+    assert torch.equal(read_graph_or_array("scores", "graph.pt:edge_attr"), graph.edge_attr)
     x = torch.ones(3, 2)
     torch.save(x, "x.pt")
     torch.save(x, "old.pt", _use_new_zipfile_serialization=False)

@@ -160,3 +160,64 @@ def test_refuses(data):
     graph = d2pyg.knn_graph(x, 3)
     with pytest.raises(ValueError, match=r"of d2pyg.select .got settings without 'keep'"):
         repeat(d2pyg.greedy_select(scores, graph, 20), graph, scores)
+
+
+@pytest.fixture
+def shards(tmp_path, rng):
+    x = rng.normal(size=(40, 3)).astype("float32")
+    for shard, rows in enumerate((slice(0, 15), slice(15, 40))):
+        np.savez(tmp_path / f"{shard}.npz", emb=x[rows], id=np.arange(40)[rows])
+    return tmp_path, x
+
+
+def test_files_that_have_changed(shards):
+    folder, x = shards
+    source = d2pyg.open(folder)
+    coreset = d2pyg.select(source, budget=8)
+    assert repeat(coreset, d2pyg.open(folder)).index.tolist() == coreset.index.tolist()
+    assert repeat(coreset, x).index.tolist() == coreset.index.tolist()
+    moved = folder.rename(folder.with_name("moved"))
+    assert repeat(coreset, d2pyg.open(moved, ids=None)).index.tolist() == coreset.index.tolist()
+
+    def refused(match):
+        with pytest.raises(
+            ValueError, match=rf"files of 'embeddings' that 'coreset' .*\(got {match}\). Restore"
+        ):
+            repeat(coreset, d2pyg.open(moved))
+
+    np.savez(moved / "1.npz", emb=x[15:] + 1, id=np.arange(15, 40))
+    refused("'1.npz' with other content")
+    np.savez_compressed(moved / "1.npz", emb=x[15:], id=np.arange(15, 40))
+    refused(r"'1.npz' of \d+ bytes, not \d+")
+    np.savez(moved / "1.npz", emb=x[15:39], id=np.arange(15, 39))
+    refused("'1.npz' of 24 rows, not 25")
+    (moved / "1.npz").rename(moved / "2.npz")
+    refused("'2.npz' in place of '1.npz'")
+    np.savez(moved / "1.npz", emb=x[15:], id=np.arange(15, 40))
+    refused("3 files, not 2, such as '2.npz'")
+    (moved / "2.npz").unlink()
+    assert repeat(coreset, d2pyg.open(moved)).index.tolist() == coreset.index.tolist()
+
+
+def test_rows_in_another_order(shards):
+    folder, x = shards
+    coreset = d2pyg.select(d2pyg.open(folder), budget=8)
+    order = np.arange(40)
+    order[[20, 21]] = 21, 20
+    np.savez(folder / "x.data.npz", emb=x[order], id=order)
+    coreset.settings.pop("read")  # as if it had been selected from arrays
+    with pytest.raises(
+        ValueError, match=r"in their order \(got id 21 in row 20 of '.*x.data.npz', not 20\)"
+    ):
+        repeat(coreset, d2pyg.open(folder / "x.data.npz"))
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "mahalanobis"])
+def test_several_embeddings_keep_their_metric(metric, rng, tmp_path):
+    x, y = rng.normal(size=(2, 200, 3)) * [1.0, 5.0, 0.2]
+    np.savez(tmp_path / "x.npz", img_emb=x, text_emb=y)
+    source = d2pyg.open(tmp_path / "x.npz", ["img_emb", "text_emb"])
+    for embeddings in [x, y], source, x.tolist():
+        coreset = d2pyg.select(embeddings, budget=60, metric=metric)
+        assert repeat(coreset, embeddings).scores.tolist() == coreset.scores.tolist()
+        assert repeat(coreset, embeddings).index.tolist() == coreset.index.tolist()

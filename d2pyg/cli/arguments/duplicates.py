@@ -46,14 +46,16 @@ def add_to(commands: Any) -> None:
         argument_default=argparse.SUPPRESS,
     )
     add = parser.add_argument_group("input").add_argument
-    add("embeddings", metavar="EMBEDDINGS", help="file of N x d floats")
+    add("embeddings", metavar="EMBEDDINGS", help="file or folder of N x d floats")
     add("--threshold", required=True, type=options.real, metavar="T",
         help="samples at this distance or closer are duplicates")  # fmt: skip
     add("--scores", metavar="FILE",
         help="N numbers; the highest of each group is kept (default: the lowest index)")  # fmt: skip
     add("--labels", metavar="FILE", help="N integers; duplicates have the same label")
 
-    add("--ids", metavar="FILE", help="N names of the samples, written to the output")
+    add("--ids", metavar="FILE",
+        help="N names of the samples, written to the output (default: the column id, uid or key beside "
+        "the embeddings; none: no names)")  # fmt: skip
 
     add = parser.add_argument_group("output").add_argument
     options.add_out(add, DUPLICATES_SUFFIXES)

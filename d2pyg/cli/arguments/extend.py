@@ -44,8 +44,12 @@ def add_to(commands: Any) -> None:
     )
     add = parser.add_argument_group("input").add_argument
     add("graph", metavar="GRAPH", help="file that d2pyg graph wrote: .pt")
-    add("embeddings", metavar="EMBEDDINGS", help="file of N x d floats, the samples of the graph")
-    add("new", metavar="NEW", help="file of M x d floats, the new samples")
+    add(
+        "embeddings",
+        metavar="EMBEDDINGS",
+        help="file or folder of N x d floats, the samples of the graph",
+    )
+    add("new", metavar="NEW", help="file or folder of M x d floats, the new samples")
     add("--labels", metavar="FILE", help="M integers, the classes of the new samples")
 
     add = parser.add_argument_group("output").add_argument

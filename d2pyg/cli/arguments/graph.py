@@ -45,7 +45,7 @@ def add_to(commands: Any) -> None:
         argument_default=argparse.SUPPRESS,
     )
     add = parser.add_argument_group("input").add_argument
-    add("embeddings", metavar="EMBEDDINGS", help="file of N x d floats")
+    add("embeddings", metavar="EMBEDDINGS", help="file or folder of N x d floats")
     add("--labels", metavar="FILE", help="N integers, the classes; each has its own graph")
 
     add = parser.add_argument_group("output").add_argument

@@ -11,8 +11,11 @@ from d2pyg.cli.arguments.catalog import names
 
 FILES = """\
 files:
-  Arrays are read from .npy (memory-mapped), .npz, .pt and .safetensors files. Names are read from .txt
-  files, one per line. If a file holds several arrays, write file.npz:key. Nothing is ever unpickled.
+  Arrays are read from .npy (memory-mapped), .npz, .pt and .safetensors files, columns from .parquet,
+  .jsonl and .csv (also .gz, .zst), names from .txt files, one per line. If a file holds several, write
+  file.npz:key. Embeddings can be in shards: a folder (also of Lance, datasets, DataComp or
+  clip-retrieval) or a pattern in quotes. For a column beside the embeddings, write :NAME, such as
+  --scores :loss --labels :source --ids :uid. Nothing is ever unpickled.
 """
 GRAPHS = """\
   Instead of embeddings, you can pass a graph that d2pyg graph wrote.

@@ -71,13 +71,15 @@ def add_to(commands: Any) -> None:
     )
     add = parser.add_argument_group("input").add_argument
     add("embeddings", metavar="EMBEDDINGS", nargs="?",
-        help="file of N x d floats, or a graph; optional for some methods")  # fmt: skip
+        help="file or folder of N x d floats, or a graph; optional for some methods")  # fmt: skip
     add("--scores", metavar="FILE",
         help="difficulty, N numbers >= 0, higher is harder (default: nearly equal, in a random order); "
         "or the file of a recorder's save(): borderline scores of a TrainingDynamics, mean losses of a "
         "LossDynamics")  # fmt: skip
     add("--labels", metavar="FILE", help="N integers, the classes; each has its own graph and budget")
-    add("--ids", metavar="FILE", help="N names of the samples, written to the output")
+    add("--ids", metavar="FILE",
+        help="N names of the samples, written to the output (default: the column id, uid or key beside "
+        "the embeddings; none: no names)")  # fmt: skip
     add("--initial", metavar="FILE", nargs="+", action="extend",
         help="samples already chosen: coresets, masks, lists of indices; they are taken first, file by "
         "file. With --ids, .txt and .json lists are names. If --ids are integers, integers of an array "

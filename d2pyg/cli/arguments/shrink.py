@@ -45,11 +45,17 @@ def add_to(commands: Any) -> None:
     )
     add = parser.add_argument_group("input").add_argument
     add("graph", metavar="GRAPH", help="file that d2pyg graph wrote: .pt")
-    add("embeddings", metavar="EMBEDDINGS", help="file of N x d floats, the samples of the graph")
+    add(
+        "embeddings",
+        metavar="EMBEDDINGS",
+        help="file or folder of N x d floats, the samples of the graph",
+    )
     add("keep", metavar="KEEP",
         help="file of the samples to keep: a coreset, a mask or a list of indices; with --ids, .txt "
         "and .json lists hold names")  # fmt: skip
-    add("--ids", metavar="FILE", help="N names of the samples")
+    add("--ids", metavar="FILE",
+        help="N names of the samples (default: the column id, uid or key beside the embeddings; "
+        "none: no names)")  # fmt: skip
 
     add = parser.add_argument_group("output").add_argument
     options.add_out(add, GRAPH_SUFFIXES)

@@ -65,7 +65,7 @@ def add_to(commands: Any) -> None:
         argument_default=argparse.SUPPRESS,
     )
     add = parser.add_argument_group("input").add_argument
-    add("embeddings", metavar="EMBEDDINGS", help="file of N x d floats, or a graph")
+    add("embeddings", metavar="EMBEDDINGS", help="file or folder of N x d floats, or a graph")
     add("--scores", metavar="FILE",
         help="difficulty, N numbers >= 0, higher is harder (default: nearly equal, in a random "
         "order)")  # fmt: skip

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from d2pyg._base import content
-from d2pyg._base.io import read_array
+from d2pyg._base.arrays import as_tensor
+from d2pyg.sources.spec import read_array
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_reads(spec, files):
 def test_reads_safetensors(files):
     save = pytest.importorskip("safetensors.torch").save_file
     save({"a": torch.from_numpy(files).bfloat16(), "b": torch.ones(1)}, "two.safetensors")
-    read = read_array("x", "two.safetensors:a")
+    read = as_tensor("x", read_array("x", "two.safetensors:a"))
     assert read.dtype == torch.bfloat16
     assert read.tolist() == files.tolist()
 
@@ -94,7 +95,11 @@ def test_paths_with_colons(files, tmp_path):
         ("two.pt:c", ValueError, r"\(got key 'c'\)"),
         ("x.pt:c", ValueError, r"'x' without a key"),
         ("none.npy", FileNotFoundError, r"'x' to be a file that exists \(got 'none.npy'\)"),
-        ("x.csv", ValueError, r"'x' to end in one of .npy, .npz, .pt, .safetensors, .txt"),
+        (
+            "x.doc",
+            ValueError,
+            r"'x' to end in one of .csv, .csv.gz, .csv.zst, .jsonl,.* .txt \(got 'x.doc'\)",
+        ),
     ],
 )
 def test_refuses(spec, error, match, files):
