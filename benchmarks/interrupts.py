@@ -49,7 +49,10 @@ COMMANDS = {  # arguments, and the files that are written
         "select --method ccs --scores s.npy --keep 0.3 --seed 0 --out c.csv --removed r.json",
         ("c.csv", "r.json"),
     ),
+    "shards": ("select shards --scores s.npy --keep 0.3 --out c.npz --rows r.csv", ("c.npz", "r.csv")),
     "graph": ("graph x.npy --k 5 --out g.pt", ("g.pt",)),
+    "extend": ("extend given.pt x.npy new.npy --out g.pt", ("g.pt",)),
+    "shrink": ("shrink given.pt x.npy random.npy --out g.pt", ("g.pt",)),
     "score": ("score neighbor-distance --embeddings x.npy --out n.npy", ("n.npy",)),
     "sweep": ("sweep x.npy --scores s.npy --keep 0.1 0.3 --out t.csv", ("t.csv",)),
     "compare": (
@@ -76,7 +79,12 @@ def make_files(folder):
     np.save(folder / "random.npy", rng.permutation(2000)[:600])
     (folder / "rows.jsonl").write_text("".join(f'{{"text": "row {i}"}}\n' for i in range(2000)))
     (folder / "ids.txt").write_text("".join(f"image {i}.png\n" for i in range(2000)))
+    np.save(folder / "new.npy", rng.normal(size=(100, 16)).astype(np.float32))
+    (folder / "shards").mkdir()
+    for shard, part in enumerate(np.split(np.load(folder / "x.npy"), 4)):
+        np.save(folder / "shards" / f"part{shard}.npy", part)
     start(folder, "select x.npy --scores s.npy --keep 0.3 --out given.npz").communicate()
+    start(folder, "graph x.npy --k 5 --out given.pt").communicate()
 
 
 def start(folder, arguments):
