@@ -106,3 +106,11 @@ def test_cells_speed(run):
         assert 0.9 < row["products"] <= 1
         assert row["cells_s"] > 0 < row["exact_s"]
     assert "| mixture | 600 | 128 |" in table
+
+
+def test_hard_data_speed(run):
+    options = ["--nodes", "300", "--dim", "8", "--wide", "--k", "5", "--repeats", "1", "--threads", "1"]
+    result, table = run("hard_data_speed.py", *options)
+    assert len(result["rows"]) == 18
+    assert all(row["ratio"] > 0 < row["plain_s"] for row in result["rows"])
+    assert "| one row of 1e8 | 300 | 8 | euclidean |" in table
