@@ -47,13 +47,22 @@ class PerturbedProducts(TorchDispatchMode):
 
 def _is_exact(factors: Any) -> bool:
     """Whether these are multiples of a power of two, so small that no sum of their products is rounded."""
+    if any(
+        not isinstance(factor, Tensor) or not factor.is_floating_point() or factor.numel() == 0
+        for factor in factors
+    ):
+        return False
+    digits = {torch.float32: 24, torch.float64: 53}.get(factors[0].dtype, 0)
+    if len(factors) == 2 and all(f.dim() > 1 and torch.equal(f, f.round()) for f in factors):
+        # No partial sum of whole numbers exceeds the product of the lengths.
+        one, two = (f.double().norm(dim=dim).max() for f, dim in zip(factors, (-1, -2), strict=True))
+        if float(one * two) < 2.0**digits:
+            return True
     bits = 0.0
     for factor in factors:
-        if not isinstance(factor, Tensor) or not factor.is_floating_point() or factor.numel() == 0:
-            return False
         wide = factor.double()
         unit = 2.0 ** (float(wide.abs().max().clamp(min=1e-300).log2().floor()) - _INTEGER_BITS)
         if not bool((wide / unit == (wide / unit).round()).all()):
             return False
         bits += _INTEGER_BITS + 1 + 0.5 * float(torch.tensor(float(factor.shape[-1])).log2())
-    return bits < {torch.float32: 24, torch.float64: 53}.get(factors[0].dtype, 0)
+    return bits < digits
