@@ -13,7 +13,8 @@ from d2pyg.graph.recall import draw
 
 _SEED = 3
 _ROUND = 8000  # pairs in tiles that take as long as a point's part of a round
-_MISSING = 2.5  # times what may be missing in the end, a round can find
+_MARGIN = 0.15  # of what may be missing: drawn points say it to about so much
+_MISSING = 4  # times what may be missing in the end, a round can find
 _MOST = 0.25  # of the products that all pairs take; more is no longer faster by much
 
 
@@ -47,7 +48,8 @@ def plan_visits(guide: Guide, centroid: Tensor, k: int, recall: float) -> Plan:
     there = ranks_of_centroids(guide, centroid, drawn.unsqueeze(1), true).view(-1, 1)
     meet = torch.minimum(there, ranks_of_centroids(guide, centroid, near, again)).flatten()
     needed = meet.sort().values + 1  # visits from which so many pairs meet
-    alone, helped = (_fewest(needed, share) for share in (recall, 1 - _MISSING * (1 - recall)))
+    missing = (1 - _MARGIN) * (1 - recall)
+    alone, helped = (_fewest(needed, 1 - times * missing) for times in (1, _MISSING))
     size = len(points) / len(centroid)
     most = max(1, int(_MOST * len(centroid) / 2))
     rounds = (alone - helped) * size > _ROUND or alone > most
