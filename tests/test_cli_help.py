@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch_geometric
+from commands import COMMANDS
 
 import d2pyg
 from d2pyg._base import options, registry
@@ -16,19 +17,6 @@ from d2pyg.cli import main, notices
 from d2pyg.cli.arguments import catalog, methods
 from d2pyg.coreset import duplicates, formats
 
-COMMANDS = (
-    "select",
-    "take",
-    "graph",
-    "extend",
-    "shrink",
-    "sweep",
-    "score",
-    "explain",
-    "compare",
-    "duplicates",
-    "demo",
-)
 PROGRAM = """
 import sys
 from d2pyg.cli import main

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from commands import COMMANDS
 
 import d2pyg
 from d2pyg import Coreset
@@ -56,21 +57,7 @@ def test_names_of_a_module_in_the_current_folder(folder):
     assert saved.settings["forward"] == "louder"
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "select",
-        "graph",
-        "extend",
-        "shrink",
-        "sweep",
-        "score",
-        "explain",
-        "compare",
-        "duplicates",
-        "take",
-    ],
-)
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "demo"])
 def test_every_command_has_it_and_help_lists_the_names(command, folder, capsys):
     with pytest.raises(SystemExit):
         main([command, "--import", "louder", "--help", "--import", "trusted"])

@@ -5,9 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from d2pyg._base.grouping import rank_in_group
 from d2pyg.graph.points import Points
+from d2pyg.graph.ranking import nearest_of_pairs
 
 _SEED = 2
+_TOGETHER = 1 << 21  # copies that are sorted together
 
 
 def first_copies(points: Points) -> Tensor:
@@ -79,26 +82,13 @@ def with_copies(
         count = size[near[rows]].clamp(max=k + 1)
         row, column = (count > 0).nonzero(as_tuple=True)
         many = count[row, column]
-        inside = torch.arange(int(many.sum()), device=device)
-        inside -= (many.cumsum(dim=0) - many).repeat_interleave(many)
-        row, column = row.repeat_interleave(many), column.repeat_interleave(many)
-        point = members[begin[near[rows][row, column]] + inside]
-        found[rows], how_far[rows] = _first_of(row, point, far[rows][row, column], len(rows), k + 1)
+        group_of = torch.arange(len(many), device=device).repeat_interleave(many)
+        row, column = row[group_of], column[group_of]
+        point = members[begin[near[rows][row, column]] + rank_in_group(group_of, len(many))]
+        distances = far[rows][row, column]
+        found[rows], how_far[rows] = nearest_of_pairs(row, point, distances, len(rows), k + 1)
     # Each point but itself: it is among them unless k + 1 others come before.
     mine, my_distance = found[group], how_far[group]
     itself = mine == torch.arange(total, device=device).unsqueeze(1)
     itself[:, k] |= ~itself.any(dim=1)
     return mine[~itself].view(total, k), my_distance[~itself].view(total, k)
-
-
-_TOGETHER = 1 << 21
-
-
-def _first_of(row: Tensor, point: Tensor, far: Tensor, rows: int, count: int) -> tuple[Tensor, Tensor]:
-    """The first ``count`` of each row by (distance, point); each has at least so many."""
-    order = point.argsort(stable=True)
-    for key in (far, row):
-        order = order[key[order].argsort(stable=True)]
-    size = row.bincount(minlength=rows)
-    first = (size.cumsum(dim=0) - size).unsqueeze(1) + torch.arange(count, device=row.device)
-    return point[order[first]], far[order[first]]

@@ -85,8 +85,13 @@ def keep_lowest_of_both(
 @compiled
 def _put(bound: float, number: int, value: Array, column: Array) -> None:
     """Takes the place of the highest, if lower."""
-    if not bound < value[0]:
-        return
+    if bound < value[0]:
+        replace_highest(bound, number, value, column)
+
+
+@compiled
+def replace_highest(bound: float, number: int, value: Array, column: Array) -> None:
+    """Takes the place of the highest of a heap [K], which it is not above."""
     place, size = 0, len(value)
     while 2 * place + 1 < size:
         child = 2 * place + 1

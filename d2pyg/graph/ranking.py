@@ -61,9 +61,22 @@ def merge(
     row = torch.cat([torch.arange(rows, device=row.device).repeat_interleave(k), row])
     column = torch.cat([neighbor.flatten(), column])
     exact = torch.cat([distance.flatten(), exact])
-    order = column.argsort()
+    return nearest_of_pairs(row, column, exact, rows, k)
+
+
+def order_of_pairs(row: Tensor, column: Tensor, exact: Tensor) -> Tensor:
+    """int64 [P], where pairs stand by (row, distance, column)."""
+    order: Tensor = column.argsort(stable=True)
     for key in (exact, row):
         order = order[key[order].argsort(stable=True)]
+    return order
+
+
+def nearest_of_pairs(
+    row: Tensor, column: Tensor, exact: Tensor, rows: int, k: int
+) -> tuple[Tensor, Tensor]:
+    """The k nearest of each row by (distance, index) among pairs [P]; each row has at least so many."""
+    order = order_of_pairs(row, column, exact)
     count = row.bincount(minlength=rows)
     first = (count.cumsum(dim=0) - count).unsqueeze(1) + torch.arange(k, device=row.device)
     return column[order[first]], exact[order[first]]

@@ -156,7 +156,7 @@ class TestSearch:
 
         def made(guide, centroid, k, recall, visits):
             found = plan_visits(guide, centroid, k, recall)
-            return type(found)(visits, 0.0, False, found.drawn, found.true)
+            return type(found)(visits, found.drawn, found.true)
 
         monkeypatch.setattr(cells_backend, "plan_visits", plan)
         with pytest.warns(UserWarning, match=r"Expected to find 0\.999"):

@@ -20,15 +20,6 @@ examples:
   The new samples are numbered after the old ones. The result is what d2pyg graph builds from all
   samples, with the k and the metric of GRAPH. An estimated covariance stays as it is. Graphs of
   approximate backends are refused.
-
---json prints one object on stdout:
-  out            the file written
-  nodes          number of samples, old and new
-  edges          number of edges, each from a neighbor to its sample
-  k              neighbors per sample
-  metric         the metric of the graph
-  backend        the backend that built it first
-  seconds        time taken, reading and writing included
 """
 
 
@@ -39,7 +30,7 @@ def add_to(commands: Any) -> None:
         "extend",
         help="add new samples to a kNN graph",
         description="Add new samples to a kNN graph, and write the graph of all samples.",
-        epilog=options.FILES + _EPILOG,
+        epilog=options.FILES + _EPILOG + options.GRAPH_JSON,
         argument_default=argparse.SUPPRESS,
     )
     add = parser.add_argument_group("input").add_argument

@@ -21,16 +21,6 @@ examples:
   Add new samples, or keep only some:
     d2pyg extend graph.pt embeddings.npy new.npy --out larger.pt
     d2pyg shrink graph.pt embeddings.npy coreset.npz --out smaller.pt
-
---json prints one object on stdout:
-  out            the file written
-  nodes          number of samples
-  edges          number of edges, each from a neighbor to its sample
-  k              neighbors per sample
-  metric         the metric used
-  backend        the backend used
-  recall         of an approximate search: what it found, measured on drawn samples; else null
-  seconds        time taken, reading and writing included
 """
 
 
@@ -41,7 +31,7 @@ def add_to(commands: Any) -> None:
         "graph",
         help="build a kNN graph once, for many selections",
         description="Join every sample to its k nearest neighbors, and write the graph.",
-        epilog=options.FILES + _EPILOG,
+        epilog=options.FILES + _EPILOG + options.GRAPH_JSON,
         argument_default=argparse.SUPPRESS,
     )
     add = parser.add_argument_group("input").add_argument

@@ -17,6 +17,17 @@ files:
   clip-retrieval) or a pattern in quotes. For a column beside the embeddings, write :NAME, such as
   --scores :loss --labels :source --ids :uid. Nothing is ever unpickled.
 """
+GRAPH_JSON = """
+--json prints one object on stdout:
+  out            the file written
+  nodes          number of samples
+  edges          number of edges, each from a neighbor to its sample
+  k              neighbors per sample
+  metric         the metric used
+  backend        the backend used
+  recall         of an approximate search: what it found, measured on drawn samples; else null
+  seconds        time taken, reading and writing included
+"""
 GRAPHS = """\
   Instead of embeddings, you can pass a graph that d2pyg graph wrote.
 """

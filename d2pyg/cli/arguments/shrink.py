@@ -21,15 +21,6 @@ examples:
   The samples kept are numbered anew, in the order of EMBEDDINGS. The result is what d2pyg graph builds
   from them, with the k and the metric of GRAPH. An estimated covariance stays as it is. Graphs of
   approximate backends are refused.
-
---json prints one object on stdout:
-  out            the file written
-  nodes          number of samples kept
-  edges          number of edges, each from a neighbor to its sample
-  k              neighbors per sample
-  metric         the metric of the graph
-  backend        the backend that built it first
-  seconds        time taken, reading and writing included
 """
 
 
@@ -40,7 +31,7 @@ def add_to(commands: Any) -> None:
         "shrink",
         help="keep some samples of a kNN graph",
         description="Keep some samples of a kNN graph, and search again only where a neighbor is gone.",
-        epilog=options.FILES + _EPILOG,
+        epilog=options.FILES + _EPILOG + options.GRAPH_JSON,
         argument_default=argparse.SUPPRESS,
     )
     add = parser.add_argument_group("input").add_argument

@@ -11,8 +11,6 @@ from d2pyg.graph.cells.tensors import has_loops
 from d2pyg.graph.points import Points
 
 _BITS = 24  # of a float32 sum that is exact
-_REACH = 2.0  # lengths beyond so many typical ones are cut
-
 _ELEMENTS = 1 << 22  # distances to centroids that are held together
 
 Rows = slice | Tensor
@@ -36,10 +34,6 @@ class Guide:
 
     def __len__(self) -> int:
         return len(self.points)
-
-    @property
-    def dim(self) -> int:
-        return self.points.dim
 
     def parts(self, rows: Tensor, centroids: int) -> tuple[Tensor, ...]:
         """Some rows, in parts that are compared with so many centroids at a time."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from d2pyg._base.compiled import compiled
+from d2pyg.graph.lowest_loop import replace_highest
 
 Array = np.ndarray[Any, Any]
 
@@ -88,18 +89,8 @@ def keep_lowest_of_visits(
 @compiled
 def _put_new(bound: float, number: int, value: Array, column: Array) -> None:
     """Takes the place of the highest, unless it is there."""
-    if _is_in(number, column):
-        return
-    place, size = 0, len(value)
-    while 2 * place + 1 < size:
-        child = 2 * place + 1
-        if child + 1 < size and value[child + 1] > value[child]:
-            child += 1
-        if value[child] <= bound:
-            break
-        value[place], column[place] = value[child], column[child]
-        place = child
-    value[place], column[place] = bound, number
+    if not _is_in(number, column):
+        replace_highest(bound, number, value, column)
 
 
 @compiled

@@ -22,15 +22,11 @@ _MOST = 0.25  # of the products that all pairs take; more is no longer faster by
 class Plan:
     """Attributes:
     visits: Cells that each point visits, with its own.
-    expected: The recall of that.
-    rounds: Whether rounds have to find the rest.
     drawn: int64 [m], the points that this was found from.
     true: int64 [m, k], their true neighbors.
     """
 
     visits: int
-    expected: float
-    rounds: bool
     drawn: Tensor
     true: Tensor
 
@@ -52,10 +48,8 @@ def plan_visits(guide: Guide, centroid: Tensor, k: int, recall: float) -> Plan:
     alone, helped = (_fewest(needed, 1 - times * missing) for times in (1, _MISSING))
     size = len(points) / len(centroid)
     most = max(1, int(_MOST * len(centroid) / 2))
-    rounds = (alone - helped) * size > _ROUND or alone > most
-    visits = min(helped if rounds else alone, most)
-    expected = float((needed <= visits).double().mean())
-    return Plan(visits, expected, rounds, drawn, true)
+    with_rounds = (alone - helped) * size > _ROUND or alone > most
+    return Plan(min(helped if with_rounds else alone, most), drawn, true)
 
 
 def _fewest(needed: Tensor, share: float) -> int:

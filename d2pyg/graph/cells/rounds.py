@@ -31,8 +31,8 @@ class Rounds:
         self.fresh = torch.ones_like(neighbor, dtype=torch.bool)
         self.pairs = 0
 
-    def run(self) -> int:
-        """One round, all places from the same state; returns how many neighbors are new."""
+    def run(self) -> None:
+        """One round, all places from the same state."""
         total, k = self.neighbor.shape
         near, fresh = self._both_directions()
         every = torch.arange(total, device=near.device)
@@ -55,7 +55,6 @@ class Rounds:
             for rows in parts:
                 improve(rows)
         self.pairs += sum(tried)
-        return int(self.fresh.sum())
 
     def _two_steps(self, rows: Tensor, near: Tensor, fresh: Tensor) -> tuple[Tensor, Tensor, int]:
         """What is tried, less what is too far: places in ``rows``, others, and how many were tried."""

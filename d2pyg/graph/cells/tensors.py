@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from d2pyg._base.grouping import rank_in_group
+from d2pyg.graph.ranking import order_of_pairs
 
 _LISTED = 1 << 24  # comparisons of places that are held together
 
@@ -44,9 +45,7 @@ def both_directions(
     other, far, new = neighbor.flatten().long(), distance.flatten(), fresh.flatten()
     alone = (neighbor[other] != row.unsqueeze(1)).all(dim=1)
     row, other, far, new = row[alone], other[alone], far[alone], new[alone]
-    order = point[row].argsort(stable=True)
-    for key in (far, other):
-        order = order[key[order].argsort(stable=True)]
+    order = order_of_pairs(other, point[row], far)
     row, other, new = row[order], other[order], new[order]
     place = rank_in_group(other, total)
     first = place < k
